@@ -1,0 +1,1 @@
+"""Xen: the steps of the installation, their questions and what they read of the machine."""

@@ -1,0 +1,261 @@
+"""The closed set of actions: pure data, each with its reason and its undo.
+
+A step returns these; `machine.py` is the only module that performs and reverts them. Each
+action is one unit of reversion, and goes to JSON and back (`codec.py`) without loss: the
+journal holds it, so a run can be undone by a later version of the program.
+
+Rules that hold for all of them:
+
+- `why` teaches: one or two sentences on what this does and why it is needed here.
+- An action whose work is there before it is begun is skipped, and never undone: not ours.
+- What is ours is recognised by what was recorded (hash, UUID, tag), not by its name.
+- A probe only reads. It runs before an action, after it, before its undo and after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Argv = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A filesystem that the engine mounts while an action needs it, and always unmounts again.
+
+    `system` binds /dev (with pts), /proc and /sys below it too, for commands in a chroot.
+    """
+
+    device: str
+    mount_point: str
+    filesystem: str
+    system: bool = False
+
+
+@dataclass(frozen=True)
+class CommandShows:
+    """The work is done when the command exits 0 and its output has `pattern` (a regular
+    expression, searched in multi-line mode) in it; `lacks` turns that round: exits 0 without it.
+    """
+
+    argv: Argv
+    pattern: str
+    lacks: bool = False
+    inside: Volume | None = None
+
+
+@dataclass(frozen=True)
+class PathPresent:
+    """The work is done when the path is there (a link counts, wherever it leads)."""
+
+    path: str
+    inside: Volume | None = None
+
+
+@dataclass(frozen=True)
+class PathAbsent:
+    """The work is done when nothing is at the path."""
+
+    path: str
+    inside: Volume | None = None
+
+
+@dataclass(frozen=True)
+class Never:
+    """Nothing tells whether the work is done: the command is run each time, and must allow it."""
+
+
+Probe = CommandShows | PathPresent | PathAbsent | Never
+
+UndoClass = Literal["exact", "by removal", "nothing to undo", "no undo"]
+
+
+@dataclass(frozen=True)
+class SecretInput:
+    """Standard input that must not be recorded: a template whose `{}` is the secret of that key.
+
+    The key is an answer key such as `guests.0.root_password`; the engine fetches the secret when
+    the command runs, and nothing else ever holds it.
+    """
+
+    key: str
+    template: str = "{}"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a device must still be just before it is touched: read again and compared.
+
+    `size` is in bytes. `content` is `blkid`'s word for what is on it ("" for nothing known).
+    An empty `serial` or `table_id` is not compared. `path` is a stable name where there is one.
+    """
+
+    path: str
+    size: int
+    serial: str = ""
+    table_id: str = ""
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """Run a program: no shell, no terminal, a time limit in seconds.
+
+    `undo` is the command that takes it back (class `undo_class`), run only while `probe` says
+    that the work is there. Without `undo` the class must say so: "nothing to undo" with the
+    reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
+    "no undo", a point of no return. `until` ends the command successfully, and terminates it,
+    as soon as its output matches that regular expression; without a match it has failed.
+    `identity` is checked just before. `progress` names a reader of its output (see
+    commands.py). `estimate` is the usual duration in seconds, for the remaining time.
+    """
+
+    argv: Argv
+    why: str
+    probe: Probe = field(default_factory=Never)
+    undo: Argv | None = None
+    undo_class: UndoClass = "nothing to undo"
+    undo_note: str = ""
+    input: SecretInput | str | None = None
+    until: str | None = None
+    timeout: float = 600.0
+    progress: str = ""
+    estimate: float = 1.0
+    identity: Identity | None = None
+    inside: Volume | None = None
+    kind: Literal["RunCommand"] = "RunCommand"
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Write a whole text file, atomically; the undo gives back bytes, mode, owner and times.
+
+    `refresh` is a command that makes others notice the file (update-grub, say): it runs after
+    the file is written, and again after the old one is back. `backup` false: the undo removes
+    nothing and restores nothing, since the filesystem it is in goes as a whole.
+    """
+
+    path: str
+    text: str
+    why: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    refresh: Argv | None = None
+    estimate: float = 0.1
+    inside: Volume | None = None
+    kind: Literal["WriteFile"] = "WriteFile"
+
+
+@dataclass(frozen=True)
+class MovePath:
+    """Rename a file or directory within one filesystem; the undo renames it back.
+
+    `refresh` runs after either (ldconfig, say).
+    """
+
+    source: str
+    destination: str
+    why: str
+    refresh: Argv | None = None
+    estimate: float = 0.1
+    inside: Volume | None = None
+    kind: Literal["MovePath"] = "MovePath"
+
+
+@dataclass(frozen=True)
+class MakeDirectory:
+    """Make one directory; the undo removes it if it is empty."""
+
+    path: str
+    why: str
+    mode: int = 0o755
+    estimate: float = 0.1
+    inside: Volume | None = None
+    kind: Literal["MakeDirectory"] = "MakeDirectory"
+
+
+@dataclass(frozen=True)
+class MakeLink:
+    """Make a symbolic link; the undo removes it if it still leads there."""
+
+    path: str
+    target: str
+    why: str
+    estimate: float = 0.1
+    inside: Volume | None = None
+    kind: Literal["MakeLink"] = "MakeLink"
+
+
+@dataclass(frozen=True)
+class InstallPackages:
+    """Have the distribution's package manager install packages, without recommended ones.
+
+    Before it begins, the transaction is simulated and the names that will come in are recorded;
+    the undo purges those of them that are there, and only those.
+    """
+
+    packages: tuple[str, ...]
+    why: str
+    manager: Literal["apt"] = "apt"
+    timeout: float = 1800.0
+    estimate: float = 90.0
+    inside: None = None
+    kind: Literal["InstallPackages"] = "InstallPackages"
+
+
+@dataclass(frozen=True)
+class CreatePartition:
+    """Make one partition in free space (libparted); sectors are the disk's logical sectors.
+
+    `number` is the number that it will get. The undo removes the partition with that number
+    only when start and length are still these and nothing is on it or uses it.
+    """
+
+    disk: Identity
+    number: int
+    start: int
+    sectors: int
+    sector_size: int
+    why: str
+    path: str  # of the partition's device node
+    label: Literal["msdos", "gpt"] = "msdos"
+    estimate: float = 3.0
+    inside: None = None
+    kind: Literal["CreatePartition"] = "CreatePartition"
+
+
+@dataclass(frozen=True)
+class Reboot:
+    """Boot the machine; done when the kernel's boot id is another than at "begun"."""
+
+    why: str
+    estimate: float = 60.0
+    inside: None = None
+    kind: Literal["Reboot"] = "Reboot"
+
+
+Action = (
+    RunCommand
+    | WriteFile
+    | MovePath
+    | MakeDirectory
+    | MakeLink
+    | InstallPackages
+    | CreatePartition
+    | Reboot
+)
+
+
+def undo_class(action: Action) -> UndoClass:
+    """How an action is taken back: shown beside it in the plan."""
+    match action:
+        case RunCommand():
+            return action.undo_class
+        case WriteFile() | MovePath() | MakeLink():
+            return "exact"
+        case MakeDirectory() | InstallPackages() | CreatePartition():
+            return "by removal"
+        case Reboot():
+            return "nothing to undo"

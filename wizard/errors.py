@@ -1,0 +1,131 @@
+"""What can go wrong, seen from the user's side.
+
+Each error says what is wrong and what to do next, and carries its exit status:
+
+    SetupError                 1   (raised itself only for a bug)
+    ├── UsageError             2   the command line, or how it was started
+    ├── AnswersInvalid         3   the answers; holds every problem
+    ├── ChecksFailed           4   the machine is not fit; nothing was changed
+    ├── StepFailed             5   a step failed (the pipeline decides between 5, 6 and 7)
+    ├── RollbackIncomplete     6   something could not be taken back
+    ├── Stopped                7   stopped on the way; `resume` goes on
+    ├── RebootNeeded           8   the next thing to do is to boot
+    ├── Locked                 9   another run holds the lock
+    └── Cancelled             10   the user said no; nothing was changed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit statuses, the same in every command; 130 and 143 are SIGINT's and SIGTERM's."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    ANSWERS_INVALID = 3
+    CHECKS_FAILED = 4
+    ROLLED_BACK = 5
+    ROLLBACK_INCOMPLETE = 6
+    STOPPED = 7
+    REBOOT_NEEDED = 8
+    LOCKED = 9
+    CANCELLED = 10
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class SetupError(Exception):
+    """Something the user is told: `what` is wrong, and `hint`, what to do about it."""
+
+    status = Exit.BUG
+
+    def __init__(self, what: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.details = details  # last lines of a command, names of files, shown below
+
+
+class UsageError(SetupError):
+    """The command line is wrong, or the program was started where it cannot work."""
+
+    status = Exit.USAGE
+
+
+@dataclass(frozen=True)
+class AnswerProblem:
+    """One thing wrong with the answers, and where: line and column count from 1, 0 is unknown."""
+
+    key: str
+    what: str
+    hint: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else ""
+        key = f"{self.key}: " if self.key else ""
+        return f"{place}{key}{self.what}" + (f" {self.hint}" if self.hint else "")
+
+
+class AnswersInvalid(SetupError):
+    """The answers cannot be used; `problems` holds all that is wrong with them."""
+
+    status = Exit.ANSWERS_INVALID
+
+    def __init__(self, problems: tuple[AnswerProblem, ...], *, what: str = "") -> None:
+        count = len(problems)
+        noun = "problem" if count == 1 else "problems"
+        super().__init__(
+            what or f"The answers have {count} {noun}.",
+            hint="Mend them in the answer file and start again; nothing was changed.",
+            details=tuple(str(problem) for problem in problems),
+        )
+        self.problems = problems
+
+
+class ChecksFailed(SetupError):
+    """The machine or the settings are not fit; nothing was changed."""
+
+    status = Exit.CHECKS_FAILED
+
+
+class StepFailed(SetupError):
+    """An action or a verification failed; the pipeline chooses what becomes of the run."""
+
+    status = Exit.ROLLED_BACK
+
+
+class RollbackIncomplete(SetupError):
+    """Something could not be taken back; what and why stands in `details`."""
+
+    status = Exit.ROLLBACK_INCOMPLETE
+
+
+class Stopped(SetupError):
+    """The run stopped on the way and can go on."""
+
+    status = Exit.STOPPED
+
+
+class RebootNeeded(SetupError):
+    """All is ready for the boot that the plan asks for."""
+
+    status = Exit.REBOOT_NEEDED
+
+
+class Locked(SetupError):
+    """Another run holds the lock."""
+
+    status = Exit.LOCKED
+
+
+class Cancelled(SetupError):
+    """The user said no, and nothing was changed."""
+
+    status = Exit.CANCELLED

@@ -1,0 +1,113 @@
+"""How a question is declared once, as a field of a settings dataclass.
+
+    @dataclass(frozen=True)
+    class StorageSettings:
+        volume_group: str = asked("Name of the volume group", GROUP_NAME, default="xendisks", ...)
+
+From this one field come the prompt, the help, the parser, the default, the key in the answer
+file (`storage.volume_group`), the schema and the reference. The dataclass is frozen, and typed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """A type of answer: `name` stands in "'x' is not {name}.".
+
+    `parse` takes what the answer file (a YAML value) or the keyboard (text) gives, and raises
+    ValueError with a sentence on what would be right. `show` gives the value for the answer file,
+    which `parse` reads back to the same. `schema` is its JSON Schema (draft 2020-12).
+    """
+
+    name: str
+    parse: Callable[[object], T]
+    show: Callable[[T], object]
+    schema: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing of this machine that can be chosen: its answer, what it is, why not (if not)."""
+
+    value: str
+    title: str
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a default or a choice may look at: the facts (the caller knows their type) and the
+    answers so far, as parsed values by key (`host.bridge`; in a guest: `memory`, of this guest).
+    """
+
+    facts: Any
+    answers: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """One question. `default` is computed from what is known; None means that there is none.
+
+    `because` says, in words and for this machine, why that default. `choices` lists real things
+    of this machine. `needed` tells whether the question makes sense after the earlier answers
+    (its default counts when not). `check` looks at a parsed value against the machine and
+    returns what is wrong with it ("" for nothing). `secret` answers are never shown or recorded
+    in the clear.
+    """
+
+    prompt: str
+    kind: Kind[T]
+    help: str
+    default: Callable[[Known], T | None]
+    because: Callable[[Known], str]
+    choices: Callable[[Known], Sequence[Choice]] | None = None
+    needed: Callable[[Known], bool] | None = None
+    check: Callable[[T, Known], str] | None = None
+    secret: bool = False
+    advanced: bool = False  # asked only when the user wants every question
+
+
+def asked(
+    prompt: str,
+    kind: Kind[T],
+    *,
+    help: str,  # noqa: A002 - the field's word
+    default: T | Callable[[Known], T | None] | None = None,
+    because: str | Callable[[Known], str] = "",
+    choices: Callable[[Known], Sequence[Choice]] | None = None,
+    needed: Callable[[Known], bool] | None = None,
+    check: Callable[[T, Known], str] | None = None,
+    secret: bool = False,
+    advanced: bool = False,
+) -> T:
+    """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
+    question = Question(
+        prompt=prompt,
+        kind=kind,
+        help=help,
+        default=default if callable(default) else lambda _known: default,
+        because=because if callable(because) else lambda _known: because,
+        choices=choices,
+        needed=needed,
+        check=check,
+        secret=secret,
+        advanced=advanced,
+    )
+    result: T = field(metadata={"question": question})
+    return result
+
+
+def questions_of(section: type) -> Iterator[tuple[str, Question[Any]]]:
+    """The questions of a settings dataclass, by field name, in their order."""
+    for item in dataclasses.fields(section):
+        question = item.metadata.get("question")
+        if question is not None:
+            yield item.name, question

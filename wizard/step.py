@@ -1,0 +1,91 @@
+"""What a step is: a module that checks, plans and verifies, and never touches the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, Protocol, TypeVar
+
+from wizard.actions import Action, Argv
+
+Severity = Literal["error", "warning", "unknown"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a check or a verification found: a name to ignore it by, what is wrong, what to do.
+
+    "unknown" is for what could not be read (without root, say): it stops nothing that only shows.
+    """
+
+    name: str
+    what: str
+    hint: str
+    severity: Severity = "error"
+
+
+def ignoring(problems: Sequence[Problem], names: frozenset[str]) -> list[Problem]:
+    """The same problems, those with one of these names turned into warnings."""
+    return [
+        replace(problem, severity="warning") if problem.name in names else problem
+        for problem in problems
+    ]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A step that may cut the user's own connection: it is undone by itself unless confirmed.
+
+    `seconds` is the time allowed. Unattended, `probe` (exit status 0) confirms; when
+    `ask` is true and a person is there, the person does, in the same session.
+    """
+
+    seconds: int
+    probe: Argv
+    ask: bool
+    question: str
+
+
+F = TypeVar("F")
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+@dataclass(frozen=True)
+class Plan(Generic[F]):
+    """A step's actions in order, and the facts expected after them.
+
+    `skipped` says in words what is there already and is left alone. `notes` are for the reader
+    (what cannot be known yet, what to expect). An empty `actions` means nothing to do.
+    """
+
+    actions: tuple[Action, ...]
+    then: F
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    guard: Guard | None = None
+
+
+class Step(Protocol[S_contra, F]):
+    """The shape of a step's module; its name is the module's own (`volume_group`).
+
+    TITLE is what the user gets. LESSON is what the reader learns here, in a few sentences.
+    QUESTIONS are the answer keys it asks for, in order ("host.bridge", "guests.memory").
+    """
+
+    @property
+    def TITLE(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def LESSON(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def QUESTIONS(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
+    @property
+    def __name__(self) -> str: ...
+
+    def check(self, settings: S_contra, facts: F, /) -> list[Problem]: ...
+    def plan(self, settings: S_contra, facts: F, /) -> Plan[F]: ...
+    def verify(self, settings: S_contra, facts: F, /) -> list[Problem]: ...
+
+
+def step_name(step: Step[S_contra, F]) -> str:
+    """The name a step has in journals, options and texts: its module's."""
+    return step.__name__.rpartition(".")[2]
