@@ -337,6 +337,7 @@ class Facts:
     files: Mapping[str, str]
     directories: tuple[str, ...]  # of those that matter, what is there
     links: Mapping[str, str]  # symbolic links that matter, to where
+    program: str = "xen-setup"  # the command that starts this program again (an absolute path)
     unknown: tuple[str, ...] = ()
     version: int = field(default=FACTS_VERSION)
 

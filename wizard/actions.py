@@ -228,9 +228,14 @@ class CreatePartition:
 
 @dataclass(frozen=True)
 class Reboot:
-    """Boot the machine; done when the kernel's boot id is another than at "begun"."""
+    """Boot the machine; done when the kernel's boot id is another than at "begun".
+
+    The run stops here, to be resumed after the boot. `automatic`: the program itself asks the
+    service manager to reboot; otherwise the user does.
+    """
 
     why: str
+    automatic: bool = False
     estimate: float = 60.0
     inside: None = None
     kind: Literal["Reboot"] = "Reboot"
