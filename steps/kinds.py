@@ -1,0 +1,279 @@
+"""The types of answers: sizes, names, devices, addresses; each parses, shows and has a schema.
+
+A parsed value is a plain typed one (int MiB, str, bool, tuple), which steps use as it is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from wizard.questions import Kind
+
+T = TypeVar("T")
+
+_UNITS = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
+# LVM's own rule (lvm(8), VALID NAMES), without the names that it keeps for itself.
+_LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
+# A guest's name is its host name: one label of RFC 1123, lower case as Debian wants it.
+_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# Linux: IFNAMSIZ is 16 with the final NUL; no slash, no white space, no colon (alias).
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_RELEASE = re.compile(r"[a-z][a-z0-9-]*")
+_SSH_KEY = re.compile(r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\n]*)?")
+# crypt(5): $id$ and then parameters, salt and hash in ./0-9A-Za-z, separated by $.
+_CRYPT = re.compile(r"\$(1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+")
+
+
+def size(minimum: int = 1) -> Kind[int]:
+    """A size in MiB, written 512MiB, 2GiB, 2G (also 1024 based, as LVM reads it) or 2048M."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([MGT]?)(i?B?)\s*", str(value), re.IGNORECASE)
+        if found is None:
+            raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
+        if not found[2]:
+            raise ValueError(f"A unit is missing: {found[1]}MiB or {found[1]}GiB?")
+        if found[3] in {"B", "b"}:
+            binary = f"{found[1]}{found[2].upper()}iB"
+            raise ValueError(f"{value} can mean two sizes; write {binary} (1024 based).")
+        mib = float(found[1]) * _UNITS[found[2].upper()]
+        if mib != int(mib):
+            raise ValueError("That is no whole number of MiB.")
+        if mib < minimum:
+            raise ValueError(f"At least {show_size(minimum)} is needed.")
+        if mib > 1024 * 1024 * 1024:
+            raise ValueError("That is more than a pebibyte.")
+        return int(mib)
+
+    return Kind(
+        "a size", parse, show_size, {"type": "string", "pattern": r"^\d+(\.\d+)?[MGT]i?B?$"}
+    )
+
+
+def show_size(mib: int) -> str:
+    """A size in MiB as people write it: 2GiB where that is exact, else 1500MiB."""
+    return f"{mib // 1024}GiB" if mib and mib % 1024 == 0 else f"{mib}MiB"
+
+
+def size_or_rest(minimum: int) -> Kind[int]:
+    """A size in MiB, or `rest` (0): all that is free there."""
+    inner = size(minimum)
+
+    def parse(value: object) -> int:
+        return 0 if value == "rest" else inner.parse(value)
+
+    return Kind(
+        "a size or `rest`",
+        parse,
+        lambda mib: show_size(mib) if mib else "rest",
+        {"anyOf": [{"const": "rest"}, dict(inner.schema)]},
+    )
+
+
+def size_or_none(minimum: int) -> Kind[int]:
+    """A size in MiB, or `none` (0)."""
+    inner = size(minimum)
+
+    def parse(value: object) -> int:
+        return 0 if value == "none" else inner.parse(value)
+
+    return Kind(
+        "a size or `none`",
+        parse,
+        lambda mib: show_size(mib) if mib else "none",
+        {"anyOf": [{"const": "none"}, dict(inner.schema)]},
+    )
+
+
+def text(name: str, pattern: re.Pattern[str], right: str) -> Kind[str]:
+    """Text that fits a pattern as a whole; `right` says in words what does."""
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(right)
+        return value
+
+    return Kind(name, parse, str, {"type": "string", "pattern": f"^(?:{pattern.pattern})$"})
+
+
+def one_of(name: str, *values: str) -> Kind[str]:
+    """One of a few words."""
+
+    def parse(value: object) -> str:
+        if value not in values:
+            raise ValueError("Choose one of: " + ", ".join(values) + ".")
+        return str(value)
+
+    return Kind(name, parse, str, {"enum": list(values)})
+
+
+def whole_number(low: int, high: int) -> Kind[int]:
+    """A whole number within bounds, both included."""
+
+    def parse(value: object) -> int:
+        digits = isinstance(value, str) and re.fullmatch(r"\d{1,9}", value)
+        if isinstance(value, bool) or not (isinstance(value, int) or digits):
+            raise ValueError(f"Give a whole number from {low} to {high}.")
+        number = int(str(value))
+        if not low <= number <= high:
+            raise ValueError(f"Give a whole number from {low} to {high}.")
+        return number
+
+    return Kind("a number", parse, int, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def list_of(inner: Kind[T], name: str, separators: str = r"[,\s]+") -> Kind[tuple[T, ...]]:
+    """Several of another kind: a YAML list, or text with separators between them."""
+
+    def parse(value: object) -> tuple[T, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in re.split(separators, value) if part.strip()]
+        if not isinstance(value, list | tuple):
+            raise ValueError("Give a list.")
+        return tuple(inner.parse(item) for item in value)
+
+    return Kind(
+        name,
+        parse,
+        lambda items: [inner.show(item) for item in items],
+        {"type": "array", "items": dict(inner.schema)},
+    )
+
+
+def _yes_no(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    match str(value).strip().lower():
+        case "yes" | "y" | "true":
+            return True
+        case "no" | "n" | "false":
+            return False
+    raise ValueError("Answer yes or no.")
+
+
+YES_NO: Kind[bool] = Kind("yes or no", _yes_no, bool, {"type": "boolean"})
+
+
+def _path(value: object) -> str:
+    if (
+        not isinstance(value, str)
+        or not re.fullmatch(r"/dev/[A-Za-z0-9_+.:@#=/-]{1,255}", value)
+        or ".." in value.split("/")
+    ):
+        raise ValueError("Give the path of a device, such as /dev/sdb1 or /dev/disk/by-id/….")
+    return value
+
+
+DEVICE: Kind[str] = Kind(
+    "a device", _path, str, {"type": "string", "pattern": "^/dev/[A-Za-z0-9_+.:@#=/-]{1,255}$"}
+)
+
+
+def _network(value: object) -> str:
+    if value == "dhcp":
+        return "dhcp"
+    try:
+        address = ipaddress.IPv4Interface(str(value))
+    except ValueError:
+        raise ValueError(
+            "Write dhcp, or an address with its prefix length, such as 192.0.2.10/24."
+        ) from None
+    if "/" not in str(value):
+        raise ValueError(f"The prefix length is missing: {value}/24?")
+    network = address.network
+    if network.prefixlen < 31 and address.ip in (
+        network.network_address,
+        network.broadcast_address,
+    ):
+        raise ValueError(f"{address.ip} is the network's own or its broadcast address.")
+    return str(address)
+
+
+NETWORK: Kind[str] = Kind("dhcp or an address", _network, str, {"type": "string"})
+
+
+def _address(value: object) -> str:
+    try:
+        return str(ipaddress.IPv4Address(str(value)))
+    except ValueError:
+        raise ValueError("Write an address such as 192.0.2.1.") from None
+
+
+ADDRESS: Kind[str] = Kind("an address", _address, str, {"type": "string", "format": "ipv4"})
+
+
+def or_word(inner: Kind[str], word: str) -> Kind[str]:
+    """Another kind of text, or a word that stands for none of it."""
+
+    def parse(value: object) -> str:
+        return word if value == word else inner.parse(value)
+
+    return Kind(
+        f"{inner.name} or `{word}`", parse, str, {"anyOf": [{"const": word}, dict(inner.schema)]}
+    )
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(
+        r"(https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/+-]*)?|file:///[A-Za-z0-9._~%/+-]*)", value
+    ):
+        raise ValueError("Give the address of a mirror, such as http://mirror.example.org/debian.")
+    return value.rstrip("/")
+
+
+MIRROR: Kind[str] = or_word(
+    Kind("a mirror's address", _url, str, {"type": "string", "format": "uri"}), "host"
+)
+
+
+def _password(value: object) -> str:
+    if value == "locked":
+        return "locked"
+    if not isinstance(value, str) or not _CRYPT.fullmatch(value):
+        # The value itself is not repeated: it may be a password.
+        raise ValueError(
+            "Write `locked`, or a hash as `openssl passwd -6` prints it, never the password."
+        )
+    return value
+
+
+PASSWORD: Kind[str] = Kind(
+    "a password's hash, or `locked`",
+    _password,
+    str,
+    {"anyOf": [{"const": "locked"}, {"type": "string", "pattern": r"^\$[0-9a-z]+\$.+$"}]},
+)
+
+GROUP_NAME = text(
+    "a volume group's name",
+    _LVM_NAME,
+    "Use letters, digits and _ + . - (not a - at the front).",
+)
+GUEST_NAME = text(
+    "a guest's name",
+    _HOST_LABEL,
+    "Use 1 to 63 lower-case letters, digits and - (not at either end): it is the host name too.",
+)
+INTERFACE = text("a network interface", _INTERFACE, "Use at most 15 letters, digits and _ . -.")
+PACKAGE = text("a package's name", _PACKAGE, "Use a package's name, such as openssh-server.")
+RELEASE = text("a release's code name", _RELEASE, "Use a code name such as bookworm.")
+SSH_KEY = text("a public SSH key", _SSH_KEY, "Give the line of a .pub file: ssh-ed25519 AAAA….")
+CHECK_NAME = text("a check's name", re.compile(r"[a-z0-9][a-z0-9-]*"), "Use a check's name.")
+
+
+def checked(kind: Kind[T], test: Callable[[T], str]) -> Kind[T]:
+    """The same kind with one more test, which returns what is wrong, or nothing."""
+
+    def parse(value: object) -> T:
+        result = kind.parse(value)
+        if wrong := test(result):
+            raise ValueError(wrong)
+        return result
+
+    return Kind(kind.name, parse, kind.show, kind.schema)
