@@ -1,0 +1,56 @@
+"""Facts as a JSON file: `facts --json` writes it, `plan --facts FILE` reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from steps.facts import FACTS_VERSION, Facts
+from wizard.codec import CodecError, decode, encode
+from wizard.errors import UsageError
+
+_AGAIN = "Save the machine's facts again: xen-setup facts --json > FILE"
+
+
+def facts_text(facts: Facts) -> str:
+    """The JSON text of these facts, one field a line at the top, ending in a newline."""
+    return json.dumps(encode(facts), indent=1, ensure_ascii=False) + "\n"
+
+
+def facts_from_text(text: str, name: str = "The text") -> Facts:
+    """The facts that a JSON text holds; `UsageError` naming `name` and the place if it has none."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{name} is not JSON: {error}.", hint=_AGAIN) from error
+    except RecursionError as error:
+        raise UsageError(f"{name} is nested too deeply to be saved facts.", hint=_AGAIN) from error
+    if not isinstance(value, dict) or "version" not in value or "disks" not in value:
+        raise UsageError(f"{name} does not hold the facts of a machine.", hint=_AGAIN)
+    if value["version"] != FACTS_VERSION:
+        raise UsageError(
+            f"{name} holds facts of version {value['version']!r:.20};"
+            f" this program reads version {FACTS_VERSION}.",
+            hint=_AGAIN,
+        )
+    try:
+        return decode(Facts, value)
+    except CodecError as error:
+        raise UsageError(f"{name} holds no facts that fit: {error}.", hint=_AGAIN) from error
+
+
+def load_facts(path: Path) -> Facts:
+    """The facts saved in a file; `UsageError` says why they cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise UsageError(f"{path} cannot be read: {reason}.", hint=_AGAIN) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text file (UTF-8).", hint=_AGAIN) from error
+    return facts_from_text(text, str(path))
+
+
+def save_facts(facts: Facts, path: Path) -> None:
+    """Write these facts as a JSON file; OSError if that fails."""
+    path.write_text(facts_text(facts), encoding="utf-8")
