@@ -24,6 +24,10 @@ Argv = tuple[str, ...]
 class Volume:
     """A filesystem that the engine mounts while an action needs it, and always unmounts again.
 
+    `mount_point` is below /run/xen-setup/. Paths and argv of an action `inside` a volume are the
+    host's, so they begin with the mount point. Links in it are followed as the guest would: an
+    absolute one starts at the mount point, and none leads out of it.
+
     `system` binds /dev (with pts), /proc and /sys below it too, for commands in a chroot.
     """
 
@@ -131,9 +135,10 @@ class RunCommand:
 class WriteFile:
     """Write a whole text file, atomically; the undo gives back bytes, mode, owner and times.
 
+    Its directory must be there. A symbolic link stays: the file that it leads to is written.
     `refresh` is a command that makes others notice the file (update-grub, say): it runs after
-    the file is written, and again after the old one is back. `backup` false: the undo removes
-    nothing and restores nothing, since the filesystem it is in goes as a whole.
+    the file is written, and again after the old one is back. When the volume it is `inside` is
+    gone at the undo, it went with it, and there is nothing to restore.
     """
 
     path: str

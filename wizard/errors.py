@@ -8,7 +8,9 @@ Each error says what is wrong and what to do next, and carries its exit status:
     ├── ChecksFailed           4   the machine is not fit; nothing was changed
     ├── StepFailed             5   a step failed (the pipeline decides between 5, 6 and 7)
     ├── RollbackIncomplete     6   something could not be taken back
+    ├── Conflict               6   an undo that would destroy someone else's work: left alone
     ├── Stopped                7   stopped on the way; `resume` goes on
+    │   └── Interrupted            130, 143, 129   by Ctrl-C, SIGTERM, a closed terminal
     ├── RebootNeeded           8   the next thing to do is to boot
     ├── Locked                 9   another run holds the lock
     └── Cancelled             10   the user said no; nothing was changed
@@ -21,7 +23,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit statuses, the same in every command; 130 and 143 are SIGINT's and SIGTERM's."""
+    """The exit statuses, the same in every command; 129, 130, 143: SIGHUP, SIGINT, SIGTERM."""
 
     DONE = 0
     BUG = 1
@@ -34,6 +36,7 @@ class Exit(IntEnum):
     REBOOT_NEEDED = 8
     LOCKED = 9
     CANCELLED = 10
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -107,10 +110,28 @@ class RollbackIncomplete(SetupError):
     status = Exit.ROLLBACK_INCOMPLETE
 
 
+class Conflict(SetupError):
+    """One action is not taken back, since it would destroy what is not ours."""
+
+    status = Exit.ROLLBACK_INCOMPLETE
+
+
 class Stopped(SetupError):
     """The run stopped on the way and can go on."""
 
     status = Exit.STOPPED
+
+
+class Interrupted(Stopped):
+    """A signal stopped the run; `status` is 128 and the signal's number."""
+
+    status = Exit.INTERRUPTED
+
+    def __init__(
+        self, what: str, *, hint: str = "", details: tuple[str, ...] = (), status: Exit
+    ) -> None:
+        super().__init__(what, hint=hint, details=details)
+        self.status = status
 
 
 class RebootNeeded(SetupError):
