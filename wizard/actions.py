@@ -29,6 +29,10 @@ class Volume:
     absolute one starts at the mount point, and none leads out of it.
 
     `system` binds /dev (with pts), /proc and /sys below it too, for commands in a chroot.
+
+    Files, links, directories and moves inside a volume have no undo of their own (see
+    `undo_class`): they go with what filled it, since the system in it, once it has run, has
+    changed such files as /etc/machine-id itself. Only a RunCommand inside has its undo.
     """
 
     device: str
@@ -264,8 +268,10 @@ def undo_class(action: Action) -> UndoClass:
         case RunCommand():
             return action.undo_class
         case WriteFile() | MovePath() | MakeLink():
-            return "exact"
-        case MakeDirectory() | InstallPackages() | CreatePartition():
+            return "exact" if action.inside is None else "nothing to undo"
+        case MakeDirectory():
+            return "by removal" if action.inside is None else "nothing to undo"
+        case InstallPackages() | CreatePartition():
             return "by removal"
         case Reboot():
             return "nothing to undo"
