@@ -40,8 +40,8 @@ def guest_uuid(facts: Facts, guest: str) -> str:
 def guest_mac(facts: Facts, guest: str) -> str:
     """The hardware address for the guest's first card.
 
-    00:16:3e is Xen's own prefix; of the three bytes after it, the first stays below 0x80, the
-    half that the xl documentation leaves to local choice.
+    00:16:3e is Xen's own prefix; of the three bytes after it, the first stays below 0x80, as in
+    the addresses that xend drew by lot.
     """
     tail = _uuid(facts, "card", guest).bytes[-3:]
     return ":".join(f"{byte:02x}" for byte in (0x00, 0x16, 0x3E, tail[0] & 0x7F, *tail[1:]))
