@@ -112,8 +112,8 @@ class RunCommand:
 
     `undo` is the command that takes it back (class `undo_class`), run only while `probe` says
     that the work is there, or `traces`, for work that can be half there (a system half installed:
-    not done, and yet to be cleared away). Without `undo` the class must say so: "nothing to undo" with the
-    reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
+    not done, and yet to be cleared away). Without `undo` the class must say so: "nothing to undo"
+    with the reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
     "no undo", a point of no return. `until` ends the command successfully, and terminates it,
     as soon as its output matches that regular expression; without a match it has failed.
     `identity` is checked just before. `progress` names a reader of its output (see
