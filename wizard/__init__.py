@@ -2,3 +2,5 @@
 
 Copyright (C) 2026 the xen-setup authors. GPL-3.0-or-later, see LICENSE.
 """
+
+VERSION = "0.1.0"  # pyproject.toml says the same; a test compares them

@@ -1,0 +1,292 @@
+"""The command line: its commands and options, as typed data. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn, get_args
+
+from wizard import VERSION
+from wizard.errors import UsageError
+
+Command = Literal[
+    "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice"
+]
+PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
+OnFailure = Literal["rollback", "stop"]
+
+STATE_DIRECTORY = Path("/var/lib/xen-setup")
+
+_EXAMPLES = """\
+Try it on a throwaway machine first; nothing of this machine is touched:
+  ./xen-setup practice                  the guided wizard, in a Debian of its own
+  ./xen-setup practice --unattended     the same without questions
+On this machine:
+  sudo ./xen-setup                      guided, step by step
+  ./xen-setup check                     what stands in the way, without changing anything
+  ./xen-setup plan                      each command and file, and how each is undone
+  sudo ./xen-setup apply answers.yaml   without any question
+  sudo ./xen-setup rollback             take everything back
+"""
+
+_STATUSES = """\
+exit status: 0 done, or nothing to do; 1 a bug (a log is named); 2 usage; 3 answers invalid;
+4 checks failed, nothing changed; 5 a step failed, all was rolled back; 6 rollback incomplete;
+7 stopped, resumable; 8 reboot needed; 9 another run holds the lock; 10 cancelled, nothing
+changed; 130 and 143: stopped by a signal.
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """One call of the program. Fields that a command does not have keep their defaults."""
+
+    command: Command = "guided"
+    answers: Path | None = None
+    facts: Path | None = None
+    ignore: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()  # KEY=VALUE
+    plain: bool = False
+    no_input: bool = False
+    on_failure: OnFailure | None = None
+    all_questions: bool = False
+    yes: bool = False
+    json: bool = False
+    to: str | None = None
+    unconfirmed: bool = False
+    lessons: bool = False
+    state: Path = STATE_DIRECTORY
+    log_file: Path | None = None
+    practice: PracticeCommand = "start"
+    unattended: bool = False
+    name: str | None = None  # of the practice machine
+    argv: tuple[str, ...] = ()  # of practice exec
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is an error like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        words = self.prog.removeprefix("xen-setup").strip()
+        raise UsageError(
+            f"{message[:1].upper()}{message[1:]}.".replace("..", "."),
+            hint=f"See: {' '.join(('xen-setup', words)).strip()} --help",
+        )
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """The arguments of this command line; `UsageError` says what is wrong, SystemExit after
+    --help and --version.
+    """
+    argv = list(argv)
+    # What comes after -- is the practice machine's command: options in it are not ours.
+    rest: list[str] = []
+    if "--" in argv and argv[:1] == ["practice"]:
+        cut = argv.index("--")
+        argv, rest = argv[:cut], argv[cut + 1 :]
+    found = vars(_parser().parse_args(argv))
+    if found.get("practice") == "exec" and not rest:
+        raise UsageError(
+            "There is no command to run in the practice machine.",
+            hint="Write it after two dashes: xen-setup practice exec -- xl list",
+        )
+    if rest and found.get("practice") != "exec":
+        raise UsageError(
+            "Two dashes and a command belong to `practice exec`.",
+            hint="For example: xen-setup practice exec -- xl list",
+        )
+    # An option may stand before the command and after it; what was given twice counts twice.
+    for name in ("ignore", "settings"):
+        found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
+    unattended = found.pop("unattended", None)
+    if unattended is not None:
+        found["unattended"] = True
+        found["answers"] = Path(unattended) if unattended else None
+    given = {name: value for name, value in found.items() if value is not None}
+    return Arguments(**given, argv=tuple(rest))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="xen-setup",
+        description="A guided installer: turns Debian into a Xen host, and brings its first "
+        "guests to a login prompt. Every step is explained, verified, and can be taken back.",
+        epilog=_EXAMPLES + "\n" + _STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"xen-setup {VERSION}")
+    _looks(parser)
+    _answers_options(parser, "before_")
+    _run_options(parser)
+    parser.add_argument(
+        "--all-questions",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="ask the questions too whose defaults fit nearly everybody",
+    )
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
+    )
+
+    apply = _command(commands, "apply", "do it, with the answers of a file and no question, ever")
+    apply.add_argument("answers", type=Path, metavar="ANSWERS", help="the answer file (YAML)")
+    _answers_options(apply)
+    _run_options(apply)
+
+    for name, words in (
+        ("check", "every check of every step, all problems at once; changes nothing"),
+        ("plan", "what would be done, and how each is undone; changes nothing"),
+    ):
+        show = _command(commands, name, words)
+        show.add_argument(
+            "answers",
+            type=Path,
+            nargs="?",
+            default=None,
+            metavar="ANSWERS",
+            help="the answer file (YAML); without one, the defaults for this machine",
+        )
+        show.add_argument(
+            "--facts",
+            type=Path,
+            metavar="FILE",
+            help="the saved facts of a machine (xen-setup facts --json), instead of this one",
+        )
+        _answers_options(show)
+        if name == "plan":
+            show.add_argument(
+                "--lessons", action="store_true", help="with what there is to learn in each step"
+            )
+
+    facts = _command(commands, "facts", "what the wizard sees of this machine")
+    facts.add_argument("--json", action="store_true", help="all of it, to be saved in a file")
+    facts.add_argument("--facts", type=Path, metavar="FILE", help="saved facts, instead of it")
+
+    status = _command(commands, "status", "how far the last run came, and what to type next")
+    _state_options(status)
+
+    resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
+    _run_options(resume)
+
+    rollback = _command(commands, "rollback", "take back what was done, newest first")
+    rollback.add_argument("--to", metavar="STEP", help="only what came after this step")
+    rollback.add_argument("--yes", action="store_true", help="do not ask before it")
+    rollback.add_argument("--unconfirmed", action="store_true", help=argparse.SUPPRESS)
+    rollback.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
+    _state_options(rollback)
+
+    _practice(commands)
+    return parser
+
+
+def _practice(commands: argparse._SubParsersAction[_Parser]) -> None:
+    practice = _command(
+        commands, "practice", "a throwaway machine in QEMU: stock Debian, to learn and to try on"
+    )
+    practice.add_argument(
+        "--unattended",
+        nargs="?",
+        const="",
+        metavar="ANSWERS",
+        help="without questions: from the packaged answers for a first guest, or from a file",
+    )
+    _machine_name(practice)
+    inside = practice.add_subparsers(
+        dest="practice", metavar="COMMAND", title="commands", parser_class=_Parser
+    )
+    for name, words in (
+        ("exec", "run a command in it (-- CMD…), booting it if it is off; its exit status is ours"),
+        ("console", "its serial console, in this terminal"),
+        ("stop", "shut it down; it keeps what was done"),
+        ("reset", "throw it away: the next start is a stock Debian again"),
+        ("status", "whether it runs, and where its things are"),
+    ):
+        command = _command(inside, name, words)
+        _machine_name(command)
+        if name == "reset":
+            command.add_argument("--yes", action="store_true", help="do not ask before it")
+    assert {"start", *inside.choices} == set(get_args(PracticeCommand))
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, words: str) -> _Parser:
+    command = commands.add_parser(
+        name,
+        help=words,
+        description=f"{words[:1].upper()}{words[1:]}.",
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    _looks(command)
+    return command
+
+
+# Options stand before a command as well as after it: a default after it must not undo what was
+# given before, so none has a default of its own; Arguments has them all.
+def _looks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="plain lines: no colours, nothing that moves; for screen readers and logs",
+    )
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="write what the commands print to this file as well",
+    )
+
+
+def _machine_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        default=argparse.SUPPRESS,
+        help="one practice machine of several",
+    )
+
+
+def _answers_options(parser: argparse.ArgumentParser, where: str = "") -> None:
+    parser.add_argument(
+        "--set",
+        dest=f"{where}settings",
+        action="append",
+        metavar="KEY=VALUE",
+        default=argparse.SUPPRESS,
+        help="an answer, such as host.bridge=xenbr1 or guests.vm01.memory=1GiB; repeatable",
+    )
+    parser.add_argument(
+        "--ignore",
+        dest=f"{where}ignore",
+        action="append",
+        metavar="NAME",
+        default=argparse.SUPPRESS,
+        help="take this failed check as a warning; repeatable",
+    )
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-input", action="store_true", default=argparse.SUPPRESS, help="never ask anything"
+    )
+    parser.add_argument(
+        "--on-failure",
+        choices=get_args(OnFailure),
+        default=argparse.SUPPRESS,
+        help="what becomes of the run when a step fails; unattended, it is rolled back",
+    )
+    _state_options(parser)
+
+
+def _state_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state-dir",
+        dest="state",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,  # for tests: where the journal is
+    )

@@ -1,0 +1,172 @@
+"""What an action does and how it is taken back, in words: for plans, progress and logs.
+
+Pure functions of the action data; nothing here knows of terminals or colours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from wizard.actions import (
+    Action,
+    Argv,
+    CreatePartition,
+    InstallPackages,
+    MakeDirectory,
+    MakeLink,
+    MovePath,
+    Reboot,
+    RunCommand,
+    SecretInput,
+    UndoClass,
+    WriteFile,
+    undo_class,
+)
+
+UNDO_MEANING: dict[UndoClass, str] = {
+    "exact": "rollback puts back what was there, to the byte",
+    "by removal": "rollback removes what was made, and only that",
+    "nothing to undo": "nothing stays behind that would have to be undone",
+    "no undo": "a point of no return: rollback cannot take it back",
+}
+
+
+def shown(argv: Argv) -> str:
+    """A command as one would type it in a shell; a long one is shown whole."""
+    return shlex.join(argv)
+
+
+def headline(action: Action) -> str:
+    """What is done, in one line."""
+    match action:
+        case RunCommand():
+            return f"run {action.argv[0]}"
+        case WriteFile():
+            return f"write {action.path}"
+        case MovePath():
+            return f"move {action.source} to {action.destination}"
+        case MakeDirectory():
+            return f"make the directory {action.path}"
+        case MakeLink():
+            return f"link {action.path} to {action.target}"
+        case InstallPackages():
+            return f"install {', '.join(action.packages)}"
+        case CreatePartition():
+            size = action.sectors * action.sector_size // (1024 * 1024)
+            return f"make partition {action.number} of {size} MiB on {action.disk.path}"
+        case Reboot():
+            return "reboot the machine" if action.automatic else "you reboot the machine"
+    assert_never(action)
+
+
+def commands(action: Action) -> tuple[str, ...]:
+    """The exact commands, one a line; none where the program does it itself."""
+    match action:
+        case RunCommand():
+            return (shown(action.argv) + _input_words(action),)
+        case InstallPackages():
+            names = shown(action.packages)
+            return (f"apt-get install --no-install-recommends {names}",)
+        case WriteFile() | MovePath():
+            return (shown(action.refresh),) if action.refresh else ()
+        case MakeDirectory() | MakeLink() | CreatePartition() | Reboot():
+            return ()
+    assert_never(action)
+
+
+def details(action: Action) -> tuple[str, ...]:
+    """What else belongs to the action: where, with which rights, for how long."""
+    lines = []
+    match action:
+        case RunCommand():
+            if action.until:
+                lines.append(f"until its output shows {action.until!r}")
+            if action.identity:
+                lines.append(f"only if {action.identity.path} is still the same device then")
+        case WriteFile():
+            owner = "" if action.uid == action.gid == 0 else f", owner {action.uid}:{action.gid}"
+            lines.append(f"mode {action.mode:04o}{owner}")
+        case MakeDirectory():
+            lines.append(f"mode {action.mode:04o}")
+        case CreatePartition():
+            lines.append(
+                f"sectors {action.start} to {action.start + action.sectors - 1}"
+                f" of {action.sector_size} bytes; it becomes {action.path}"
+            )
+        case MovePath() | MakeLink() | InstallPackages() | Reboot():
+            pass
+        case _:
+            assert_never(action)
+    if action.inside is not None:
+        lines.append(f"with {action.inside.device} mounted at {action.inside.mount_point}")
+    return tuple(lines)
+
+
+def undo_words(action: Action) -> str:
+    """How the action is taken back, and of which class that is."""
+    name = undo_class(action)
+    match action:
+        case RunCommand():
+            words = shown(action.undo) if action.undo else action.undo_note or UNDO_MEANING[name]
+        case WriteFile():
+            words = "the text, mode, owner and times from before come back (or no file at all)"
+            if action.refresh:
+                words += f", then {shown(action.refresh)}"
+        case MovePath():
+            words = "it is moved back"
+            if action.refresh:
+                words += f", then {shown(action.refresh)}"
+        case MakeDirectory():
+            words = "the directory is removed if it is empty"
+        case MakeLink():
+            words = "the link is removed"
+        case InstallPackages():
+            words = "the packages that came in are purged, and no others"
+        case CreatePartition():
+            words = "the partition is removed if nothing is on it"
+        case Reboot():
+            words = UNDO_MEANING[name]
+        case _:
+            assert_never(action)
+    return f"{name}: {words}"
+
+
+def difference(before: str | None, action: WriteFile) -> Iterator[str]:
+    """A unified difference from the file as it is (None: there is none) to its new text."""
+    old = [] if before is None else before.splitlines()
+    name = "/dev/null" if before is None else action.path
+    yield from difflib.unified_diff(
+        old, action.text.splitlines(), name, action.path, lineterm="", n=2
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 4 s, 2 min 5 s, 1 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def undo_summary(actions: Sequence[Action]) -> str:
+    """How many actions there are of each undo class: "2 exact, 1 by removal"."""
+    classes = [undo_class(action) for action in actions]
+    return ", ".join(f"{classes.count(name)} {name}" for name in UNDO_MEANING if name in classes)
+
+
+def _input_words(action: RunCommand) -> str:
+    match action.input:
+        case None:
+            return ""
+        case SecretInput():
+            return "   (its input is a secret: it is shown nowhere)"
+        case str():
+            return f"   (its input: {action.input!r})" if action.input.strip() else ""
+    assert_never(action.input)
