@@ -1,0 +1,297 @@
+"""Files changed so that a power cut leaves the old or the new, never a mixture. For machine.py.
+
+A file is written beside its place, brought to the disk, renamed over it, and the directory is
+brought to the disk. `checkpoint` is called between these, for the crash tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from wizard.actions import MakeLink, WriteFile
+from wizard.errors import Conflict, StepFailed
+from wizard.undo import FileBefore, FileUndo
+
+Checkpoint = Callable[[str], None]
+
+_MOST_LINKS = 40  # as the kernel does (path_resolution(7))
+
+
+def nothing(_name: str) -> None:
+    """The checkpoint of real runs."""
+
+
+def resolve(path: Path, root: Path) -> Path:
+    """The path with all links followed, as if `root` were the root directory.
+
+    What a guest's link says is meant in the guest: an absolute target starts at `root`, and ".."
+    stops there. The last parts need not exist. Raises `StepFailed` for a loop.
+    """
+    waiting = list(reversed(path.relative_to(root).parts))
+    here = root
+    followed = 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            here = root if here == root else here.parent
+            continue
+        step = here / part
+        if not step.is_symlink():
+            here = step
+            continue
+        followed += 1
+        if followed > _MOST_LINKS:
+            raise StepFailed(
+                f"The links at {path} lead in a circle.",
+                hint="Remove the link, or make it lead to a file.",
+            )
+        target = step.readlink()
+        if target.is_absolute():
+            here = root
+            waiting.extend(reversed(target.parts[1:]))
+        else:
+            waiting.extend(reversed(target.parts))
+    return here
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """The hash of what a text is when written (UTF-8)."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file, and no link to one, is at the path."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def same_as(path: Path, sha256: str, mode: int, uid: int, gid: int) -> bool:
+    """Whether the regular file at `path` has these bytes, this mode and owner."""
+    if not is_regular(path):
+        return False
+    state = path.lstat()
+    return (
+        stat.S_IMODE(state.st_mode) == mode
+        and state.st_uid == uid
+        and state.st_gid == gid
+        and sha256_of(path) == sha256
+    )
+
+
+def keep_copy(path: Path, backups: Path, name: str) -> FileBefore:
+    """Save a file's bytes in the backups, on the disk when this returns, and what else it is."""
+    state = path.lstat()
+    content = path.read_bytes()
+    write_atomically(backups / name, content, mode=0o600, uid=os.geteuid(), gid=os.getegid())
+    return FileBefore(
+        backup=name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        mode=stat.S_IMODE(state.st_mode),
+        uid=state.st_uid,
+        gid=state.st_gid,
+        mtime_ns=state.st_mtime_ns,
+    )
+
+
+def write_atomically(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int,
+    uid: int,
+    gid: int,
+    mtime_ns: int | None = None,
+    checkpoint: Checkpoint = nothing,
+) -> None:
+    """Put a whole file in place; raises OSError, and then the old one is still there."""
+    beside = _beside(path)
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            checkpoint("file: opened")
+            waiting = memoryview(content)
+            while waiting:
+                waiting = waiting[os.write(descriptor, waiting) :]
+            os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, mode)
+            if mtime_ns is not None:
+                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        checkpoint("file: written beside")
+        beside.rename(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    checkpoint("file: in place")
+    sync_directory(path.parent)
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove what an interrupted `write_atomically` may have left beside the file."""
+    _beside(path).unlink(missing_ok=True)
+
+
+def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
+    """Write the action's text, unless the file changed since `undo` was recorded."""
+    target = Path(undo.target)
+    before = undo.before.sha256 if undo.before is not None else None
+    if _hash_there(target, undo) not in (before, undo.sha256):
+        raise StepFailed(
+            f"{action.path} was changed while this ran.",
+            hint="Someone else writes to it: find out who, then start again.",
+        )
+    write_atomically(
+        target,
+        action.text.encode(),
+        mode=action.mode,
+        uid=action.uid,
+        gid=action.gid,
+        checkpoint=checkpoint,
+    )
+
+
+def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
+    """Make the file as it was; raises `Conflict` when someone changed what we wrote."""
+    target, before = Path(undo.target), undo.before
+    if target.parent.is_dir():
+        remove_half_written(target)
+        now = _hash_there(target, undo, backups)
+    else:
+        now = None
+    if before is None:
+        if now not in (None, undo.sha256):
+            raise _edited(undo, "it was edited since it was written", backups)
+        if now is not None:
+            target.unlink()
+            sync_directory(target.parent)
+        return
+    if now is None:
+        raise _edited(undo, "it was removed since it was written", backups)
+    if now not in (undo.sha256, before.sha256):
+        raise _edited(undo, "it was edited since it was written", backups)
+    backup = backups / before.backup
+    if not is_regular(backup) or sha256_of(backup) != before.sha256:
+        raise Conflict(
+            f"{target} stays as it is: its backup {backup} is missing or damaged.",
+            hint="Put the old file back from another backup.",
+        )
+    write_atomically(
+        target,
+        backup.read_bytes(),
+        mode=before.mode,
+        uid=before.uid,
+        gid=before.gid,
+        mtime_ns=before.mtime_ns,
+        checkpoint=checkpoint,
+    )
+
+
+def _hash_there(target: Path, undo: FileUndo, backups: Path | None = None) -> str | None:
+    """The hash of the regular file at the target, None for nothing; `Conflict` for another kind."""
+    if is_regular(target):
+        return sha256_of(target)
+    if os.path.lexists(target):
+        raise _edited(undo, "something that is no file is in its place", backups)
+    return None
+
+
+def _edited(undo: FileUndo, what: str, backups: Path | None) -> Conflict:
+    if undo.before is None or backups is None:
+        hint = "There was no such file before: remove it if nothing needs it."
+    else:
+        hint = f"The file as it was before is kept as {backups / undo.before.backup}."
+    return Conflict(f"{undo.target} stays as it is: {what}.", hint=hint)
+
+
+def rename(source: Path, destination: Path) -> None:
+    """Rename, never over something that is there."""
+    if os.path.lexists(destination):
+        raise StepFailed(
+            f"{source} cannot be moved: {destination} is there already.",
+            hint="Move that away first, and go on.",
+        )
+    source.rename(destination)
+    sync_directory(destination.parent)
+    if source.parent != destination.parent:
+        sync_directory(source.parent)
+
+
+def make_directory(path: Path, mode: int) -> None:
+    """Make a directory with exactly this mode."""
+    before = os.umask(0)
+    try:
+        # Mode and name at once: a crash must not leave a directory with another mode.
+        path.mkdir(mode=mode)
+    finally:
+        os.umask(before)
+    sync_directory(path.parent)
+
+
+def remove_directory(path: Path) -> None:
+    """Remove a directory that is empty; `Conflict` for another, none there is no error."""
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_dir():
+        raise Conflict(f"{path} stays: it is no directory any more.", hint="Look what it is.")
+    if any(path.iterdir()):
+        raise Conflict(
+            f"The directory {path} stays: it is not empty.",
+            hint="Remove what is in it if nothing needs it, then roll back again.",
+        )
+    path.rmdir()
+    sync_directory(path.parent)
+
+
+def leads_there(action: MakeLink) -> bool:
+    """Whether the action's link is there, with its target."""
+    path = Path(action.path)
+    return path.is_symlink() and str(path.readlink()) == action.target
+
+
+def make_link(path: Path, target: str) -> None:
+    """Make a symbolic link where nothing is."""
+    if os.path.lexists(path):
+        raise StepFailed(f"{path} is there already.", hint="Move it away, and go on.")
+    path.symlink_to(target)
+    sync_directory(path.parent)
+
+
+def remove_link(action: MakeLink) -> None:
+    """Remove the link if it is still the one we made."""
+    if not leads_there(action):
+        raise Conflict(
+            f"{action.path} stays: it is not the link to {action.target} any more.",
+            hint="Remove it yourself if nothing needs it.",
+        )
+    path = Path(action.path)
+    path.unlink()
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Bring a directory's entries to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    # Hidden, and with an ending that no *.cfg, *.conf or run-parts directory takes in.
+    return path.with_name(f".{path.name[:200]}.xen-setup-new")

@@ -1,0 +1,68 @@
+"""Is a device still the one that the plan was made for? Read again just before it is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wizard.actions import Identity
+from wizard.commands import Answer
+
+Ask = Callable[[tuple[str, ...], float], Answer]
+
+_TIME = 30.0
+
+
+def differences(expected: Identity, ask: Ask, *, table_counts: bool = False) -> list[str]:
+    """In words, how the device differs from what is expected; empty when it is the same.
+
+    `table_counts`: a partition table on it is what is expected, though `content` is "".
+    """
+    if not Path(expected.path).exists():
+        return [f"{expected.path} is not there"]
+    found = []
+    size = ask(("blockdev", "--getsize64", expected.path), _TIME).out.strip()
+    if size != str(expected.size):
+        found.append(f"its size is {size or 'unknown'} bytes, not {expected.size}")
+    on_it = _pairs(
+        ask(("blkid", "--probe", "--output", "export", expected.path), _TIME).out.splitlines()
+    )
+    tables = {on_it.get("PTUUID", "")}
+    serials = set()
+    # --inverse lists the disks that a partition is on too: they have serial and table id.
+    answer = ask(
+        (
+            "lsblk",
+            "--inverse",
+            "--noheadings",
+            "--pairs",
+            "--output",
+            "SERIAL,PTUUID",
+            expected.path,
+        ),
+        _TIME,
+    )
+    for line in answer.out.splitlines():
+        words = _pairs(line.replace('"', "").split(" "))
+        serials.add(words.get("SERIAL", ""))
+        tables.add(words.get("PTUUID", ""))
+    if expected.serial and expected.serial not in serials:
+        found.append(f"its serial number is {_named(serials)}, not {expected.serial}")
+    if expected.table_id and expected.table_id not in tables:
+        found.append(f"its partition table's id is {_named(tables)}, not {expected.table_id}")
+    content = on_it.get("TYPE") or on_it.get("PTTYPE", "")
+    allowed = {expected.content}
+    if table_counts and not expected.content:
+        allowed.add(on_it.get("PTTYPE", ""))
+    if content not in allowed:
+        found.append(f"{content or 'nothing'} is on it, not {expected.content or 'nothing'}")
+    return found
+
+
+def _pairs(lines: list[str]) -> dict[str, str]:
+    pairs = (line.partition("=") for line in lines)
+    return {key: value for key, _equals, value in pairs}
+
+
+def _named(words: set[str]) -> str:
+    return ", ".join(sorted(words - {""})) or "unknown"

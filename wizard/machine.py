@@ -1,0 +1,490 @@
+"""The only module that changes the system: is it done, what will undo it, do it, take it back.
+
+Its hands are files.py, mounts.py, packages.py and partitions.py, which nobody else imports; it
+starts processes through commands.py. It knows one action at a time: order, journal and policy
+are pipeline.py's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, assert_never
+
+from wizard import commands, files, partitions
+from wizard.actions import (
+    Action,
+    Argv,
+    CommandShows,
+    CreatePartition,
+    InstallPackages,
+    MakeDirectory,
+    MakeLink,
+    MovePath,
+    Never,
+    PathAbsent,
+    PathPresent,
+    Probe,
+    Reboot,
+    RunCommand,
+    SecretInput,
+    Volume,
+    WriteFile,
+    undo_class,
+)
+from wizard.commands import Answer, Ask, Run
+from wizard.errors import Conflict, RebootNeeded, SetupError, StepFailed
+from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, same_as, text_hash
+from wizard.identity import differences
+from wizard.interrupts import Interrupts
+from wizard.log import Log
+from wizard.mounts import WORK, Mounts
+from wizard.packages import REPAIR, Packages, install_command, removal_command
+from wizard.running import Running, Unwatched, Watch, Workplace, kernel_boot_id
+from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, Undo
+
+_PROBE_TIME = 60.0  # seconds; emulated machines are slow
+_REPAIR_TIME = 1800.0
+_UNDO_TIME = 1800.0
+
+
+def _no_secret(key: str) -> str:
+    raise StepFailed(
+        f"The secret {key} is not known.", hint="Give it in the answers by reference, or be asked."
+    )
+
+
+@dataclass
+class Machine:
+    """The machine under the wizard. `secrets` gives the secret of an answer key when it is used.
+
+    `checkpoint` is called with a name at each point where a crash would matter. `work` is where
+    volumes are mounted.
+    """
+
+    run_command: Run = commands.run
+    ask_command: Ask = commands.ask
+    secrets: Callable[[str], str] = _no_secret
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    checkpoint: Checkpoint = nothing
+    work: Path = WORK
+    boot_id: Callable[[], str] = kernel_boot_id
+    warn: Callable[[str], None] = lambda _words: None
+
+    def __post_init__(self) -> None:
+        self._place: Workplace | None = None
+        self._running = Running(
+            self.run_command,
+            self.ask_command,
+            self.interrupts,
+            self.checkpoint,
+            self.work / "running",
+        )
+        self._mounts = Mounts(self._running.quietly, self._probe_ask, self.work, self._warned)
+        self._packages = Packages(self._running.ask)
+
+    @property
+    def command_seconds(self) -> float:
+        """The time spent in commands so far, in seconds."""
+        return self._running.seconds
+
+    def _probe_ask(self, argv: Argv) -> Answer:
+        return self._running.ask(argv, _PROBE_TIME)
+
+    # --- a run's workplace --------------------------------------------------------------------
+
+    def attend(self, place: Workplace) -> None:
+        """Log and keep backups there from now on."""
+        self._place = place
+        self._running.log = Log(place.log)
+
+    def clear_leftovers(self) -> list[str]:
+        """End the command and unmount the volumes of a run that was killed; says what it did."""
+        done = []
+        if self._running.end_orphan():
+            done.append("ended a command that was still running from before")
+        done += [f"unmounted {point}" for point in self._mounts.clear_leftovers()]
+        for line in done:
+            self._running.log.note(line)
+        return done
+
+    def note(self, words: str) -> None:
+        """A line for the log."""
+        self._running.log.note(words)
+
+    def release(self) -> None:
+        """Unmount what is mounted for actions."""
+        self._mounts.only(None)
+
+    # --- is it done ---------------------------------------------------------------------------
+
+    def is_done(self, action: Action, undo: Undo | None = None) -> bool:
+        """Whether the action's work is there, by reading. `undo`: as recorded when it began."""
+        match action:
+            case RunCommand():
+                return not isinstance(action.probe, Never) and self.probe(action.probe)
+            case WriteFile():
+                return self._reachable(action.inside) and self._file_is_written(action)
+            case MovePath():
+                return self._reachable(action.inside) and (
+                    not os.path.lexists(action.source) and os.path.lexists(action.destination)
+                )
+            case MakeDirectory():
+                return self._reachable(action.inside) and (
+                    self._real(action.path, action.inside).is_dir()
+                )
+            case MakeLink():
+                return self._reachable(action.inside) and files.leads_there(action)
+            case InstallPackages():
+                return self._packages.all_installed(action.packages)
+            case CreatePartition():
+                return partitions.is_there(action)
+            case Reboot():
+                return isinstance(undo, RebootUndo) and undo.boot_id != self.boot_id()
+        assert_never(action)
+
+    def probe(self, probe: Probe) -> bool:
+        """What a probe says; false when the volume it looks into is not there."""
+        if isinstance(probe, Never):
+            return False
+        if not self._reachable(probe.inside):
+            return False
+        match probe:
+            case CommandShows():
+                answer = self._running.ask(probe.argv, _PROBE_TIME)
+                if answer.status != 0:
+                    return False
+                found = re.search(probe.pattern, answer.out, re.MULTILINE) is not None
+                return found is not probe.lacks
+            case PathPresent():
+                return os.path.lexists(probe.path)
+            case PathAbsent():
+                return not os.path.lexists(probe.path)
+        assert_never(probe)
+
+    # --- before, doing ------------------------------------------------------------------------
+
+    def prepare(self, action: Action, label: str) -> Undo:
+        """What will undo the action; backups are on the disk when this returns.
+
+        `label` names the backup. Raises `StepFailed` when the action cannot be begun at all.
+        """
+        self._mounts.only(action.inside)
+        match action:
+            case WriteFile():
+                target = self._real(action.path, action.inside)
+                if not target.parent.is_dir():
+                    raise StepFailed(
+                        f"The directory {target.parent} for the file {action.path} is missing.",
+                        hint=f"Make it, and go on: mkdir -p {shlex.quote(str(target.parent))}",
+                    )
+                if os.path.lexists(target) and not is_regular(target):
+                    raise StepFailed(
+                        f"{target} is no file: it cannot be written.",
+                        hint="Move it away, and go on.",
+                    )
+                before = (
+                    keep_copy(target, self._workplace().backups, label)
+                    if is_regular(target)
+                    else None
+                )
+                return FileUndo(str(target), before, text_hash(action.text))
+            case MovePath():
+                if not os.path.lexists(action.source):
+                    raise StepFailed(
+                        f"{action.source} is not there.", hint="Start again with a new plan."
+                    )
+                return MoveUndo(Path(action.source).lstat().st_ino)
+            case InstallPackages():
+                if self._packages.interrupted():
+                    self._running.do(REPAIR, _REPAIR_TIME, Unwatched())
+                return self._packages.undo_for(action.packages)
+            case Reboot():
+                return RebootUndo(self.boot_id())
+            case RunCommand() | MakeDirectory() | MakeLink() | CreatePartition():
+                return PlainUndo()
+        assert_never(action)
+
+    def perform(self, action: Action, undo: Undo, watch: Watch) -> None:
+        """Do it, and see that it is done. Raises `StepFailed`, `Interrupted`, `RebootNeeded`."""
+        self._mounts.only(action.inside)
+        self.checkpoint(f"{action.kind}: starts")
+        try:
+            match action:
+                case RunCommand():
+                    self._perform_command(action, watch)
+                case WriteFile():
+                    assert isinstance(undo, FileUndo)
+                    files.write(action, undo, self.checkpoint)
+                    self._running.refresh(action.refresh, watch)
+                case MovePath():
+                    files.rename(Path(action.source), Path(action.destination))
+                    self.checkpoint("MovePath: moved")
+                    self._running.refresh(action.refresh, watch)
+                case MakeDirectory():
+                    files.make_directory(self._real(action.path, action.inside), action.mode)
+                case MakeLink():
+                    files.make_link(Path(action.path), action.target)
+                case InstallPackages():
+                    self._install(action, watch)
+                case CreatePartition():
+                    self._refuse_other_device(action)
+                    partitions.create(action, self._running.ask)
+                case Reboot():
+                    raise RebootNeeded("The machine must boot now.", hint="")
+                case _:
+                    assert_never(action)
+        except OSError as error:
+            raise _from_os(error, action) from error
+        self.checkpoint(f"{action.kind}: performed")
+
+    def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
+        """Finish what a crash cut off; true when it is done now, false when it is taken back."""
+        self._mounts.only(action.inside)
+        if isinstance(action, InstallPackages):
+            # Downloads and unpacked files are worth keeping: apt goes on where it was.
+            self.perform(action, undo, watch)
+            return True
+        if isinstance(undo, FileUndo) and Path(undo.target).parent.is_dir():
+            files.remove_half_written(Path(undo.target))
+        if self.is_done(action, undo):
+            if isinstance(action, WriteFile | MovePath):
+                self._running.refresh(action.refresh, watch)
+            return True
+        if not isinstance(action, Reboot):
+            self.revert(action, undo, watch)
+        return False
+
+    # --- taking back --------------------------------------------------------------------------
+
+    def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+        """Take back an action that was begun, however far it came; again is harmless.
+
+        Raises `Conflict` when that would destroy what is not ours, `StepFailed` when it fails.
+        """
+        self.checkpoint(f"{action.kind}: undo starts")
+        if not isinstance(action, RunCommand) and undo_class(action) == "nothing to undo":
+            return  # what is made inside a volume goes with what filled it
+        try:
+            match action:
+                case RunCommand():
+                    self._revert_command(action, watch)
+                case WriteFile():
+                    assert isinstance(undo, FileUndo)
+                    if self._reachable(action.inside):  # otherwise it went with its volume
+                        files.put_back(undo, self._workplace().backups, self.checkpoint)
+                        # Also when it was as before already: a crash may have cut this off.
+                        self._running.refresh(action.refresh, watch)
+                case MovePath():
+                    self._revert_move(action, undo, watch)
+                case MakeDirectory():
+                    if self._reachable(action.inside):
+                        files.remove_directory(self._real(action.path, action.inside))
+                case MakeLink():
+                    if self._reachable(action.inside) and os.path.lexists(action.path):
+                        files.remove_link(action)
+                case InstallPackages():
+                    self._uninstall(undo, watch)
+                case CreatePartition():
+                    self._mounts.only(None)
+                    partitions.remove(action, self._running.ask)
+                case Reboot():
+                    pass  # a boot that happened is no change to take back
+                case _:
+                    assert_never(action)
+        except OSError as error:
+            raise _from_os(error, action) from error
+        self.checkpoint(f"{action.kind}: undo done")
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def _perform_command(self, action: RunCommand, watch: Watch) -> None:
+        if action.identity is not None:
+            self._refuse(differences(action.identity, self._running.ask), action.identity.path)
+        text: str | None = None
+        masks: tuple[str, ...] = ()
+        match action.input:
+            case SecretInput():
+                secret = self.secrets(action.input.key)
+                text = action.input.template.replace("{}", secret)
+                masks = (secret, text)
+            case str():
+                text = action.input
+        result = self._running.follow(
+            action.argv,
+            action.timeout,
+            watch,
+            progress=action.progress,
+            text=text,
+            until=action.until,
+            masks=masks,
+        )
+        self.checkpoint("RunCommand: ended")
+        if action.until is not None and result.ended == "exited":
+            raise StepFailed(
+                f"`{shlex.join(action.argv)}` {result.words}, but never showed what was "
+                f"waited for ({action.until}).",
+                hint=f"Its last lines are below; all of them are in {self._running.log.path}.",
+                details=result.tail,
+            )
+        self._running.must_have_ended_well(result)
+        if not isinstance(action.probe, Never) and not self.probe(action.probe):
+            raise StepFailed(
+                f"`{shlex.join(action.argv)}` {result.words}, but its work is not there.",
+                hint=f"Looked for with: {_words(action.probe)}",
+                details=result.tail,
+            )
+
+    def _revert_command(self, action: RunCommand, watch: Watch) -> None:
+        if action.undo is None:
+            if action.undo_class == "no undo":
+                raise Conflict(
+                    f"`{shlex.join(action.argv)}` cannot be taken back.",
+                    hint=action.undo_note or "It was agreed to as a point of no return.",
+                )
+            return
+        traces = action.traces or action.probe
+        if not isinstance(traces, Never) and not self.probe(traces):
+            return
+        if action.inside is not None and not self._reachable(action.inside):
+            return  # what it changed went with the volume
+        self._mounts.only(action.inside)
+        self._running.do(action.undo, _UNDO_TIME, watch)
+        self.checkpoint("RunCommand: undo ended")
+        if not isinstance(traces, Never) and self.probe(traces):
+            raise StepFailed(
+                f"`{shlex.join(action.undo)}` ended with exit status 0, but took nothing back.",
+                hint=f"Look with: {_words(traces)}",
+            )
+
+    # --- files --------------------------------------------------------------------------------
+
+    def _real(self, path: str, inside: Volume | None) -> Path:
+        """Where a path leads, links followed within the volume it is in."""
+        root = Path(inside.mount_point) if inside is not None else Path("/")
+        if not Path(path).is_relative_to(root):
+            raise StepFailed(
+                f"{path} is not below {root}, where its volume is mounted.",
+                hint="This is a mistake in the program; nothing was written.",
+            )
+        return resolve(Path(path), root)
+
+    def _reachable(self, inside: Volume | None) -> bool:
+        """Mount the volume if it can be; false when there is none to look into."""
+        if inside is not None and not self._mounts.can_hold(inside):
+            return False
+        if inside is not None:
+            self._mounts.only(inside)
+        return True
+
+    def _file_is_written(self, action: WriteFile) -> bool:
+        target = self._real(action.path, action.inside)
+        return same_as(target, text_hash(action.text), action.mode, action.uid, action.gid)
+
+    def _revert_move(self, action: MovePath, undo: Undo, watch: Watch) -> None:
+        assert isinstance(undo, MoveUndo)
+        if not self._reachable(action.inside):
+            return
+        self._mounts.only(action.inside)
+        source, destination = Path(action.source), Path(action.destination)
+        moved = os.path.lexists(destination) and destination.lstat().st_ino == undo.inode
+        if moved:
+            if os.path.lexists(source):
+                raise Conflict(
+                    f"{destination} stays where it is: {source} is there again.",
+                    hint="Keep the one you need under that name, and remove the other.",
+                )
+            files.rename(destination, source)
+        elif not os.path.lexists(source):
+            raise Conflict(
+                f"{source} cannot be put back: what was moved to {destination} is gone.",
+                hint="Put it back from a backup.",
+            )
+        self._running.refresh(action.refresh, watch)
+
+    def _workplace(self) -> Workplace:
+        assert self._place is not None, "attend() comes first"
+        return self._place
+
+    # --- packages, devices --------------------------------------------------------------------
+
+    def _install(self, action: InstallPackages, watch: Watch) -> None:
+        if self._packages.interrupted():
+            self._running.do(REPAIR, _REPAIR_TIME, watch)
+        self._running.do(install_command(action.packages), action.timeout, watch, "apt")
+        if not self._packages.all_installed(action.packages):
+            raise StepFailed(
+                f"apt ended with exit status 0, but not all of {', '.join(action.packages)} "
+                "are installed.",
+                hint="See what `dpkg --audit` says.",
+            )
+
+    def _uninstall(self, undo: Undo, watch: Watch) -> None:
+        assert isinstance(undo, PackagesUndo)
+        if self._packages.interrupted():
+            self._running.do(REPAIR, _REPAIR_TIME, watch)
+        purge, remove = self._packages.ours_still_there(undo)
+        verbs: tuple[tuple[Literal["purge", "remove"], tuple[str, ...]], ...] = (
+            ("purge", purge),
+            ("remove", remove),
+        )
+        for verb, names in verbs:
+            if names:
+                self._running.do(removal_command(verb, names), _UNDO_TIME, watch, "apt")
+        if undo.automatic:
+            self._running.do(("apt-mark", "auto", *undo.automatic), _PROBE_TIME, watch)
+        left = self._packages.ours_still_there(undo)
+        if any(left):
+            raise StepFailed(
+                f"apt ended with exit status 0, but {', '.join((*left[0], *left[1]))} are still "
+                "there.",
+                hint="See what `dpkg --audit` says, then roll back again.",
+            )
+
+    def _refuse_other_device(self, action: CreatePartition) -> None:
+        self._refuse(
+            differences(action.disk, self._running.ask, table_counts=True), action.disk.path
+        )
+
+    def _refuse(self, found: list[str], path: str) -> None:
+        if found:
+            raise StepFailed(
+                f"{path} is not what it was when the plan was made.",
+                hint="Nothing was written to it. See `lsblk --fs`, then start again.",
+                details=tuple(found),
+            )
+
+    def _warned(self, words: str) -> None:
+        self._running.log.note(words)
+        self.warn(words)
+
+
+def _words(probe: Probe) -> str:
+    match probe:
+        case CommandShows():
+            verb = "must not show" if probe.lacks else "must show"
+            return f"`{shlex.join(probe.argv)}`, which {verb} {probe.pattern}"
+        case PathPresent():
+            return f"{probe.path} must be there"
+        case PathAbsent():
+            return f"{probe.path} must be gone"
+        case Never():
+            return "nothing"
+    assert_never(probe)
+
+
+def _from_os(error: OSError, action: Action) -> SetupError:
+    advice = {
+        errno.ENOSPC: "Free some space (see `df -h`), and go on.",
+        errno.EROFS: "The filesystem is read-only: see `dmesg` for why.",
+        errno.EXDEV: "The two places are on different filesystems.",
+    }
+    return StepFailed(
+        f"{error.filename or 'The machine'}: {error.strerror}.",
+        hint=advice.get(error.errno or 0, f"This was to be done: {action.why}"),
+    )

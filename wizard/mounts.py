@@ -1,0 +1,235 @@
+"""Volumes mounted while actions work inside them, and always unmounted again. For machine.py."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wizard.actions import Volume
+from wizard.commands import Answer, Completed
+from wizard.errors import StepFailed
+
+WORK = Path("/run/xen-setup")
+_SYSTEM = ("/dev", "/dev/pts", "/proc", "/sys")
+_MOUNT_TIME = 60.0
+_BUSY_TRIES = 20
+
+RunSimple = Callable[[tuple[str, ...], float], Completed]
+AskSimple = Callable[[tuple[str, ...]], Answer]
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """One line of mountinfo that matters here."""
+
+    point: str
+    device: str  # "MAJOR:MINOR"
+
+
+def parse_mountinfo(text: str) -> list[Mounted]:
+    """What /proc/self/mountinfo lists, in its order (proc(5))."""
+    result = []
+    for line in text.splitlines():
+        fields = line.split(" ")
+        if len(fields) > 4:
+            result.append(Mounted(_unescape(fields[4]), fields[2]))
+    return result
+
+
+def _unescape(word: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), word)
+
+
+def mounted_now() -> list[Mounted]:
+    """What is mounted in this mount namespace."""
+    return parse_mountinfo(Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
+
+
+class Mounts:
+    """Mounts below `work`, one volume at a time, kept until another is needed or `release`.
+
+    `warn` gets a sentence when something had to be unmounted lazily.
+    """
+
+    def __init__(
+        self, run: RunSimple, ask: AskSimple, work: Path, warn: Callable[[str], None]
+    ) -> None:
+        self._run = run
+        self._ask = ask
+        self._work = work
+        self._warn = warn
+        self._held: Volume | None = None
+
+    def only(self, volume: Volume | None) -> None:
+        """Have this volume mounted and no other; None: none. Raises `StepFailed`."""
+        if volume == self._held:
+            return
+        self.release()
+        if volume is not None:
+            self._mount(volume)
+
+    def can_hold(self, volume: Volume) -> bool:
+        """Whether there is a filesystem to mount: false when device or filesystem are missing."""
+        if volume == self._held:
+            return True
+        if not Path(volume.device).exists():
+            return False
+        answer = self._ask(
+            ("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", volume.device)
+        )
+        return answer.out.strip() == volume.filesystem
+
+    def release(self) -> None:
+        """Unmount what is held; processes that work in it are ended first."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._unmount_below(Path(held.mount_point))
+
+    def clear_leftovers(self) -> list[str]:
+        """Unmount what an earlier run left below the work directory; says which."""
+        self._held = None
+        left = [mount.point for mount in mounted_now() if _is_below(mount.point, self._work)]
+        for point in {Path(point) for point in left}:
+            self._unmount_below(point)
+        return left
+
+    def _mount(self, volume: Volume) -> None:
+        point = Path(volume.mount_point)
+        if ".." in point.parts or not point.is_relative_to(self._work) or point == self._work:
+            raise StepFailed(
+                f"{point} is no place to mount a volume: it is not below {self._work}.",
+                hint="This is a mistake in the program; nothing was mounted.",
+            )
+        if any(mount.point == str(point) for mount in mounted_now()):
+            raise StepFailed(
+                f"Something else is mounted at {point}.", hint=f"Unmount it: umount {point}"
+            )
+        self._refuse_guests_disk(volume)
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        point.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = volume
+        try:
+            self._do(("mount", "--types", volume.filesystem, volume.device, str(point)))
+            for directory in _SYSTEM if volume.system else ():
+                self._bind(directory, volume)
+        except StepFailed:
+            self.release()
+            raise
+
+    def _bind(self, directory: str, volume: Volume) -> None:
+        inside = Path(volume.mount_point) / directory[1:]
+        if not inside.is_dir():
+            raise StepFailed(
+                f"{volume.device} has no directory {directory}: no system is in it yet.",
+                hint="Install the guest's system first, or again.",
+            )
+        self._do(("mount", "--bind", directory, str(inside)))
+
+    def _do(self, argv: tuple[str, ...]) -> None:
+        result = self._run(argv, _MOUNT_TIME)
+        if result.ended != "exited" or result.status != 0:
+            raise StepFailed(
+                f"`{' '.join(argv)}` {result.words}.",
+                hint="See the last lines; `dmesg` may tell more.",
+                details=result.tail,
+            )
+
+    def _refuse_guests_disk(self, volume: Volume) -> None:
+        """Mounting what a running guest writes to destroys it: ask Xen's block backend."""
+        try:
+            number = Path(volume.device).stat().st_rdev
+        except OSError as error:
+            raise StepFailed(
+                f"{volume.device} cannot be mounted: {error.strerror}.",
+                hint="See with `lsblk` what became of it.",
+            ) from error
+        ours = f"{os.major(number):x}:{os.minor(number):x}"
+        for disk in Path("/sys/bus/xen-backend/devices").glob("vbd-*/physical_device"):
+            if disk.read_text().strip() == ours:
+                raise StepFailed(
+                    f"{volume.device} is the disk of a guest that is running.",
+                    hint="Shut the guest down (`xl list`, `xl shutdown NAME`), and go on.",
+                )
+
+    def _unmount_below(self, point: Path) -> None:
+        points = [mount.point for mount in mounted_now() if _is_at_or_below(mount.point, point)]
+        if points:
+            end_processes_in(point)
+        for mounted in reversed(points):
+            self._unmount(mounted)
+        # Only what is empty and ours goes: a lazily unmounted tree may still show there.
+        for directory in (point, *point.parents):
+            if not directory.is_relative_to(self._work) or any(mounted_at(directory)):
+                break
+            try:
+                directory.rmdir()
+            except OSError:
+                break
+
+    def _unmount(self, point: str) -> None:
+        for attempt in range(_BUSY_TRIES):
+            result = self._run(("umount", point), _MOUNT_TIME)
+            if result.status == 0 or not any(mounted_at(Path(point))):
+                return
+            end_processes_in(Path(point))
+            time.sleep(0.05 * (attempt + 1))
+        self._run(("umount", "--lazy", point), _MOUNT_TIME)
+        self._warn(
+            f"{point} was still in use and is unmounted lazily: its device stays busy until "
+            "whatever uses it ends."
+        )
+
+
+def mounted_at(point: Path) -> list[Mounted]:
+    """What is mounted exactly there."""
+    return [mount for mount in mounted_now() if mount.point == str(point)]
+
+
+def end_processes_in(point: Path, grace: float = 2.0) -> list[int]:
+    """End the processes that have their root, directory, program or a file below `point`."""
+    found = _processes_in(point)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _processes_in(point):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + grace
+        while _processes_in(point) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return found
+
+
+def _processes_in(point: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        links = [process / "root", process / "cwd", process / "exe"]
+        try:
+            links.extend((process / "fd").iterdir())
+        except OSError:
+            continue
+        if any(_leads_below(link, point) for link in links):
+            found.append(int(process.name))
+    return found
+
+
+def _leads_below(link: Path, point: Path) -> bool:
+    try:
+        return _is_at_or_below(str(link.readlink()), point)
+    except OSError:
+        return False  # gone, or a kernel thread's
+
+
+def _is_below(path: str, top: Path) -> bool:
+    return path.startswith(f"{top}/")
+
+
+def _is_at_or_below(path: str, top: Path) -> bool:
+    return path == str(top) or _is_below(path, top)

@@ -1,0 +1,187 @@
+"""The distribution's package manager, asked and told. For machine.py.
+
+apt's simulation says beforehand what a transaction brings in; only that is taken back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from wizard.commands import Answer
+from wizard.errors import Conflict, StepFailed
+from wizard.undo import PackagesUndo
+
+Ask = Callable[[tuple[str, ...], float], Answer]
+
+_ASK_TIME = 120.0
+
+_APT = ("apt-get", "--yes", "--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0")
+# A configuration file that someone changed stays as it is: nobody is there to be asked.
+_KEEP_CONFIGURATION = (
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+)
+_STATUS = ("-o", "APT::Status-Fd=1")
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What apt would do: names that come in, change version, or go."""
+
+    new: tuple[str, ...]
+    upgraded: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def parse_transaction(text: str) -> Transaction:
+    """The "Inst", "Remv" and "Purg" lines of `apt-get --simulate`.
+
+    "Inst name (1.2 Debian:12 [amd64])" comes in; "Inst name [1.1] (1.2 ...)" is upgraded.
+    """
+    new, upgraded, removed = [], [], []
+    for line in text.splitlines():
+        found = re.match(r"(Inst|Remv|Purg) (\S+)( \[[^\]]*\])?", line)
+        if not found:
+            continue
+        word, name, old = found.groups()
+        if word != "Inst":
+            removed.append(name)
+        elif old:
+            upgraded.append(name)
+        else:
+            new.append(name)
+    return Transaction(tuple(new), tuple(upgraded), tuple(dict.fromkeys(removed)))
+
+
+def parse_states(text: str) -> dict[str, str]:
+    """Package states by name from `dpkg-query`: "installed", "config-files", "half-configured"…
+
+    A name with an architecture ("libc6:amd64") is there without it too.
+    """
+    states: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _space, state = line.partition(" ")
+        states[name] = state.strip()
+        states.setdefault(name.partition(":")[0], state.strip())
+    return states
+
+
+def install_command(names: Iterable[str]) -> tuple[str, ...]:
+    """The command that installs packages without recommended ones, and removes nothing."""
+    return (
+        *_APT,
+        "--no-install-recommends",
+        "--no-remove",
+        *_KEEP_CONFIGURATION,
+        *_STATUS,
+        "install",
+        *names,
+    )
+
+
+def removal_command(verb: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The command that purges or removes packages, and nothing that came with them."""
+    return (*_APT, "--no-auto-remove", *_STATUS, verb, *names)
+
+
+REPAIR = ("dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
+
+
+class Packages:
+    """Reading questions to dpkg and apt."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def states(self) -> dict[str, str]:
+        """The state of every package that dpkg knows."""
+        answer = self._ask(
+            ("dpkg-query", "--show", "--showformat=${binary:Package} ${db:Status-Status}\\n"),
+            _ASK_TIME,
+        )
+        if answer.status != 0:
+            raise StepFailed(
+                "dpkg does not say which packages are installed.",
+                hint="Try `dpkg --audit`, and mend what it names.",
+                details=tuple(answer.err.splitlines()[-5:]),
+            )
+        return parse_states(answer.out)
+
+    def all_installed(self, names: Iterable[str]) -> bool:
+        """Whether all of these are installed and configured."""
+        states = self.states()
+        return all(states.get(name) == "installed" for name in names)
+
+    def interrupted(self) -> bool:
+        """Whether an earlier transaction was cut off and wants repair."""
+        return any(
+            state in ("half-installed", "unpacked", "half-configured", "triggers-pending")
+            for state in self.states().values()
+        )
+
+    def undo_for(self, names: tuple[str, ...]) -> PackagesUndo:
+        """What the installation of these will bring in; refuses one that removes something."""
+        transaction = self._simulate("install", "--no-install-recommends", names=names)
+        if transaction.removed:
+            raise StepFailed(
+                f"Installing {', '.join(names)} would remove {', '.join(transaction.removed)}.",
+                hint="Decide about these packages yourself with apt, then start again.",
+            )
+        states = self.states()
+        return PackagesUndo(
+            names=transaction.new,
+            configured=tuple(
+                name for name in transaction.new if states.get(name) == "config-files"
+            ),
+            automatic=self.automatic(name for name in names if states.get(name) == "installed"),
+            upgraded=transaction.upgraded,
+        )
+
+    def automatic(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of these that are marked as automatically installed."""
+        wanted = tuple(names)
+        if not wanted:
+            return ()
+        answer = self._ask(("apt-mark", "showauto", *wanted), _ASK_TIME)
+        return tuple(answer.out.split())
+
+    def ours_still_there(self, undo: PackagesUndo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is to be purged, and what only to be removed, of what came in.
+
+        Raises `Conflict` when something that did not come with it needs it by now.
+        """
+        states = self.states()
+        keep = ("not-installed", None)
+        purge = tuple(
+            name
+            for name in undo.names
+            if states.get(name) not in keep and name not in undo.configured
+        )
+        remove = tuple(
+            name for name in undo.configured if states.get(name) not in (*keep, "config-files")
+        )
+        if purge or remove:
+            transaction = self._simulate("purge", "--no-auto-remove", names=(*purge, *remove))
+            bare = {name.partition(":")[0] for name in undo.names}
+            others = [name for name in transaction.removed if name.partition(":")[0] not in bare]
+            if others:
+                raise Conflict(
+                    f"Installed since then, and in need of these packages: {', '.join(others)}.",
+                    hint="Remove them yourself if nothing needs them, then roll back again.",
+                )
+        return purge, remove
+
+    def _simulate(self, verb: str, *options: str, names: tuple[str, ...]) -> Transaction:
+        answer = self._ask(("apt-get", "--simulate", *options, verb, *names), _ASK_TIME)
+        if answer.status != 0:
+            raise StepFailed(
+                f"apt cannot {verb} {', '.join(names)}.",
+                hint="Try `apt-get update` and `apt-get --fix-broken install`; "
+                "see that the mirror is reached.",
+                details=tuple((answer.out + answer.err).splitlines()[-10:]),
+            )
+        return parse_transaction(answer.out)

@@ -1,0 +1,187 @@
+"""One partition made or removed with libparted; the rest of the disk stays. For machine.py.
+
+libparted tells the kernel of the new partition alone (BLKPG), so the disk's other partitions may
+be mounted. No lock is held on the disk meanwhile: libparted waits for udev, and udev for a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wizard.actions import CreatePartition
+from wizard.commands import Answer
+from wizard.errors import Conflict, StepFailed
+from wizard.mounts import mounted_now
+
+Ask = Callable[[tuple[str, ...], float], Answer]
+
+_NODE_WAIT = 10.0  # seconds for the new partition's device node
+
+
+def is_there(action: CreatePartition) -> bool:
+    """Whether a partition with this number, start and length is in the table."""
+    disk = _table(action)
+    found = _numbered(disk, action.number)
+    return found is not None and _same_place(found, action)
+
+
+def create(action: CreatePartition, ask: Ask) -> None:
+    """Make the partition and wait for its node; refuses when its place is not free any more."""
+    parted = _parted()
+    disk = _table(action)
+    last = action.start + action.sectors - 1
+    if not any(
+        region.start <= action.start and last <= region.end for region in disk.getFreeSpaceRegions()
+    ):
+        raise StepFailed(
+            f"The space for the new partition on {action.disk.path} is not free any more.",
+            hint="Something else changed the partition table: look with `parted "
+            f"{action.disk.path} print free`, then start again.",
+        )
+    logical = action.label == "msdos" and action.number >= 5
+    geometry = parted.Geometry(device=disk.device, start=action.start, length=action.sectors)
+    partition = parted.Partition(
+        disk=disk,
+        type=parted.PARTITION_LOGICAL if logical else parted.PARTITION_NORMAL,
+        geometry=geometry,
+    )
+    try:
+        disk.addPartition(partition=partition, constraint=parted.Constraint(exactGeom=geometry))
+        # The type says what it is for, to people and to us: one that is empty and of this type
+        # on a disk that we were to take space of is known again after a crash.
+        if partition.isFlagAvailable(parted.PARTITION_LVM):
+            partition.setFlag(parted.PARTITION_LVM)
+        if partition.number != action.number or not _same_place(partition, action):
+            raise StepFailed(
+                f"The new partition would become number {partition.number}, "
+                f"not {action.number} as planned.",
+                hint="Something else changed the partition table: start again with a new plan.",
+            )
+        disk.commit()
+    except _errors(parted) as error:
+        raise StepFailed(
+            f"The partition could not be made on {action.disk.path}: {error}",
+            hint="See `dmesg`; a disk that is read-only or failing says so there.",
+        ) from error
+    _wait_for(action, ask)
+
+
+def remove(action: CreatePartition, ask: Ask) -> None:
+    """Remove the partition if it is still the one we made, and empty; none there is no error.
+
+    Raises `Conflict` when it is another one, or something is on it or uses it.
+    """
+    parted = _parted()
+    disk = _table(action)
+    found = _numbered(disk, action.number)
+    if found is None:
+        return
+    if not _same_place(found, action):
+        raise Conflict(
+            f"Partition {action.number} of {action.disk.path} is not the one that was made: "
+            "its place or size differ.",
+            hint="It was left as it is; remove it yourself if nothing needs it.",
+        )
+    use = _use_of(action, ask)
+    if use:
+        raise Conflict(
+            f"The partition {action.path} is not empty: {use}.",
+            hint="It was left as it is; empty it (`wipefs`, `pvremove`, `umount`), "
+            "then roll back again.",
+        )
+    try:
+        disk.deletePartition(found)
+        disk.commit()
+    except _errors(parted) as error:
+        raise StepFailed(
+            f"The partition {action.path} could not be removed: {error}",
+            hint="See what uses it with `lsblk`, then roll back again.",
+        ) from error
+
+
+def _parted() -> Any:
+    import parted  # noqa: PLC0415 - untyped, and needed here only
+
+    return parted
+
+
+def _errors(parted: Any) -> tuple[type[Exception], ...]:
+    return (
+        parted.DeviceException,
+        parted.DiskException,
+        parted.PartitionException,
+        parted.GeometryException,
+        parted.IOException,
+    )
+
+
+def _table(action: CreatePartition) -> Any:
+    parted = _parted()
+    try:
+        device = parted.getDevice(str(Path(action.disk.path).resolve()))
+        disk = parted.newDisk(device)
+    except _errors(parted) as error:
+        raise StepFailed(
+            f"The partition table of {action.disk.path} cannot be read: {error}",
+            hint=f"Look with `parted {action.disk.path} print`.",
+        ) from error
+    if disk.type != action.label or device.sectorSize != action.sector_size:
+        raise StepFailed(
+            f"{action.disk.path} has a {disk.type} table with sectors of {device.sectorSize} "
+            f"bytes, not {action.label} with {action.sector_size} as planned.",
+            hint="The disk was changed since the plan was made: start again.",
+        )
+    return disk
+
+
+def _numbered(disk: Any, number: int) -> Any:
+    return next((found for found in disk.partitions if found.number == number), None)
+
+
+def _same_place(partition: Any, action: CreatePartition) -> bool:
+    geometry = partition.geometry
+    return bool(geometry.start == action.start and geometry.length == action.sectors)
+
+
+def _wait_for(action: CreatePartition, ask: Ask) -> None:
+    node = Path(action.path)
+    ask(("udevadm", "settle", f"--timeout={_NODE_WAIT:.0f}"), _NODE_WAIT + 5)
+    deadline = time.monotonic() + _NODE_WAIT
+    while not node.is_block_device():
+        if time.monotonic() > deadline:
+            raise StepFailed(
+                f"The partition was made, but {node} did not appear.",
+                hint=f"Try `partprobe {action.disk.path}`; if that does not help, boot, and go on.",
+            )
+        time.sleep(0.05)
+
+
+def _use_of(action: CreatePartition, ask: Ask) -> str:
+    """What is on the partition, or uses it; "" when nothing does."""
+    node = Path(action.path)
+    if not node.exists():
+        return ""
+    real = node.resolve()
+    number = real.stat().st_rdev
+    device = f"{os.major(number)}:{os.minor(number)}"
+    for mount in mounted_now():
+        if mount.device == device:
+            return f"it is mounted at {mount.point}"
+    swaps = Path("/proc/swaps").read_text().splitlines()[1:]
+    if any(line.split()[0] == str(real) for line in swaps if line):
+        return "it is in use as swap"
+    holders = Path("/sys/class/block") / real.name / "holders"
+    names = sorted(holder.name for holder in holders.iterdir()) if holders.is_dir() else []
+    if names:
+        return f"{', '.join(names)} is on it"
+    answer = ask(("blkid", "--probe", "--output", "export", str(real)), 20.0)
+    for line in answer.out.splitlines():
+        key, _equals, value = line.partition("=")
+        if key in ("TYPE", "PTTYPE"):
+            return f"blkid finds {value} on it"
+    # 2 is blkid's "nothing found"; 8 that it found several things at once.
+    return "" if answer.status in (0, 2) else "blkid cannot tell what is on it"

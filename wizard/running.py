@@ -1,0 +1,177 @@
+"""Commands as an action needs them: watched, logged, noted, timed. For machine.py."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wizard.actions import Argv
+from wizard.commands import (
+    Answer,
+    Ask,
+    Completed,
+    Run,
+    end_session,
+    process_fields,
+    session_members,
+)
+from wizard.errors import StepFailed
+from wizard.files import Checkpoint
+from wizard.interrupts import Interrupts
+from wizard.log import Log
+from wizard.progress import reader
+
+_REFRESH_TIME = 600.0  # seconds; emulated machines are slow
+
+
+class Watch(Protocol):
+    """Who is told what a running command prints, and how far it is (0 to 1; None: unknown)."""
+
+    def output(self, line: str, /) -> None: ...
+    def progress(self, fraction: float | None, words: str, /) -> None: ...
+
+
+class Unwatched:
+    """A watch for nobody."""
+
+    def output(self, line: str, /) -> None:
+        """Nobody is told."""
+
+    def progress(self, fraction: float | None, words: str, /) -> None:
+        """Nobody is told."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where one run keeps its log and its backups."""
+
+    log: Path
+    backups: Path
+
+
+def kernel_boot_id() -> str:
+    """The kernel's id of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+class Running:
+    """Runs commands for one machine. `seconds` adds up the time spent in them.
+
+    `note` is a file that names the running command, so that the next start can end it if this
+    process is killed.
+    """
+
+    def __init__(
+        self, run: Run, ask: Ask, interrupts: Interrupts, checkpoint: Checkpoint, note: Path
+    ) -> None:
+        self._run = run
+        self._ask = ask
+        self._checkpoint = checkpoint
+        self._note = note
+        self.interrupts = interrupts
+        self.log = Log(None)
+        self.seconds = 0.0
+
+    def do(self, argv: Argv, timeout: float, watch: Watch, progress: str = "") -> None:
+        """Run a command that must succeed; raises `StepFailed`, or `Interrupted`."""
+        self.must_have_ended_well(self.follow(argv, timeout, watch, progress=progress))
+
+    def refresh(self, argv: Argv | None, watch: Watch) -> None:
+        """Run an action's `refresh`, if it has one."""
+        if argv is not None:
+            self._checkpoint("refresh: starts")
+            self.do(argv, _REFRESH_TIME, watch)
+
+    def quietly(self, argv: Argv, timeout: float) -> Completed:
+        """Run a command of our own housekeeping: nobody watches, no signal cuts it off."""
+        with self.interrupts.shielded():
+            return self.follow(argv, timeout, Unwatched())
+
+    def ask(self, argv: Argv, timeout: float) -> Answer:
+        """Run a command that only reads."""
+        started = time.monotonic()
+        try:
+            return self._ask(argv, timeout)
+        finally:
+            self.seconds += time.monotonic() - started
+
+    def follow(
+        self,
+        argv: Argv,
+        timeout: float,
+        watch: Watch,
+        *,
+        progress: str = "",
+        text: str | None = None,
+        until: str | None = None,
+        masks: tuple[str, ...] = (),
+    ) -> Completed:
+        """Run a command, watched and logged; how it ended is the caller's to judge."""
+        read = reader(progress)
+
+        def on_output(line: str) -> None:
+            watch.output(line)
+            found = read(line)
+            if found is not None:
+                watch.progress(*found)
+
+        started = time.monotonic()
+        try:
+            return self._run(
+                argv,
+                timeout=timeout,
+                input=text,
+                on_output=on_output,
+                until=until,
+                log=self.log,
+                interrupts=self.interrupts,
+                masks=masks,
+                on_start=self._started,
+            )
+        finally:
+            self.seconds += time.monotonic() - started
+            self._note.unlink(missing_ok=True)
+
+    def must_have_ended_well(self, result: Completed) -> None:
+        """Raise `StepFailed`, or `Interrupted`, unless the command ended with success."""
+        if result.ended == "interrupted":
+            raise self.interrupts.error()
+        if result.ended != "matched" and (result.ended != "exited" or result.status != 0):
+            where = f"The log is {self.log.path}." if self.log.path else ""
+            raise StepFailed(
+                f"`{shlex.join(result.argv)}` {result.words}.",
+                hint=f"Its last lines are below. {where}"
+                if result.tail
+                else f"It printed nothing. {where}",
+                details=result.tail,
+            )
+
+    def end_orphan(self) -> bool:
+        """End the command of a run that was killed, if it still runs; says whether it did."""
+        if not self._note.is_file():
+            return False
+        found = re.fullmatch(r"(\d+) (\d+)\n", self._note.read_text(errors="replace"))
+        self._note.unlink()
+        if not found:
+            return False
+        session = int(found[1])
+        fields = process_fields(session)
+        # Another process may have the number by now; a session whose leader ended keeps it.
+        if (fields is not None and fields[19] != found[2]) or not session_members(session):
+            return False
+        end_session(session)
+        return True
+
+    def _started(self, pid: int) -> None:
+        fields = process_fields(pid)
+        if fields is not None:
+            # Without the note nothing is lost but the tidying after a kill.
+            with suppress(OSError):
+                self._note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._note.write_text(f"{pid} {fields[19]}\n")
+        self._checkpoint("command: runs")
