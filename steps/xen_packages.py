@@ -1,0 +1,240 @@
+"""Xen itself: the hypervisor, its tools, and the programs that the later steps call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from steps import boot_drop_in
+from steps.boot_drop_in import DIRECTORY, DROP_IN, guard_text, guards_default, natural
+from steps.expected import with_directories, with_file, with_packages, with_service
+from steps.facts import Facts, Service
+from steps.hosts.guest_releases import FILESYSTEM_PACKAGES, RELEASES
+from steps.settings import NO_BRIDGE, Settings
+from wizard.actions import Action, InstallPackages, MakeDirectory, RunCommand, WriteFile
+from wizard.step import Plan, Problem
+
+TITLE = "Xen itself: hypervisor and tools"
+LESSON = """\
+Xen is a small program that boots before Linux, and then boots your Linux as its first guest:
+Domain-0, or dom0, the one that may give orders. So there are two parts to install: the hypervisor,
+a file in /boot, and the tools by which dom0 gives its orders. Installing changes nothing yet: the
+machine runs plain Linux until it is booted another way.
+
+Then: `tar xzf xen-3.0.3_0-install-x86_32.tgz`, and `sh ./install.sh` in its dist/ folder. Every
+file landed at once, and no one could take it out again. The orders were `xm …`, answered by the
+daemon xend.
+Today: `apt-get install --no-install-recommends xen-system-amd64`. The orders are `xl …`, and no
+daemon of its own is behind them. QEMU is recommended for other kinds of guests; ours need none.
+
+By hand: `dpkg --list 'xen-*'`, `ls /boot/xen-*`, `xl` (it says that no hypervisor runs: not yet).
+Undo: exactly the packages that came in are purged; what was there before stays."""
+QUESTIONS: tuple[str, ...] = ()
+
+_XEN = "xen-system-amd64"
+_STALE_HOURS = 24
+_HYPERVISOR = "xen-hypervisor-"
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether all that is missing can be installed, and whether Xen's hypervisor is one of us."""
+    problems = []
+    missing = [name for name in missing_packages(settings, facts) if name not in facts.installable]
+    if missing and facts.apt.lists_age_hours is not None:
+        problems.append(
+            Problem(
+                "package-sources",
+                f"apt knows no package called {', '.join(missing)}.",
+                "Look at /etc/apt/sources.list and /etc/apt/sources.list.d: the distribution's own "
+                "main archive must be there. Then: apt-get update",
+            )
+        )
+    elif missing:
+        problems.append(
+            Problem(
+                "package-sources",
+                "apt has no package lists yet, so it is not known whether "
+                f"{', '.join(missing)} can be installed.",
+                "apt-get update brings the lists. This step does it first.",
+                "unknown",
+            )
+        )
+    return problems
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """Keep the boot default, bring the package lists up to date, install what is missing."""
+    missing = missing_packages(settings, facts)
+    if not missing:
+        names = sorted(set(wanted_packages(settings, facts)))
+        return Plan((), facts, skipped=(f"Installed already: {', '.join(names)}.",))
+    actions: list[Action] = []
+    then = facts
+    if _XEN in missing and not guards_default(facts.files.get(DROP_IN, "")):
+        if DIRECTORY not in facts.directories:
+            actions.append(
+                MakeDirectory(DIRECTORY, "Files in this directory add to /etc/default/grub.")
+            )
+            then = with_directories(then, DIRECTORY)
+        actions.append(
+            WriteFile(
+                DROP_IN,
+                guard_text(),
+                "Debian's Xen package makes Xen the boot default the moment it is installed. This "
+                "file keeps the default what it is, so that a power cut never boots a Xen that "
+                "nobody has tried.",
+            )
+        )
+        then = with_file(then, DROP_IN, guard_text())
+    age = facts.apt.lists_age_hours
+    if age is None or age >= _STALE_HOURS:
+        actions.append(_update_lists(age))
+        then = replace(then, apt=replace(then.apt, lists_age_hours=0))
+    actions.append(_install(missing))
+    then = _installed(then, missing)
+    skipped = [name for name in wanted_packages(settings, facts) if name in facts.packages]
+    notes: tuple[str, ...] = ()
+    if _XEN in missing:
+        notes = (
+            "Installing the hypervisor runs update-grub: Xen appears in the boot menu, and is not "
+            "its default.",
+        )
+    return Plan(
+        tuple(actions),
+        then,
+        skipped=(f"Installed already: {', '.join(skipped)}.",) if skipped else (),
+        notes=notes,
+    )
+
+
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
+    """Packages, hypervisor and toolstack command, each looked for where it must be."""
+    problems = []
+    missing = missing_packages(settings, facts)
+    if missing:
+        problems.append(
+            Problem(
+                "packages-missing",
+                f"Not installed: {', '.join(missing)}.",
+                "Look into the log at what apt said; `apt-get install` by hand says it again.",
+            )
+        )
+    if not facts.xen.images:
+        problems.append(
+            Problem(
+                "hypervisor-missing",
+                "There is no hypervisor in /boot.",
+                "The package xen-hypervisor-… brings it: "
+                "apt-get install --reinstall xen-system-amd64",
+            )
+        )
+    default = boot_drop_in.default_entry(facts)
+    if default is not None and default.kind == "xen" and _kept_plain(facts):
+        problems.append(
+            Problem(
+                "default-changed",
+                f"Installing Xen has made “{default.title}” the entry that boots by itself.",
+                "Another file in /etc/default/grub.d sets GRUB_DEFAULT: look with "
+                "grep GRUB_DEFAULT /etc/default/grub /etc/default/grub.d/*",
+            )
+        )
+    if "xl" not in facts.xen.commands:
+        problems.append(
+            Problem(
+                "toolstack-missing",
+                "The command xl is not there.",
+                "The package xen-utils-common brings it: "
+                "apt-get install --reinstall xen-utils-common",
+            )
+        )
+    return problems
+
+
+def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
+    """All that this setup calls on the host, installed or not, in the order of their use."""
+    wanted = [_XEN, "lvm2", "debootstrap"]
+    if settings.host.bridge != NO_BRIDGE and facts.bridge(settings.host.bridge) is None:
+        wanted.append("bridge-utils")
+        # The static address's guard asks the gateway whether it is still reached.
+        if "iputils-arping" not in facts.packages:
+            wanted.append("iputils-ping")
+    for guest in settings.guests:
+        wanted.append(FILESYSTEM_PACKAGES[guest.filesystem])
+        release = RELEASES.get(guest.release)
+        if release is not None:
+            wanted.append(release.keyring_package)
+    return tuple(dict.fromkeys(wanted))
+
+
+def missing_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
+    """Those of the wanted packages that are not installed."""
+    return tuple(name for name in wanted_packages(settings, facts) if name not in facts.packages)
+
+
+def _kept_plain(facts: Facts) -> bool:
+    text = facts.files.get(DROP_IN, "")
+    return guards_default(text) and not boot_drop_in.is_promoted(text)
+
+
+def _update_lists(age: int | None) -> RunCommand:
+    state = "has no package lists yet" if age is None else f"has package lists of {age} hours ago"
+    return RunCommand(
+        ("apt-get", "update"),
+        f"apt {state}. Old lists name package versions that the mirror no longer has.",
+        undo_note="Package lists are a cache: the next apt-get update makes them anew.",
+        timeout=600.0,
+        estimate=20.0,
+        progress="apt",
+    )
+
+
+_REASONS = {
+    _XEN: "the hypervisor with xl and its services",
+    "lvm2": "cuts the guests' disks out of a volume group",
+    "debootstrap": "installs a guest's system into a directory",
+    "bridge-utils": "lets ifupdown make the bridge",
+    "iputils-ping": "asks the gateway whether the host is still connected",
+    "e2fsprogs": "makes ext3 and ext4",
+    "xfsprogs": "makes xfs",
+    "btrfs-progs": "makes btrfs",
+    "debian-archive-keyring": "holds the keys that Debian signs with",
+    "ubuntu-keyring": "holds the keys that Ubuntu signs with",
+}
+
+
+def _install(missing: tuple[str, ...]) -> InstallPackages:
+    reasons = "; ".join(f"{name} {_REASONS[name]}" for name in missing)
+    return InstallPackages(
+        missing,
+        f"What is missing here: {reasons}. Without recommended packages, so QEMU stays out.",
+        estimate=90.0 if _XEN in missing else 20.0,
+    )
+
+
+def _installed(facts: Facts, missing: tuple[str, ...]) -> Facts:
+    then = with_packages(facts, missing)
+    if _XEN not in missing:
+        return then
+    hypervisor, image = _hypervisor_to_come(facts)
+    then = with_packages(then, (hypervisor, "xen-hypervisor-common", "xen-utils-common"))
+    then = with_directories(then, "/etc/xen", "/var/log/xen")
+    for name in ("xen", "xendomains"):
+        if not facts.service(name).present:
+            # The package enables them; outside Xen neither has anything to do.
+            then = with_service(then, Service(name, present=True, enabled=True, active=False))
+    then = replace(
+        then,
+        xen=replace(
+            then.xen,
+            images=then.xen.images or (image,),
+            commands=then.xen.commands if "xl" in then.xen.commands else ("xl",),
+        ),
+    )
+    return boot_drop_in.with_menu(then)
+
+
+def _hypervisor_to_come(facts: Facts) -> tuple[str, str]:
+    names = [name for name in facts.installable if name.startswith(_HYPERVISOR)]
+    names = [name for name in names if natural(name)[1:2] and name.endswith("-amd64")]
+    newest = max(names, key=natural, default="xen-hypervisor-amd64")
+    version = newest.removeprefix(_HYPERVISOR)
+    return newest, f"/boot/xen-{version}.gz"
