@@ -1,0 +1,280 @@
+"""What a journal holds, record by record, and what follows from the records together.
+
+`replay` is the only reader of meaning: resume, rollback and status all look at its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from wizard.actions import Action, Reboot
+from wizard.undo import Undo
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunBegun:
+    """The first record. `machine` is a hash of the machine's id, `steps` the order of this run."""
+
+    version: int
+    machine: str
+    program: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepBegun:
+    """A step begins, for the first time or again. `guarded`: it must be confirmed at its end."""
+
+    step: str
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The action's work was there: it is not ours."""
+
+    step: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The next thing touched is the machine. Its backups are saved."""
+
+    entry: int
+    step: str
+    action: Action
+    undo: Undo
+
+
+@dataclass(frozen=True)
+class Done:
+    """The action is done, and was seen to be."""
+
+    entry: int
+
+
+@dataclass(frozen=True)
+class UndoBegun:
+    """The action is about to be taken back."""
+
+    entry: int
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The action is taken back; `note` says what is to know of it."""
+
+    entry: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class NotUndone:
+    """The undo was refused or failed; `text` says why and what to do."""
+
+    entry: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A guarded step was confirmed: it stays."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class StepVerified:
+    """The step's work was read back and found right."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The run stopped and can go on. `status` is the exit status it stopped with."""
+
+    reason: str
+    status: int
+
+
+@dataclass(frozen=True)
+class RollbackBegun:
+    """From now on things are taken back. `to` is the step that stays, "" for none."""
+
+    to: str
+
+
+@dataclass(frozen=True)
+class RollbackEnded:
+    """All that could be was taken back."""
+
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Every step is done and verified."""
+
+
+Record = (
+    RunBegun
+    | StepBegun
+    | Skipped
+    | Begun
+    | Done
+    | UndoBegun
+    | Undone
+    | NotUndone
+    | Confirmed
+    | StepVerified
+    | Paused
+    | RollbackBegun
+    | RollbackEnded
+    | Finished
+)
+
+EntryState = Literal["begun", "done", "undoing", "undone", "not undone"]
+RunState = Literal["under way", "paused", "rolling back", "rolled back", "incomplete", "finished"]
+StepState = Literal["to do", "begun", "verified", "rolled back"]
+
+
+@dataclass
+class Entry:
+    """One action of a run, and what became of it. `number` is unique in the run."""
+
+    number: int
+    step: str
+    action: Action
+    undo: Undo
+    state: EntryState = "begun"
+    text: str = ""
+
+    @property
+    def to_take_back(self) -> bool:
+        """Whether something of it may be on the machine."""
+        return self.state != "undone"
+
+
+@dataclass
+class Ledger:
+    """A run as its journal tells it. `rollback_to` counts while the state is "rolling back"."""
+
+    steps: tuple[str, ...] = ()
+    program: str = ""
+    state: RunState = "under way"
+    reason: str = ""
+    current: str = ""
+    rollback_to: str = ""
+    guard_open: bool = False
+    entries: dict[int, Entry] = field(default_factory=dict)
+    step_states: dict[str, StepState] = field(default_factory=dict)
+    booted_for: set[str] = field(default_factory=set)  # steps, since the run last paused
+
+    @property
+    def to_take_back(self) -> list[Entry]:
+        """What may be on the machine, newest first."""
+        return [entry for entry in reversed(self.entries.values()) if entry.to_take_back]
+
+    @property
+    def cut_off(self) -> list[Entry]:
+        """What was being done or undone when the journal ends, newest first."""
+        return [
+            entry
+            for entry in reversed(self.entries.values())
+            if entry.state in ("begun", "undoing")
+        ]
+
+    @property
+    def waits_for_boot(self) -> Entry | None:
+        """The reboot that was asked for and has not been seen, if the run stands there."""
+        for entry in self.cut_off:
+            if isinstance(entry.action, Reboot) and entry.state == "begun":
+                return entry
+        return None
+
+    @property
+    def open(self) -> bool:
+        """Whether the run can go on."""
+        return bool(self.steps) and self.state in ("under way", "paused", "rolling back")
+
+    def has_booted(self) -> bool:
+        """Whether a reboot was done in this run: from then on a failure does not roll back."""
+        return any(
+            isinstance(entry.action, Reboot) and entry.state == "done"
+            for entry in self.entries.values()
+        )
+
+    def take(self, record: Record) -> None:
+        """Go on by one record."""
+        match record:
+            case RunBegun():
+                self.steps = record.steps
+                self.program = record.program
+                self.step_states = dict.fromkeys(record.steps, "to do")
+            case StepBegun():
+                self.state, self.reason = "under way", ""
+                self.current = record.step
+                self.guard_open = record.guarded
+                self.step_states[record.step] = "begun"
+            case Begun():
+                self.entries[record.entry] = Entry(
+                    record.entry, record.step, record.action, record.undo
+                )
+            case Done():
+                entry = self.entries[record.entry]
+                entry.state = "done"
+                if isinstance(entry.action, Reboot):
+                    self.booted_for.add(entry.step)
+            case UndoBegun():
+                self.entries[record.entry].state = "undoing"
+            case Undone():
+                self.entries[record.entry].state = "undone"
+                self.entries[record.entry].text = record.note
+            case NotUndone():
+                self.entries[record.entry].state = "not undone"
+                self.entries[record.entry].text = record.text
+            case Confirmed():
+                self.guard_open = False
+            case StepVerified():
+                self.step_states[record.step] = "verified"
+                self.guard_open = False
+            case Paused():
+                self.state, self.reason = "paused", record.reason
+                self.booted_for.clear()
+            case RollbackBegun():
+                self.state, self.rollback_to = "rolling back", record.to
+                self.guard_open = False
+            case RollbackEnded():
+                self._end_rollback(complete=record.complete)
+            case Finished():
+                self.state, self.reason = "finished", ""
+            case Skipped():
+                pass
+
+    def _end_rollback(self, *, complete: bool) -> None:
+        kept = self.steps[: self.steps.index(self.rollback_to) + 1] if self.rollback_to else ()
+        for step in self.steps:
+            if step not in kept and self.step_states[step] != "to do":
+                self.step_states[step] = "rolled back"
+        if not complete:
+            self.state = "incomplete"
+        elif kept:
+            self.state = "paused"
+            self.reason = f"Taken back as far as {self.rollback_to}."
+            self.current = kept[-1]
+        else:
+            self.state = "rolled back"
+
+
+def replay(records: Iterable[Record]) -> Ledger:
+    """What the records say together."""
+    ledger = Ledger()
+    for record in records:
+        ledger.take(record)
+    return ledger
