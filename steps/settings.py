@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from steps import kinds
 from steps.facts import Disk, Facts
@@ -225,6 +226,32 @@ def _device_choices(known: Known) -> Sequence[Choice]:
 # ---- guests
 
 
+def _of_other_guests(known: Known, name: str) -> list[object]:
+    """That answer of each guest before this one."""
+    return [
+        value
+        for key, value in known.answers.items()
+        if key.startswith("guests.") and key.rpartition(".")[2] == name
+    ]
+
+
+def _default_name(known: Known) -> str:
+    taken = _of_other_guests(known, "name")
+    return next(name for number in count(1) if (name := f"vm{number:02}") not in taken)
+
+
+def _name_is_free(name: str, known: Known) -> str:
+    taken = name in _of_other_guests(known, "name")
+    return f"Another guest is called {name}: give each its own name." if taken else ""
+
+
+def _address_is_free(network: str, known: Known) -> str:
+    address = network.partition("/")[0]
+    others = [str(other).partition("/")[0] for other in _of_other_guests(known, "network")]
+    taken = address != "dhcp" and address in others
+    return f"Another guest has the address {address}: give each its own." if taken else ""
+
+
 def _static(known: Known) -> bool:
     return bool(known.answers.get("network", "dhcp") != "dhcp")
 
@@ -366,8 +393,9 @@ class GuestSettings:
         "What is the guest called?",
         kinds.GUEST_NAME,
         help="The name in `xl list`, the host name inside, and the front of its volumes' names.",
-        default="vm01",
-        because="the tutorial's name",
+        default=_default_name,
+        because="the tutorial's names",
+        check=_name_is_free,
     )
     memory: int = asked(
         "How much memory does the guest get?",
@@ -434,6 +462,7 @@ class GuestSettings:
         help="`dhcp`, or an address with its prefix length, such as 192.0.2.10/24.",
         default="dhcp",
         because="most networks have a DHCP server",
+        check=_address_is_free,
     )
     gateway: str = asked(
         "Which gateway does the guest use?",

@@ -1,0 +1,86 @@
+"""A guided run without a pipeline: the interview on a saved machine, for tests on a terminal.
+
+    python -m tests.interview.conversation [--plain] [--every] [--set KEY=VALUE]… MACHINE
+
+Prints the settings that were agreed to, or the error with its exit status.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from steps.settings import Settings
+from tests.machines import machines
+from wizard.answer_file import read_answers
+from wizard.errors import SetupError
+from wizard.interview import Interview, Review, guided
+from wizard.prompts import choose_prompter
+from wizard.step import Plan, Problem
+
+
+@dataclass(frozen=True)
+class Part:
+    """A step that only has questions."""
+
+    TITLE: str
+    QUESTIONS: tuple[str, ...]
+    LESSON: str = "What this part is about."
+    __name__: str = "part"
+
+    def check(self, settings: object, facts: object, /) -> list[Problem]:
+        return []
+
+    def plan(self, settings: object, facts: object, /) -> Plan[object]:
+        return Plan((), facts)
+
+    def verify(self, settings: object, facts: object, /) -> list[Problem]:
+        return []
+
+
+STEPS = (
+    Part("Xen itself", ("host.dom0_memory", "host.console", "host.ignore")),
+    Part("Network bridge", ("host.bridge", "host.bridge_card")),
+    Part(
+        "Volume group",
+        (
+            "storage.use", "storage.volume_group", "storage.device", "storage.partition_size",
+            "storage.overwrite",
+        ),
+    ),
+    Part("Guest volumes", ("guests.name", "guests.root_size", "guests.filesystem")),
+    Part("Guest system", ("guests.network", "guests.gateway", "guests.packages",
+                          "guests.root_password")),
+    Part("First boot", ("guests.autostart", "host.after_reboot")),
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Hold the conversation; the exit status is the program's."""
+    facts = machines()[arguments[-1]]
+    assignments = [arguments[index + 1] for index, word in enumerate(arguments) if word == "--set"]
+
+    def show(settings: Settings) -> Review:
+        print("THE PLAN for", ", ".join(guest.name for guest in settings.guests))
+        destroyed = settings.storage.overwrite
+        return Review(True, () if destroyed == "no" else (destroyed,))
+
+    try:
+        prompter = choose_prompter(plain="--plain" in arguments)
+        interview = Interview(
+            STEPS,
+            read_answers([], Settings, assignments),
+            facts,
+            prompter,
+            every_question="--every" in arguments,
+        )
+        print(guided(interview, facts, prompter, show, Path("answers.yaml")))
+    except SetupError as error:
+        print(error.what, error.hint, *error.details, sep="\n", file=sys.stderr)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

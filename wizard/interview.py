@@ -1,0 +1,442 @@
+"""The interview: each step's questions in turn, until every answer is there; then one decision.
+
+A person can go back at every question, over step borders too: what was answered stays, as the new
+default. Each answer is checked when it is given, with the reason. Nothing is changed here.
+
+The order is the pipeline's. Questions of a list (`guests`) are asked item by item, all steps of
+one before the next, where the first step that has such a question stands; then comes "another?".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from wizard.answer_file import refusal, save_answers, write_answers
+from wizard.answers import Answers, Part, Settled, draft, parts, record, text_of, walk
+from wizard.errors import Cancelled, Interrupted, UsageError
+from wizard.passwords import hash_password
+from wizard.prompts import InputEnded, Option, Prompter
+from wizard.questions import Choice
+from wizard.step import Step
+
+S = TypeVar("S")
+F = TypeVar("F")
+AnyStep = Step[Any, Any]
+
+BACK, QUIT, HELP, OTHER = "back", "quit", "?", "other"
+NOTHING_CHANGED = "Nothing was changed."
+_HOW_TO_ANSWER = "Enter takes what is suggested. ? explains; or type: back, quit."
+
+
+@dataclass(frozen=True)
+class Review:
+    """What came of showing the plan: whether it can be applied, and what it destroys.
+
+    Each of `destroys` (a device's path, say) must be typed before it is agreed to.
+    """
+
+    ready: bool
+    destroys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One question to a person. `more` is "another item of this list?"."""
+
+    key: str
+    heading: str
+    more: Part | None = None
+    index: int = 0
+
+
+Move = Literal["on", "back"]
+
+
+class Interview(Generic[S]):
+    """Asks what is not answered yet; `answers` grows, and is never thrown away.
+
+    `every_question` asks the advanced ones too.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[AnyStep],
+        answers: Answers[S],
+        facts: object,
+        prompter: Prompter,
+        *,
+        every_question: bool = False,
+        hasher: Callable[[str], str] = hash_password,
+    ) -> None:
+        self.answers = answers
+        self._steps = steps
+        self._facts = facts
+        self._prompter = prompter
+        self._every_question = every_question
+        self._hasher = hasher
+        self._preset = frozenset(answers.given)
+        self._preset_lists = frozenset(answers.counts)
+        self._behind: list[str] = []  # the screens passed, in order: Back goes through them
+        self._heading = ""
+
+    def ask_all(self) -> None:
+        """Ask until every question is answered. Raises Cancelled when the person quits."""
+        while True:
+            settled = {item.key: item for item in walk(self.answers, self._facts)}
+            screen = self._next(settled)
+            if screen is None:
+                return
+            if screen.heading != self._heading:
+                self._heading = screen.heading
+                self._prompter.say(screen.heading, "heading")
+                self._prompter.say(_HOW_TO_ANSWER, "note")
+            if self._show(screen, settled) == "back":
+                self.go_back()
+            else:
+                self._behind.append(screen.key)
+
+    def go_back(self) -> None:
+        """Make the last question the next one again; at the first there is nowhere to go."""
+        if self._behind:
+            self._behind.pop()
+            self._heading = ""  # shown again: the person sees where they are
+        else:
+            self._prompter.say("This is the first question.", "note")
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether a question was asked."""
+        return bool(self._behind)
+
+    # ---- which question is next
+
+    def _next(self, settled: dict[str, Settled]) -> Screen | None:
+        for screen in self._screens():
+            if screen.key in self._behind:
+                continue
+            if screen.more is not None:
+                return screen
+            item = settled[screen.key]
+            if not item.needed or (screen.key in self._preset and item.problem is None):
+                continue
+            if item.question.advanced and not self._every_question and item.problem is None:
+                continue
+            return screen
+        return None
+
+    def _screens(self) -> Iterator[Screen]:
+        lists = {part.name: part for part in parts(self.answers.settings) if part.many}
+        asked_lists: set[str] = set()
+        for step in self._steps:
+            for key in step.QUESTIONS:
+                part = lists.get(key.partition(".")[0])
+                if part is None:
+                    yield Screen(key, step.TITLE)
+                elif part.name not in asked_lists:
+                    asked_lists.add(part.name)
+                    yield from self._list_screens(part)
+
+    def _list_screens(self, part: Part) -> Iterator[Screen]:
+        count = self.answers.counts.get(part.name, 1)
+        for index in range(count):
+            for step in self._steps:
+                which = f" ({part.name} {index + 1})" if count > 1 else ""
+                for key in step.QUESTIONS:
+                    section, _, name = key.partition(".")
+                    if section == part.name:
+                        yield Screen(f"{section}.{index}.{name}", step.TITLE + which)
+            if part.name not in self._preset_lists:
+                more = f"{part.name}.{index}.+"
+                yield Screen(more, "Further " + part.name, more=part, index=index)
+
+    # ---- one question
+
+    def _show(self, screen: Screen, settled: dict[str, Settled]) -> Move:
+        if screen.more is not None:
+            return self._ask_for_more(screen, screen.more)
+        item = settled[screen.key]
+        if item.problem is not None and screen.key in self._preset:
+            self._prompter.say(f"{item.problem.what} {item.problem.hint}", "wrong")
+        if item.question.secret:
+            return self._ask_secret(item)
+        options = self._options(item)
+        return self._ask_list(item, options) if options else self._ask_line(item)
+
+    def _ask_for_more(self, screen: Screen, part: Part) -> Move:
+        count = self.answers.counts.get(part.name, 1)
+        options = [Option("no", "no, that is all"), Option("yes", "yes, one more")]
+        default = "yes" if count > screen.index + 1 else "no"
+        while True:
+            prompt = f"{screen.index + 1} of {part.name} described. Another one?"
+            answer = self._prompter.pick(prompt, [*options, *_MOVES], default)
+            if answer == HELP:
+                self._prompter.say("Each gets its own answers; they are asked as before.", "note")
+                continue
+            if move := self._moved(answer):
+                return move
+            self.answers = self.answers.with_count(
+                part.name, max(count, screen.index + 2) if answer == "yes" else screen.index + 1
+            )
+            return "on"
+
+    def _ask_line(self, item: Settled) -> Move:
+        value = self._suggested(item, [])
+        shown = None if value is None else text_of(item.question, value)
+        words = "nothing" if shown == "" else shown
+        self._tell(item)
+        while True:
+            text = self._prompter.line(item.question.prompt, "" if words is None else words).strip()
+            if text == HELP:
+                self._prompter.say(item.question.help, "note")
+            elif move := self._moved(text):
+                return move
+            elif value is not None and text in ("", shown):
+                self.answers = self.answers.with_answer(item.key, value)
+                return "on"
+            elif text == "":
+                self._prompter.say("An answer is needed here: nothing suggests one.", "wrong")
+            elif self._take(item, _unquoted(text)):
+                return "on"
+
+    def _ask_list(self, item: Settled, options: list[Option]) -> Move:
+        value = self._suggested(item, options)
+        shown = "" if value is None else text_of(item.question, value)
+        self._tell(item)
+        while True:
+            answer = self._prompter.pick(item.question.prompt, [*options, *_MOVES], shown)
+            if answer == HELP:
+                self._prompter.say(item.question.help, "note")
+            elif answer == OTHER:
+                if self._ask_other(item, options):
+                    return "on"
+            elif move := self._moved(answer):
+                return move
+            elif self._take(item, answer):
+                return "on"
+
+    def _ask_other(self, item: Settled, options: list[Option]) -> bool:
+        text = self._prompter.line(f"Type {item.question.kind.name} (Enter: back to the list)")
+        text = text.strip()
+        refused = next((option.refused for option in options if option.value == text), "")
+        if refused and not self._every_question:
+            self._prompter.say(f"That is not possible: {refused}.", "wrong")
+            return False
+        return bool(text) and self._take(item, text)
+
+    def _ask_secret(self, item: Settled) -> Move:
+        question = item.question
+        value = self._suggested(item, [])
+        if item.key in self.answers.given:
+            words = "the one given before"
+        else:
+            words = "" if value is None else text_of(question, value)
+        self._tell(item)
+        while True:
+            text = self._prompter.line(f"{question.prompt} (hidden)", words, hidden=True)
+            if text == HELP:
+                self._prompter.say(question.help, "note")
+            elif move := self._moved(text):
+                return move
+            elif text == "" and value is not None:
+                self.answers = self.answers.with_answer(item.key, value)
+                return "on"
+            elif hashed := self._hashed(item, text):
+                self.answers = self.answers.with_answer(item.key, hashed)
+                return "on"
+
+    def _hashed(self, item: Settled, text: str) -> str | None:
+        kind = item.question.kind
+        try:
+            return str(kind.parse(text))  # a hash, or a word such as `locked`
+        except ValueError:
+            pass  # so it is a password
+        try:
+            hashed = self._hasher(text)
+        except ValueError as error:
+            self._prompter.say(str(error), "wrong")
+            return None
+        if self._prompter.line("The same again, to be sure (hidden)", hidden=True) != text:
+            self._prompter.say("The two were not the same.", "wrong")
+            return None
+        return str(kind.parse(hashed))
+
+    # ---- its parts
+
+    def _tell(self, item: Settled) -> None:
+        """The line above a question: what is suggested on this machine, and why."""
+        because = item.question.because(item.known)
+        if because and item.default is not None and item.key not in self.answers.given:
+            suggestion = text_of(item.question, item.default) or "nothing"
+            self._prompter.say(f"Suggested: {suggestion} ({because}).", "note")
+
+    def _moved(self, text: str) -> Move | None:
+        if text == BACK:
+            return "back"
+        if text == QUIT:
+            raise Cancelled("You quit.", hint=NOTHING_CHANGED)
+        return None
+
+    def _take(self, item: Settled, text: str) -> bool:
+        """Whether the text is an answer; it is kept then, and the reason told if not."""
+        question = item.question
+        raw: object = [] if text == "-" and question.kind.schema.get("type") == "array" else text
+        try:
+            value = question.kind.parse(raw)
+        except ValueError as error:
+            self._prompter.say(f"{refusal(question, raw)} {error}", "wrong")
+            return False
+        if wrong := question.check(value, item.known) if question.check else "":
+            self._prompter.say(wrong, "wrong")
+            return False
+        self.answers = self.answers.with_answer(item.key, value)
+        return True
+
+    def _options(self, item: Settled) -> list[Option]:
+        """The list to pick from, or nothing when the answer is typed."""
+        question = item.question
+        schema = question.kind.schema
+        words = schema.get("enum")
+        if schema.get("type") == "boolean":
+            words = ["yes", "no"]
+        choices: Sequence[Choice] = question.choices(item.known) if question.choices else ()
+        if not choices and not isinstance(words, list):
+            return []
+        if not choices and isinstance(words, list):
+            choices = [Choice(str(word), str(word)) for word in words]
+        options = [Option(choice.value, choice.title, choice.refused) for choice in choices]
+        if not isinstance(words, list):
+            options.append(Option(OTHER, "another one: type it"))
+        return options
+
+    def _suggested(self, item: Settled, options: list[Option]) -> Any | None:
+        """The answer given before, if it still fits; else the default."""
+        refused = {option.value for option in options if option.refused}
+        listed = {option.value for option in options}
+        given = self.answers.given.get(item.key)
+        for value in (given.value if given else None, item.default):
+            if value is None or (item.question.check and item.question.check(value, item.known)):
+                continue
+            text = text_of(item.question, value)
+            if text not in refused and (not listed or text in listed):
+                return value
+        return None
+
+
+_MOVES = (
+    Option(HELP, "explain", move=True),
+    Option(BACK, "go back", move=True),
+    Option(QUIT, "quit", move=True),
+)
+
+
+def _unquoted(text: str) -> str:
+    """Text without its quotes: `"back"` is an answer, back is a wish."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    return text
+
+
+# ---- the whole conversation
+
+
+def guided(
+    interview: Interview[S],
+    facts: object,
+    prompter: Prompter,
+    show: Callable[[S], Review],
+    save_as: Path = Path("xen-setup-answers.yaml"),
+) -> S:
+    """Interview, show, decide; the settings that the person agreed to.
+
+    `show` shows the plan for settings. Raises Cancelled when the person quits (after saving the
+    answers, if wanted), and Interrupted or InputEnded when they cannot go on: nothing was changed.
+    """
+    try:
+        while True:
+            interview.ask_all()
+            drafted = draft(interview.answers, facts)
+            review = Review(ready=False)
+            if drafted.problems:
+                prompter.say("These answers do not fit together:", "wrong")
+                for problem in drafted.problems:
+                    prompter.say(f"{problem}", "wrong")
+            else:
+                review = show(drafted.settings)
+            match _decide(prompter, review, can_go_back=interview.can_go_back):
+                case "apply" if _agreed_to_lose(prompter, review.destroys):
+                    return drafted.settings
+                case "back":
+                    interview.go_back()
+                case "save":
+                    answers = interview.answers
+                    if not drafted.problems:
+                        answers = record(drafted.settings, facts)
+                    path = _save(prompter, write_answers(answers), save_as)
+                    if path is not None:
+                        raise Cancelled(
+                            f"The answers are in {path}. {NOTHING_CHANGED}",
+                            hint=f"To go on with them: sudo xen-setup apply {path}",
+                        )
+                case "quit":
+                    raise Cancelled("You quit.", hint=NOTHING_CHANGED)
+    except Interrupted as error:
+        raise Interrupted(error.what, hint=NOTHING_CHANGED, status=error.status) from None
+    except InputEnded as error:
+        raise InputEnded(f"{error.what} {NOTHING_CHANGED}", hint=error.hint) from None
+
+
+def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
+    options = [
+        Option("apply", "do all of this now", "" if review.ready else "see the problems above"),
+        Option(BACK, "go back to the questions", "" if can_go_back else "none was asked"),
+        Option("save", "save the answers and quit"),
+        Option(QUIT, "quit"),
+    ]
+    prompt = "Nothing has been changed yet. What now?"
+    return prompter.pick(prompt, options, "apply" if review.ready else BACK)
+
+
+def _agreed_to_lose(prompter: Prompter, destroys: Sequence[str]) -> bool:
+    for name in destroys:
+        prompter.say(f"Everything that is on {name} now will be lost.", "wrong")
+        if prompter.line(f"Type {name} to agree, or only Enter to go back").strip() != name:
+            prompter.say(f"Not agreed: {name} stays as it is.", "good")
+            return False
+    return True
+
+
+def _save(prompter: Prompter, text: str, suggested: Path) -> Path | None:
+    """Where the answers were saved, or None when the person thought better of it."""
+    while True:
+        typed = prompter.line("Which file? (back: not at all)", str(suggested)).strip()
+        if typed == BACK:
+            return None
+        path = Path(typed or suggested).expanduser()
+        if path.exists() or path.is_symlink():
+            prompter.say(f"There is something at {path} already. Give another name.", "wrong")
+            continue
+        try:
+            save_answers(path, text)
+        except UsageError as error:
+            prompter.say(f"{error.what} {error.hint}", "wrong")
+            continue
+        return path.absolute()
+
+
+def confirm(
+    prompter: Prompter, question: str, *, default: bool | None = None, seconds: float | None = None
+) -> bool:
+    """Yes or no, typed. Without a default Enter is no answer. Raises TimeIsUp after `seconds`."""
+    shown = {True: "yes", False: "no", None: ""}[default]
+    while True:
+        match prompter.line(question, shown or "yes or no", seconds=seconds).strip().lower():
+            case "yes" | "y":
+                return True
+            case "no" | "n":
+                return False
+            case "" if default is not None:
+                return default
+        prompter.say("Type yes or no.", "wrong")

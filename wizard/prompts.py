@@ -1,0 +1,414 @@
+"""How a person is asked: one interface, and the ways to do it.
+
+    TerminalPrompter   a terminal that can draw: lists with a pointer (questionary)
+    PlainPrompter      lines and numbers only, no escape sequence: dumb and serial terminals,
+                       screen readers, `--plain`
+    AnswersOnly        nobody is there: whatever is asked for is a missing answer
+    ScriptedPrompter   answers from a list: for tests
+
+A prompter only asks: what an answer means, `?`, `back` and `quit` are the interview's
+(interview.py). It raises Interrupted for Ctrl-C and signals, and InputEnded when no input can come
+any more; the terminal is as it was before in either case. The only module that knows questionary.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import shutil
+import sys
+import termios
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from signal import SIGINT
+from typing import Any, Literal, Protocol, TextIO
+
+from wizard.errors import AnswerProblem, AnswersInvalid, Cancelled, UsageError
+from wizard.interrupts import Interrupts
+
+Look = Literal["plain", "heading", "note", "wrong", "good"]
+
+LONGEST_LINE = 64 * 1024  # characters of one answer; an SSH key has less than one thousand
+_WIDEST = 100  # columns: longer lines are hard to read
+
+
+class InputEnded(Cancelled):
+    """The terminal or pipe that answers come from has been closed."""
+
+
+class TimeIsUp(Exception):
+    """Nobody answered in the time that was given."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One line of a list: what it gives, what it says, and why it cannot be taken (if so).
+
+    `move` options lead elsewhere (help, back, quit): they stand last, and give words that can be
+    typed in their place.
+    """
+
+    value: str
+    title: str
+    refused: str = ""
+    move: bool = False
+
+
+class Prompter(Protocol):
+    """Someone who can be asked."""
+
+    def say(self, text: str, look: Look = "plain") -> None:
+        """Show text, wrapped to the terminal."""
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        """One line of text. Only Enter gives "" (`default` says what that stands for).
+
+        `hidden` text is not shown. Raises TimeIsUp after so many seconds.
+        """
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        """The value of one of the options that can be taken; `default` is where the pointer is."""
+
+
+def wrapped(text: str, width: int | None = None) -> str:
+    """Text in lines that fit the terminal; what is indented stays so."""
+    columns = max(min(width or shutil.get_terminal_size().columns, _WIDEST) - 1, 20)
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= columns:
+            lines.append(line)
+            continue
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(
+            line,
+            columns,
+            subsequent_indent=indent + "   " if indent else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def choose_prompter(
+    *,
+    plain: bool = False,
+    environ: Mapping[str, str] = os.environ,
+    source: TextIO | None = None,
+    sink: TextIO | None = None,
+) -> Prompter:
+    """The prompter that fits this terminal; UsageError when there is none to ask on."""
+    source, sink = source or sys.stdin, sink or sys.stdout
+    if not source.isatty():
+        raise UsageError(
+            "There is no terminal to ask questions on.",
+            hint="Start it in a terminal, or write the answers to a file and use: "
+            "xen-setup apply ANSWERS",
+        )
+    if plain or is_plain(environ) or not sink.isatty():
+        return PlainPrompter(source, sink)
+    return TerminalPrompter()
+
+
+def is_plain(environ: Mapping[str, str]) -> bool:
+    """Whether the environment asks for lines without escape sequences."""
+    return environ.get("TERM", "dumb") in {"dumb", ""} or bool(environ.get("XEN_SETUP_ACCESSIBLE"))
+
+
+# ---- plain lines
+
+
+class PlainPrompter:
+    """Asks with lines of text and numbers, and reads lines."""
+
+    def __init__(self, source: TextIO, sink: TextIO) -> None:
+        self._source = source.fileno()
+        self._sink = sink
+        self._pending = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def say(self, text: str, look: Look = "plain") -> None:
+        prefix = "\n== " if look == "heading" else ""
+        self._write(prefix + wrapped(text) + "\n")
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        self._write(wrapped(prompt + (f" [{default}]" if default else "") + ":") + " ")
+        with _echo_off(self._source) if hidden else _as_it_is():
+            try:
+                return self._read_line(seconds)
+            finally:
+                if hidden:
+                    self._write("\n")
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        takeable = [option for option in options if not option.refused and not option.move]
+        for option in options:
+            if option.refused:
+                self._write(wrapped(f"  -  {option.title} (not possible: {option.refused})") + "\n")
+            elif not option.move:
+                number = takeable.index(option) + 1
+                mark = "  (default)" if option.value == default else ""
+                self._write(wrapped(f"  {number}  {option.title}{mark}") + "\n")
+        moves = [option for option in options if option.move]
+        if moves:
+            words = ", ".join(f"{option.value} ({option.title})" for option in moves)
+            self._write(wrapped(f"  or type: {words}") + "\n")
+        values = [option.value for option in takeable]
+        shown = str(values.index(default) + 1) if default in values else ""
+        numbers = f"1 to {len(values)}" if len(values) > 1 else "1"
+        while True:
+            answer = self.line(prompt, shown).strip()
+            answer = answer or shown
+            if answer in values or answer in [option.value for option in moves]:
+                return answer
+            if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= len(values):
+                return values[int(answer[:9]) - 1]
+            for option in options:
+                if option.refused and answer == option.value:
+                    self.say(f"That is not possible: {option.refused}.", "wrong")
+                    break
+            else:
+                wanted = f"a number, {numbers}, or one of the words" if values else "a word"
+                self.say(f"Type {wanted} above.", "wrong")
+
+    def _write(self, text: str) -> None:
+        self._sink.write(text)
+        self._sink.flush()
+
+    def _read_line(self, seconds: float | None) -> str:
+        ends = None if seconds is None else time.monotonic() + seconds
+        with Interrupts() as interrupts:
+            while "\n" not in self._pending:
+                watched = [self._source, interrupts.descriptor or self._source]
+                left = None if ends is None else max(0.0, ends - time.monotonic())
+                ready, _, _ = select.select(watched, [], [], left)
+                if interrupts.pending:
+                    self._write("\n")
+                    raise interrupts.error()
+                if not ready:
+                    self._write("\n")
+                    raise TimeIsUp
+                try:
+                    chunk = os.read(self._source, 4096)
+                except OSError:  # EIO: the terminal is gone
+                    chunk = b""
+                if not chunk:
+                    self._write("\n")
+                    raise _input_ended()
+                self._pending += self._decoder.decode(chunk)
+                self._pending = self._pending[-LONGEST_LINE:]
+        line, _, self._pending = self._pending.partition("\n")
+        return line.rstrip("\r")
+
+
+@contextmanager
+def _echo_off(descriptor: int) -> Iterator[None]:
+    try:
+        before = termios.tcgetattr(descriptor)
+    except termios.error:  # no terminal: nothing is shown anyway
+        yield
+        return
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield
+
+
+def _input_ended() -> InputEnded:
+    return InputEnded(
+        "The input ended before the questions did.",
+        hint="Start it in a terminal, or write the answers to a file and use: "
+        "xen-setup apply ANSWERS",
+    )
+
+
+# ---- a terminal that can draw
+
+_STYLE: dict[Look, str] = {
+    "plain": "",
+    "heading": "bold",
+    "note": "fg:ansibrightblack",
+    "wrong": "fg:ansired",
+    "good": "fg:ansigreen",
+}
+
+
+class TerminalPrompter:
+    """Asks with questionary: a line to edit, or a list with a pointer."""
+
+    def say(self, text: str, look: Look = "plain") -> None:
+        import questionary  # noqa: PLC0415 - slow to import; only a guided run needs it
+
+        if look == "heading":
+            text = f"\n── {text} ".ljust(min(shutil.get_terminal_size().columns, _WIDEST), "─")
+        else:
+            text = wrapped(text)
+        questionary.print(text, style=_STYLE[look] or None)
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        import questionary  # noqa: PLC0415
+
+        ask = questionary.password if hidden else questionary.text
+        question = ask(wrapped(prompt), instruction=f"({default})" if default else None)
+        filled = False
+
+        def enter(event: Any) -> None:
+            # What Enter stands for is shown where it would have been typed.
+            nonlocal filled
+            buffer = event.current_buffer
+            if not buffer.text and default and not hidden:
+                filled, buffer.text = True, default
+            buffer.validate_and_handle()
+
+        typed = str(_run(question, {"enter": enter}, seconds))
+        return "" if filled else typed
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        import questionary  # noqa: PLC0415
+
+        choices: list[Any] = []
+        for option in options:
+            if option.move and not any(isinstance(each, questionary.Separator) for each in choices):
+                choices.append(questionary.Separator("  " + "─" * 20))
+            choices.append(
+                questionary.Choice(
+                    f"{option.title}  [{option.value[0]}]" if option.move else option.title,
+                    value=option.value,
+                    disabled=option.refused or None,
+                )
+            )
+        # A list in which nothing can be taken still has its moves; the pointer needs a place.
+        takeable = [option.value for option in options if not option.refused]
+        start = default if default in takeable else takeable[0]
+        question = questionary.select(
+            prompt, choices, default=start, instruction=" ", use_jk_keys=False
+        )
+        keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
+        keys["c-d"] = _leave_with(None)
+        answer = _run(question, keys, None)
+        if answer is None:
+            raise _input_ended()
+        return str(answer)
+
+
+def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: float | None) -> Any:
+    """Ask, with these further keys. Signals and the end of input are raised."""
+    # Imported with questionary, which stands on it.
+    from prompt_toolkit.filters import to_filter  # noqa: PLC0415
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings  # noqa: PLC0415
+
+    application = question.application
+    bindings = KeyBindings()
+    for key, handler in keys.items():
+        bindings.add(key, eager=True)(handler)
+    application.key_bindings = merge_key_bindings([application.key_bindings, bindings])
+    for window in application.layout.find_all_windows():
+        window.wrap_lines = to_filter(True)  # long titles stay readable at 80 columns
+    with Interrupts() as interrupts:
+
+        def watch() -> None:
+            loop = application.loop
+            if interrupts.descriptor is not None:
+                loop.add_reader(interrupts.descriptor, leave, interrupts)
+            if seconds is not None:
+                loop.call_later(seconds, leave, None)
+
+        def leave(interrupts: Interrupts | None) -> None:
+            if application.is_running and not application.is_done:
+                error = TimeIsUp() if interrupts is None else interrupts.error()
+                application.exit(exception=error)
+
+        try:
+            return application.run(pre_run=watch, handle_sigint=False)
+        except KeyboardInterrupt:
+            interrupts.note(SIGINT)
+            raise interrupts.error() from None
+        except EOFError:
+            raise _input_ended() from None
+
+
+def _leave_with(value: str | None) -> Callable[[Any], None]:
+    def leave(event: Any) -> None:
+        event.app.erase_when_done = True  # the list comes again, or another question
+        event.app.exit(result=value)
+
+    return leave
+
+
+# ---- nobody, and a script
+
+
+class AnswersOnly:
+    """Nobody is asked: a question that comes up is an answer that is missing."""
+
+    def say(self, text: str, look: Look = "plain") -> None:
+        """Nobody reads it."""
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        raise self._missing(prompt)
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        raise self._missing(prompt)
+
+    def _missing(self, prompt: str) -> AnswersInvalid:
+        problem = AnswerProblem("", f"Nobody can be asked: {prompt}", "Give the answer beforehand.")
+        return AnswersInvalid((problem,))
+
+
+class ScriptedPrompter:
+    """Gives the answers of a script in turn, and keeps what was said and asked.
+
+    A script that is too short is the end of input. `asked` has (prompt, default) in order;
+    `offered` the options of each list.
+    """
+
+    def __init__(self, answers: Sequence[str]) -> None:
+        self._answers = list(answers)
+        self.said: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        self.offered: list[tuple[Option, ...]] = []
+
+    @property
+    def left(self) -> list[str]:
+        """The answers that nobody asked for."""
+        return self._answers
+
+    def say(self, text: str, look: Look = "plain") -> None:
+        self.said.append(text)
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        return self._next(prompt, default)
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        self.offered.append(tuple(options))
+        answer = self._next(prompt, default) or default
+        possible = [option.value for option in options if not option.refused]
+        if answer not in possible:
+            raise ValueError(f"{answer!r} cannot be picked from {possible} ({prompt})")
+        return answer
+
+    def _next(self, prompt: str, default: str) -> str:
+        self.asked.append((prompt, default))
+        if not self._answers:
+            raise _input_ended()
+        return self._answers.pop(0)
