@@ -25,6 +25,7 @@ from wizard.actions import (
     WriteFile,
     undo_class,
 )
+from wizard.errors import SetupError
 
 UNDO_MEANING: dict[UndoClass, str] = {
     "exact": "rollback puts back what was there, to the byte",
@@ -159,6 +160,22 @@ def undo_summary(actions: Sequence[Action]) -> str:
     """How many actions there are of each undo class: "2 exact, 1 by removal"."""
     classes = [undo_class(action) for action in actions]
     return ", ".join(f"{classes.count(name)} {name}" for name in UNDO_MEANING if name in classes)
+
+
+def verdict(step: str, action: Action | None, error: SetupError) -> str:
+    """What failed, in one line: the step, where in it, and the error's own words."""
+    where = headline(action) if action is not None else "its checks"
+    return f"{step}, {where}: {error.what}"
+
+
+def printable(text: str) -> str:
+    """The text without control characters but tabs and line ends: what a file or a command says
+    must not command the terminal.
+    """
+    return "".join(
+        character if character.isprintable() or character in "\t\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
 
 
 def _input_words(action: RunCommand) -> str:

@@ -1,0 +1,77 @@
+"""What every text of the tree must be: no host of anybody's in it, and nothing left unsaid."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from steps import PIPELINE
+from wizard import VERSION
+from wizard.step import step_name
+
+ROOT = Path(__file__).parent.parent
+
+# A host's name: labels and a top-level domain that hosts of the net have.
+HOST = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:org|net|com|io|dev|edu|de|info)(?![\w.-]*\w)")
+# Reserved for examples (RFC 2606), and two names that are no addresses: the tag of YAML's types,
+# and where the licence stands.
+ALLOWED = re.compile(r"(?:.*\.)?example\.(?:org|com|net)|yaml\.org|(?:www\.)?(?:gnu|fsf)\.org")
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def test_no_host_of_the_net_is_named_anywhere() -> None:
+    found = []
+    for path in tracked():
+        for number, line in enumerate(path.read_bytes().decode(errors="replace").splitlines(), 1):
+            found += [
+                f"{path.relative_to(ROOT)}:{number}: {name}"
+                for name in HOST.findall(line.lower())
+                if not ALLOWED.fullmatch(name)
+            ]
+    assert found == []
+
+
+def test_the_search_for_hosts_would_find_one() -> None:
+    assert HOST.findall("see mirror.somewhere.net/debian") == ["mirror.somewhere.net"]
+    assert not ALLOWED.fullmatch("mirror.somewhere.net")
+    assert HOST.findall("os.path.join, vm01.cfg, a.conf") == []
+
+
+def test_the_pipeline_has_its_eleven_steps_in_order() -> None:
+    assert [step_name(step) for step in PIPELINE] == [
+        "distribution",
+        "xen_packages",
+        "grub_entry",
+        "xend_services",
+        "tls_libraries",
+        "network_bridge",
+        "volume_group",
+        "guest_volumes",
+        "guest_system",
+        "guest_config",
+        "first_boot",
+    ]
+
+
+@pytest.mark.parametrize("step", PIPELINE, ids=step_name)
+def test_every_step_has_a_title_and_teaches_something(step: object) -> None:
+    title, lesson = getattr(step, "TITLE", ""), getattr(step, "LESSON", "")
+    assert 0 < len(title) <= 60
+    assert title == title.strip()
+    assert len(lesson.split()) >= 40, "a lesson is a few sentences: the idea, then and now, by hand"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION

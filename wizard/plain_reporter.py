@@ -1,0 +1,111 @@
+"""A run told in plain lines: for pipes, logs, dumb terminals and screen readers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from wizard.actions import Action
+from wizard.errors import SetupError
+from wizard.step import Plan, Problem
+from wizard.wording import commands, duration, headline, printable, verdict
+
+_EVERY = 15.0  # seconds between two lines of progress of one action
+
+
+class PlainReporter:
+    """Writes a line for each thing that happens. A stream that breaks ends the lines, not the
+    run: `xen-setup apply answers.yaml | head` still finishes what it began.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._mute = False
+        self._steps: tuple[str, ...] = ()
+        self._place = ""
+        self._told = 0.0
+        self._undoes = False
+
+    def _line(self, text: str) -> None:
+        if self._mute:
+            return
+        try:
+            self._stream.write(printable(text) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._mute = True
+
+    def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
+        """Where to read what the commands print."""
+        self._steps = steps
+        self._line(f"The log is {log}")
+
+    def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
+        """The step's number and title."""
+        number = f"{self._steps.index(name) + 1}/{len(self._steps)} " if name in self._steps else ""
+        self._line(f"{number}{title} ({name})")
+        for words in plan.skipped:
+            self._line(f"    already there: {words}")
+
+    def action_begins(self, action: Action, index: int, of: int, /) -> None:
+        """What is done, and the command."""
+        self._place = f"{index}/{of}"
+        self._told = self._clock()
+        self._line(f"    {self._place} {headline(action)}")
+        for command in commands(action):
+            self._line(f"        $ {command}")
+
+    def output(self, line: str, /) -> None:
+        """Goes to the log only."""
+
+    def progress(self, fraction: float | None, words: str, /) -> None:
+        """Now and then, how far it is."""
+        if self._clock() - self._told < _EVERY:
+            return
+        self._told = self._clock()
+        share = f"{fraction:.0%} " if fraction is not None else ""
+        self._line(f"        … {share}{words}")
+
+    def action_done(self, _action: Action, seconds: float, /) -> None:
+        """Said only when it took long enough to wonder."""
+        if seconds >= 1:
+            self._line(f"        done after {duration(seconds)}")
+
+    def action_skipped(self, action: Action, /) -> None:
+        """It was there: not ours."""
+        self._line(f"    already there: {headline(action)}")
+
+    def step_done(self, _name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
+        """Verified."""
+        for problem in problems:
+            self._line(f"    warning: {problem.what} {problem.hint} [{problem.name}]")
+        self._line(f"    verified ({duration(seconds)})")
+
+    def undoing(self, action: Action, /) -> None:
+        """What is taken back."""
+        if not self._undoes:
+            self._undoes = True
+            self._line("Taking back, newest first:")
+        self._line(f"    undo: {headline(action)}")
+
+    def undone(self, action: Action, /) -> None:
+        """Nothing to add: the next line says what comes next."""
+
+    def conflict(self, action: Action, text: str, /) -> None:
+        """What is left, and why."""
+        self._line(f"    LEFT AS IT IS: {headline(action)}: {text}")
+
+    def failed(self, name: str, action: Action | None, error: SetupError, /) -> None:
+        """Which step failed; what it said comes with the error at the end."""
+        self._line(f"    FAILED: {verdict(name, action, error)}")
+
+    def waiting(self, words: str, seconds: float, /) -> None:
+        """What is waited for."""
+        self._line(f"    waiting, at most {duration(seconds)}: {words}")
+
+    def note(self, words: str, /) -> None:
+        """Something to know."""
+        self._line(f"    {words}")
