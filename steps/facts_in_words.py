@@ -1,0 +1,170 @@
+"""The facts as a table for people: what the machine is, in a label and words each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from steps.facts import BootLoader, Content, Disk, Facts, Network, VolumeGroup, Xen
+
+
+def describe(facts: Facts) -> list[tuple[str, str]]:
+    """Label and words, in the order in which the steps look at them; several rows of one label
+    for lists.
+    """
+    return list(_rows(facts))
+
+
+def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    yield (
+        "machine",
+        facts.hostname + (f", in a container ({facts.container})" * bool(facts.container)),
+    )
+    yield "distribution", f"{facts.distribution.name}, {facts.architecture}"
+    processor = facts.processor
+    yield (
+        "processor",
+        f"{processor.count} × {processor.model or 'unknown'}, {_virtualisation(facts)}",
+    )
+    yield "memory", size_words(facts.memory)
+    secure = {True: ", Secure Boot on", False: ", Secure Boot off", None: ""}[facts.secure_boot]
+    yield "firmware", ("UEFI" if facts.firmware == "uefi" else "BIOS") + secure
+    yield "running kernel", facts.kernel
+    for kernel in facts.kernels:
+        can = {True: "can be dom0", False: "cannot be dom0", None: "dom0 support not known"}
+        yield "kernel", f"{kernel.version}, {can[kernel.xen_dom0]}"
+    yield "boot loader", _boot(facts.boot)
+    yield from _boot_entries(facts.boot)
+    yield "service manager", facts.service_manager
+    yield "Xen", _xen(facts.xen)
+    for domain in facts.xen.domains or ():
+        yield "domain", f"{domain.name}, id {domain.id}, {size_words(domain.memory)}"
+    for service in facts.services:
+        enabled = "enabled" if service.enabled else "not enabled"
+        yield (
+            "service",
+            f"{service.name}: {enabled}, {'active' if service.active else 'not active'}",
+        )
+    if facts.graphics_modules:
+        yield "graphics", f"proprietary: {', '.join(facts.graphics_modules)}"
+    for tls in facts.tls:
+        yield "TLS libraries", f"{tls.path}, {tls.libraries} files"
+    yield from _network(facts.network)
+    for disk in facts.disks:
+        yield from _disk(disk)
+    for group in facts.volume_groups or ():
+        yield from _group(group)
+    for path, free in facts.space.items():
+        yield "free space", f"{path}: {size_words(free)}"
+    yield "apt mirror", facts.apt.mirror or "none in the package sources"
+    yield "archive keyring", facts.apt.keyring or "none"
+    for tree in facts.guest_trees:
+        words = (
+            "empty" if tree.empty else f"{tree.os_id} {tree.codename}, host name {tree.hostname}"
+        )
+        yield "guest system", f"{tree.device}: {words}"
+    for line in facts.unknown:
+        yield "not known", line
+
+
+def size_words(mib: int) -> str:
+    """A size in MiB as people read it."""
+    if mib < 1024:
+        return f"{mib} MiB"
+    return f"{mib / 1024:.1f} GiB".replace(".0 ", " ")
+
+
+def content_words(content: Content) -> str:
+    """What is on a device and what uses it, in a few words."""
+    names = {
+        "empty": "empty",
+        "filesystem": content.detail,
+        "swap": "swap",
+        "lvm": "LVM physical volume",
+        "raid": f"RAID member ({content.detail})",
+        "luks": "LUKS, encrypted",
+        "partition table": f"partition table ({content.detail})",
+        "other": content.detail,
+        "unknown": "content not known",
+    }
+    words = names[content.kind]
+    if content.label:
+        words += f" “{content.label}”"
+    if content.mounted_at:
+        words += f", mounted at {', '.join(content.mounted_at)}"
+    if content.used_by:
+        words += f", used by {', '.join(content.used_by)}"
+    return words
+
+
+def _virtualisation(facts: Facts) -> str:
+    flags = facts.processor.flags
+    if "vmx" in flags:
+        return "with Intel VT-x"
+    if "svm" in flags:
+        return "with AMD-V"
+    return "no hardware virtualisation seen"
+
+
+def _boot(boot: BootLoader) -> str:
+    names = {"grub2": "GRUB 2", "grub-legacy": "GRUB Legacy", "other": "not GRUB", "none": "none"}
+    return " ".join(part for part in (names[boot.kind], boot.version, boot.config) if part)
+
+
+def _boot_entries(boot: BootLoader) -> Iterator[tuple[str, str]]:
+    for entry in boot.entries or ():
+        if entry.recovery:
+            continue
+        marks = []
+        if entry.path == boot.default_entry:
+            marks.append("default")
+        if boot.next_entry in (entry.path, entry.id, entry.title):
+            marks.append("next boot only")
+        yield "boot entry", entry.title + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _xen(xen: Xen) -> str:
+    if xen.running:
+        where = "dom0" if xen.control_domain else "this machine is a guest"
+        answers = "" if xen.answers or not xen.control_domain else ", xl does not answer"
+        return f"running, version {xen.version}, {where}{answers}"
+    return f"installed, not running: {', '.join(xen.images)}" if xen.images else "not installed"
+
+
+def _network(network: Network) -> Iterator[tuple[str, str]]:
+    for card in network.cards:
+        notes = [card.mac, card.driver, " ".join(card.addresses) or "no address"]
+        notes += ["up" if card.up else "down"]
+        notes += ["wireless"] * card.wireless + ["default route"] * card.default_route
+        notes += [f"port of {card.bridge}"] * bool(card.bridge)
+        notes += ["this session comes in here"] * (card.name == network.session_card)
+        yield "network card", f"{card.name}: {', '.join(note for note in notes if note)}"
+    for bridge in network.bridges:
+        ports = ", ".join(bridge.ports) or "no ports"
+        yield "bridge", f"{bridge.name}: {ports}, {' '.join(bridge.addresses) or 'no address'}"
+    yield "network manager", network.manager
+    if network.gateway:
+        yield "gateway", network.gateway
+
+
+def _disk(disk: Disk) -> Iterator[tuple[str, str]]:
+    notes = [size_words(disk.size), disk.model, content_words(disk.content)]
+    notes += ["the system's"] * disk.system + ["read-only"] * disk.read_only
+    notes += ["removable"] * disk.removable
+    yield "disk", f"{disk.path}: {', '.join(note for note in notes if note)}"
+    for part in disk.partitions:
+        system = ", the system's" if part.system else ""
+        words = content_words(part.content)
+        yield "partition", f"{part.path}: {size_words(part.size)}, {words}{system}"
+    for region in disk.free:
+        room = "" if region.usable else ", but no room in the table for a partition"
+        yield "free region", f"{disk.path}: {size_words(region.size)}{room}"
+
+
+def _group(group: VolumeGroup) -> Iterator[tuple[str, str]]:
+    words = (
+        f"{size_words(group.size)}, {size_words(group.free)} free, on {', '.join(group.devices)}"
+    )
+    yield "volume group", f"{group.name}: {words}"
+    for volume in group.volumes:
+        words = content_words(volume.content) + (", open" if volume.open else "")
+        yield "volume", f"{volume.path}: {size_words(volume.size)}, {words}"

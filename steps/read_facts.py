@@ -1,0 +1,173 @@
+"""Read the machine: `read_facts` puts together what the readers in `reading/` find.
+
+It changes nothing (a guest's unused root volume is mounted read-only for a moment), needs no
+root, and does not fail for a strange machine: what cannot be read is None, and in `unknown`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from steps.facts import Facts
+from steps.reading.apt_sources import read_apt
+from steps.reading.boot_loader import read_boot_loader
+from steps.reading.guest_tree import read_guest_trees
+from steps.reading.hardware import (
+    parse_memory,
+    parse_processor,
+    read_container,
+    read_distribution,
+    read_firmware,
+    read_graphics,
+    read_service_manager,
+)
+from steps.reading.kernels import read_kernels
+from steps.reading.network import read_network
+from steps.reading.packages import read_installable, read_packages
+from steps.reading.services import read_services
+from steps.reading.storage import read_storage
+from steps.reading.tls import read_tls
+from steps.reading.view import MIB, Ask, View
+from steps.reading.xen import SeesLogin, read_xen
+from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts
+from steps.what_matters import DIRECTORIES, FILES, LARGEST_FILE, LINKS, NO_FILES, SPACE
+from wizard import commands
+
+__all__ = ["facts_from_text", "facts_text", "load_facts", "read_facts", "save_facts"]
+
+_LOGIN_LIMIT = 10.0  # seconds to wait at a guest's console
+
+
+def read_facts(
+    guest_volumes: Sequence[str] = (),
+    consoles: Sequence[str] = (),
+    *,
+    thorough: bool = True,
+    reach: bool = False,
+    ask: Ask = commands.ask,
+    sees_login: SeesLogin | None = None,
+    root: Path = Path("/"),
+    as_root: bool | None = None,
+) -> Facts:
+    """What this machine is, now.
+
+    `guest_volumes`: devices to look into, if they hold a filesystem that nothing uses.
+    `consoles`: running guests at whose console to press Enter and look for a login prompt.
+    `thorough` unpacks the newest initrd in memory, once for a process. `reach` tries the mirror.
+    The others are for tests: answers, and a tree instead of this machine's.
+    """
+    view = View(
+        ask=ask,
+        as_root=os.geteuid() == 0 if as_root is None else as_root,
+        root=root,
+        environment=dict(os.environ),
+    )
+    packages = read_packages(view)
+    distribution = read_distribution(view)
+    storage = read_storage(view)
+    firmware, secure_boot = read_firmware(view)
+    manager = read_service_manager(view)
+    return Facts(
+        as_root=view.as_root,
+        machine=_machine(view),
+        boot_id=view.word("/proc/sys/kernel/random/boot_id"),
+        hostname=view.word("/proc/sys/kernel/hostname"),
+        distribution=distribution,
+        architecture=os.uname().machine,
+        processor=parse_processor(view.text("/proc/cpuinfo") or ""),
+        memory=parse_memory(view.text("/proc/meminfo") or ""),
+        firmware=firmware,
+        secure_boot=secure_boot,
+        container=read_container(view),
+        kernel=view.word("/proc/sys/kernel/osrelease"),
+        kernel_options=view.word("/proc/cmdline"),
+        kernels=read_kernels(view, thorough),
+        udev=view.exists("/run/udev/control"),
+        service_manager=manager,
+        graphics_modules=read_graphics(view, packages),
+        boot=read_boot_loader(view, packages, storage.root_uuid),
+        xen=read_xen(view, consoles, sees_login or sees_login_prompt),
+        packages=packages,
+        installable=read_installable(view),
+        services=read_services(view, manager),
+        glibc=(os.confstr("CS_GNU_LIBC_VERSION") or "").removeprefix("glibc "),
+        tls=read_tls(view),
+        network=read_network(view),
+        disks=storage.disks,
+        volume_groups=storage.volume_groups,
+        space=dict(_space(view)),
+        apt=read_apt(view, distribution, reach),
+        guest_trees=read_guest_trees(
+            view, guest_volumes, storage.volume_groups or (), storage.disks
+        ),
+        files=dict(_files(view)),
+        directories=tuple(path for path in DIRECTORIES if view.is_directory(path)),
+        links=dict(_links(view)),
+        program=_program(),
+        unknown=tuple(view.unknown),
+    )
+
+
+def sees_login_prompt(name: str) -> bool | None:
+    """Whether the console of a running guest shows a login prompt after Enter, in ten seconds."""
+    # xl console takes no input from a pipe: `script` gives it a terminal of its own.
+    done = commands.run(
+        ("script", "--quiet", "--command", f"xl console {name}", "/dev/null"),
+        input="\n",
+        until=r"login: ",
+        timeout=_LOGIN_LIMIT,
+    )
+    return done.ended == "matched"
+
+
+def _machine(view: View) -> str:
+    # man 5 machine-id: it is confidential, so only a keyed hash of it is shown.
+    identity = view.word("/etc/machine-id") or view.word("/var/lib/dbus/machine-id")
+    return hashlib.sha256(f"xen-setup {identity}".encode()).hexdigest()[:16] if identity else ""
+
+
+def _space(view: View) -> Iterator[tuple[str, int]]:
+    for path in SPACE:
+        try:
+            state = os.statvfs(view.place(path))
+        except OSError:
+            continue
+        yield path, state.f_bavail * state.f_frsize // MIB
+
+
+def _files(view: View) -> Iterator[tuple[str, str]]:
+    for pattern in FILES:
+        for path in view.matching(pattern):
+            if path.rpartition("/")[2] in NO_FILES or not view.is_file(path):
+                continue
+            text = view.text(path, LARGEST_FILE + 1)
+            if text is None:
+                view.not_known(path, "only root can read it")
+            elif len(text) <= LARGEST_FILE:
+                yield path, text
+
+
+def _links(view: View) -> Iterator[tuple[str, str]]:
+    for pattern in LINKS:
+        for path in view.matching(pattern):
+            target = view.link(path)
+            if target is not None:
+                yield path, target
+
+
+def _program() -> str:
+    """The command that starts this program again, as an absolute path."""
+    launcher = Path(__file__).resolve().parents[1] / "xen-setup"
+    if os.environ.get("XEN_SETUP_PROGRAM"):
+        return os.environ["XEN_SETUP_PROGRAM"]
+    if launcher.is_file():
+        return str(launcher)
+    started = Path(sys.argv[0])
+    if started.name == "xen-setup" and started.is_file():
+        return str(started.resolve())
+    return shutil.which("xen-setup") or "xen-setup"

@@ -1,0 +1,90 @@
+"""Volume groups and logical volumes, as LVM reports them in JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from steps.facts import LogicalVolume, VolumeGroup
+from steps.reading.block_devices import BlockDevices
+from steps.reading.view import MIB, View
+
+_AS_JSON = ("--reportformat", "json", "--units", "b", "--nosuffix", "--options")
+_GROUP_FIELDS = "vg_name,vg_uuid,vg_tags,vg_size,vg_free,vg_extent_size,pv_name"
+_VOLUME_FIELDS = "vg_name,lv_name,lv_path,lv_uuid,lv_tags,lv_size,lv_device_open"
+
+
+def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
+    """The rows of a report ("pv", "lv"); None if this is none."""
+    try:
+        value: Any = json.loads(text)
+        rows = [row for report in value["report"] for row in report.get(name, ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return [{key: str(item) for key, item in row.items()} for row in rows if isinstance(row, dict)]
+
+
+def read_lvm(
+    view: View, devices: BlockDevices
+) -> tuple[tuple[VolumeGroup, ...] | None, dict[str, str]]:
+    """The volume groups (None: not known), and each physical volume's group by its kernel name."""
+    if not view.program("pvs"):
+        if any(
+            devices.record(name).properties.get("ID_FS_TYPE") == "LVM2_member"
+            for name in devices.names
+        ):
+            view.not_known("volume groups", "lvm2 is not installed, but a device is LVM's")
+            return None, {}
+        return (), {}
+    if not view.as_root:
+        view.not_known("volume groups", "only root can ask LVM for them")
+        return None, {}
+    groups = parse_report(view.ask(("pvs", *_AS_JSON, _GROUP_FIELDS), 20.0).out, "pv")
+    volumes = parse_report(view.ask(("lvs", *_AS_JSON, _VOLUME_FIELDS), 20.0).out, "lv")
+    if groups is None or volumes is None:
+        view.not_known("volume groups", "LVM does not answer")
+        return None, {}
+    found = []
+    for name in dict.fromkeys(row["vg_name"] for row in groups if row.get("vg_name")):
+        rows = [row for row in groups if row["vg_name"] == name]
+        first = rows[0]
+        found.append(
+            VolumeGroup(
+                name=name,
+                uuid=first["vg_uuid"],
+                tags=_tags(first["vg_tags"]),
+                size=_mib(first["vg_size"]),
+                free=_mib(first["vg_free"]),
+                extent=max(1, _mib(first["vg_extent_size"])),
+                devices=tuple(row["pv_name"] for row in rows),
+                volumes=tuple(
+                    _volume(devices, row, first["vg_uuid"])
+                    for row in volumes
+                    if row["vg_name"] == name
+                ),
+            )
+        )
+    members = {devices.kernel_name(row["pv_name"]): row["vg_name"] for row in groups}
+    return tuple(found), {device: group for device, group in members.items() if device}
+
+
+def _volume(devices: BlockDevices, row: dict[str, str], group_uuid: str) -> LogicalVolume:
+    # device-mapper knows it by both uuids without their dashes.
+    mapping = devices.by_mapping("LVM-" + (group_uuid + row["lv_uuid"]).replace("-", ""))
+    return LogicalVolume(
+        name=row["lv_name"],
+        path=row["lv_path"] or f"/dev/{row['vg_name']}/{row['lv_name']}",
+        uuid=row["lv_uuid"],
+        tags=_tags(row["lv_tags"]),
+        size=_mib(row["lv_size"]),
+        open=row["lv_device_open"] == "open",
+        content=devices.content_or_unknown(mapping),
+    )
+
+
+def _tags(word: str) -> tuple[str, ...]:
+    return tuple(tag for tag in word.split(",") if tag)
+
+
+def _mib(word: str) -> int:
+    return int(word) // MIB if word.isdigit() else 0

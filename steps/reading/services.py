@@ -1,0 +1,66 @@
+"""Services: present, enabled, active, as the service manager says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from steps.facts import Service
+from steps.reading.view import View
+from steps.what_matters import SERVICES
+
+_ENABLED = ("enabled", "enabled-runtime", "alias", "static", "linked")
+
+
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """`systemctl show --property=Id,...` for several units: properties by unit."""
+    found: dict[str, dict[str, str]] = {}
+    for block in text.split("\n\n"):
+        pairs = (line.partition("=") for line in block.splitlines())
+        properties = {name: value for name, equals, value in pairs if equals}
+        if "Id" in properties:
+            found[properties["Id"]] = properties
+    return found
+
+
+def read_services(
+    view: View, manager: Literal["systemd", "sysvinit", "openrc", "unknown"]
+) -> tuple[Service, ...]:
+    """The services that matter and are there."""
+    if manager == "systemd":
+        return tuple(_by_systemd(view))
+    return tuple(_by_scripts(view, ask=manager != "unknown"))
+
+
+def _by_systemd(view: View) -> Iterator[Service]:
+    names = [f"{name}.service" for name in SERVICES]
+    properties = "--property=Id,LoadState,ActiveState,UnitFileState"
+    answer = view.ask(("systemctl", "show", properties, *names), 20.0)
+    if answer.status != 0:
+        view.not_known("services", "systemctl does not answer")
+    units = parse_units(answer.out)
+    for name in SERVICES:
+        unit = units.get(f"{name}.service", {})
+        if unit.get("LoadState", "not-found") == "not-found":
+            continue
+        state = unit.get("UnitFileState", "")
+        # A unit made from an init script is enabled by the script's links, as systemctl
+        # is-enabled sees it too.
+        enabled = _has_start_link(view, name) if state == "generated" else state in _ENABLED
+        yield Service(name, True, enabled, unit.get("ActiveState") == "active")
+
+
+def _by_scripts(view: View, ask: bool) -> Iterator[Service]:
+    for name in SERVICES:
+        script = f"/etc/init.d/{name}"
+        if not view.is_file(script):
+            continue
+        active = ask and view.ask((script, "status"), 5.0).status == 0
+        enabled = _has_start_link(view, name) or bool(view.names("/etc/runlevels/default", name))
+        yield Service(name, True, enabled, active)
+
+
+def _has_start_link(view: View, name: str) -> bool:
+    return any(
+        view.names(f"/etc/rc{level}.d", f"S[0-9][0-9]{name}") for level in ("2", "3", "4", "5", "S")
+    )

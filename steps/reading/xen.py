@@ -1,0 +1,106 @@
+"""Xen: whether it runs, what it says of itself, and its domains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from steps.facts import Domain, Xen
+from steps.reading.view import View
+
+# xl waits for ever when xenstored is down.
+XL_LIMIT = 5.0  # seconds
+
+
+class SeesLogin(Protocol):
+    """Whether a running guest's console shows a login prompt; None if it cannot be told."""
+
+    def __call__(self, name: str, /) -> bool | None: ...
+
+
+def parse_info(text: str) -> dict[str, str]:
+    """`xl info`: "name : value" by line."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
+
+
+def parse_list(text: str) -> tuple[Domain, ...] | None:
+    """`xl list`: its table; None if this is not one.
+
+    A name may have spaces in it, so the columns are taken from the right.
+    """
+    header, *lines = text.splitlines() or [""]
+    if header.split() != ["Name", "ID", "Mem", "VCPUs", "State", "Time(s)"]:
+        return None
+    found = []
+    for line in lines:
+        match = re.fullmatch(r"(.+?)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s*", line)
+        if match:
+            name, number, memory, processors, state, _ = match.groups()
+            found.append(Domain(name, int(number), int(memory), int(processors), state))
+    return tuple(found)
+
+
+def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) -> Xen:
+    """Xen as it is now. `consoles`: the guests at whose consoles to look for a login prompt."""
+    running = view.word("/sys/hypervisor/type") == "xen"
+    control = "control_d" in view.word("/proc/xen/capabilities").split(",")
+    commands = tuple(name for name in ("xl", "xm") if view.program(name))
+    info: Mapping[str, str] = {}
+    domains = None
+    if control and "xl" in commands:
+        if view.as_root:
+            info, domains = _ask_xl(view)
+        else:
+            view.not_known("domains", "only root can ask xl for them")
+    if domains and sees_login is not None:
+        domains = tuple(
+            replace(domain, login_prompt=sees_login(domain.name))
+            if domain.id > 0 and domain.name in consoles
+            else domain
+            for domain in domains
+        )
+    return Xen(
+        running=running,
+        control_domain=control,
+        answers=domains is not None,
+        version=info.get("xen_version") or (_version(view) if running else ""),
+        free_memory=_number(info, "free_memory"),
+        total_memory=_number(info, "total_memory"),
+        capabilities=tuple(info.get("virt_caps", "").split()),
+        images=tuple(
+            f"/boot/{name}"
+            for name in view.names("/boot", "xen*")
+            if re.fullmatch(r"xen(-[0-9][^/]*)?\.gz", name)
+        ),
+        domains=domains,
+        commands=commands,
+    )
+
+
+def _ask_xl(view: View) -> tuple[Mapping[str, str], tuple[Domain, ...] | None]:
+    listed = view.ask(("xl", "list"), XL_LIMIT)
+    domains = parse_list(listed.out) if listed.status == 0 else None
+    if domains is None:
+        reason = "it did not answer in time" if listed.status == 124 else _last_line(listed.err)
+        view.not_known("domains", f"xl list: {reason}")
+        return {}, None
+    answer = view.ask(("xl", "info"), XL_LIMIT)
+    return (parse_info(answer.out) if answer.status == 0 else {}), domains
+
+
+def _version(view: View) -> str:
+    parts = [view.word(f"/sys/hypervisor/version/{part}") for part in ("major", "minor", "extra")]
+    return f"{parts[0]}.{parts[1]}{parts[2]}" if parts[0] else ""
+
+
+def _number(info: Mapping[str, str], name: str) -> int | None:
+    word = info.get(name, "")
+    return int(word) if word.isdigit() else None
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no answer"
