@@ -1,0 +1,140 @@
+"""The services that make dom0 the control domain, and start and stop guests with the host."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from steps.expected import with_directories, with_service
+from steps.facts import Facts
+from steps.hosts.service_managers import MANAGERS
+from steps.settings import Settings
+from wizard.actions import Action, CommandShows, MakeDirectory, RunCommand
+from wizard.step import Plan, Problem
+
+TITLE = "Xen's services"
+LESSON = """\
+dom0 needs programs that keep Xen's books: xenstored, a small database that all domains share, and
+xenconsoled, which holds the guests' consoles. A second service starts guests when the host starts,
+and stops them before it stops.
+
+Then: `xend`, the daemon that every `xm` command talked to, and `xendomains`, put into the
+runlevels by hand: `update-rc.d xend defaults 20 21`, on SuSE `insserv xend`.
+Today: xend is gone. Debian's service `xen` starts xenstored and xenconsoled; `xendomains` is what
+it was. The package enables both.
+
+Guests that shall start with the host have a link in /etc/xen/auto. When the host stops, xendomains
+writes running guests to /var/lib/xen/save and wakes them up at the next start, if there is room;
+XENDOMAINS_SAVE in /etc/default/xendomains changes that.
+
+By hand: `systemctl is-enabled xen xendomains`. Mind that both say all is well in plain Linux, where
+they do nothing: only `xl list` proves that they work.
+Undo: what was enabled here is disabled again; the directory goes if it is empty."""
+QUESTIONS: tuple[str, ...] = ()
+
+AUTO = "/etc/xen/auto"
+_DEFAULTS = "/etc/default/xendomains"
+_SERVICES = {
+    "xen": "Starts xenstored and xenconsoled in dom0: without them every xl command hangs.",
+    "xendomains": "Starts the guests of /etc/xen/auto with the host, and stops them before it.",
+}
+
+
+def check(_settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether the services are there, and can be enabled in a way that is known."""
+    problems = []
+    if facts.service_manager not in MANAGERS:
+        problems.append(
+            Problem(
+                "service-manager",
+                f"The service manager ({facts.service_manager}) is not one that this program can "
+                "give orders to.",
+                f"It knows {', '.join(MANAGERS)}. Enable xen and xendomains by hand, and pass "
+                "--ignore service-manager.",
+            )
+        )
+    absent = [name for name in _SERVICES if not facts.service(name).present]
+    if absent:
+        problems.append(
+            Problem(
+                "services-missing",
+                f"There is no service called {' or '.join(absent)}.",
+                "The package xen-utils-common brings both: "
+                "apt-get install --reinstall xen-utils-common",
+            )
+        )
+    directory = _autostart_directory(facts.files.get(_DEFAULTS, ""))
+    if directory.rstrip("/") != AUTO:
+        problems.append(
+            Problem(
+                "autostart-directory",
+                f"{_DEFAULTS} says XENDOMAINS_AUTO={directory}, so guests in {AUTO} do not start "
+                "with the host.",
+                f"Set XENDOMAINS_AUTO={AUTO} there, if they shall.",
+                "warning",
+            )
+        )
+    return problems
+
+
+def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
+    """Enable what is not enabled; make the directory for guests that start with the host."""
+    actions: list[Action] = []
+    skipped = []
+    then = facts
+    manager = MANAGERS.get(facts.service_manager)
+    for name, why in _SERVICES.items():
+        service = facts.service(name)
+        if service.enabled:
+            skipped.append(f"The service {name} is enabled already.")
+        elif manager is not None and service.present:
+            actions.append(
+                RunCommand(
+                    (*manager.enable, name),
+                    why,
+                    probe=CommandShows((*manager.question, name), manager.enabled),
+                    undo=(*manager.disable, name),
+                    undo_class="exact",
+                    timeout=60.0,
+                    estimate=2.0,
+                )
+            )
+            then = with_service(then, replace(service, enabled=True))
+    if AUTO in facts.directories:
+        skipped.append(f"{AUTO} is there already.")
+    else:
+        if "/etc/xen" not in facts.directories:
+            actions.append(MakeDirectory("/etc/xen", "The guests' configuration files live here."))
+        actions.append(
+            MakeDirectory(
+                AUTO,
+                "xendomains starts the guests whose configuration is linked here; Debian's "
+                "package does not bring the directory.",
+            )
+        )
+        then = with_directories(then, "/etc/xen", AUTO)
+    return Plan(tuple(actions), then, skipped=tuple(skipped))
+
+
+def verify(_settings: Settings, facts: Facts) -> list[Problem]:
+    """Enabled is what the service manager says now, not what a command's exit status said."""
+    problems = [
+        Problem(
+            "service-disabled",
+            f"The service {name} is not enabled: it does not start with the host.",
+            f"systemctl enable {name} says what stands in the way.",
+        )
+        for name in _SERVICES
+        if not facts.service(name).enabled
+    ]
+    if AUTO not in facts.directories:
+        problems.append(
+            Problem("autostart-missing", f"There is no directory {AUTO}.", f"mkdir {AUTO}")
+        )
+    return problems
+
+
+def _autostart_directory(text: str) -> str:
+    found = re.findall(r"""^[ \t]*XENDOMAINS_AUTO=["']?([^"'\n#]*)""", text, re.MULTILINE)
+    # Without the line the init script has no directory; without the file it is not installed yet.
+    return found[-1].strip() if found else AUTO
