@@ -14,9 +14,9 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import assert_never
 
-from wizard import commands, files, partitions
+from wizard import commands, files, partitions, timer
 from wizard.actions import (
     Action,
     Argv,
@@ -44,12 +44,11 @@ from wizard.identity import differences
 from wizard.interrupts import Interrupts
 from wizard.log import Log
 from wizard.mounts import WORK, Mounts
-from wizard.packages import REPAIR, Packages, install_command, removal_command
-from wizard.running import Running, Unwatched, Watch, Workplace, kernel_boot_id
+from wizard.packages import Packages
+from wizard.running import Running, Watch, Workplace, kernel_boot_id
 from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, Undo
 
 _PROBE_TIME = 60.0  # seconds; emulated machines are slow
-_REPAIR_TIME = 1800.0
 _UNDO_TIME = 1800.0
 
 
@@ -75,6 +74,7 @@ class Machine:
     work: Path = WORK
     boot_id: Callable[[], str] = kernel_boot_id
     warn: Callable[[str], None] = lambda _words: None
+    reboot_command: Argv = ("systemctl", "reboot")
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
@@ -86,7 +86,7 @@ class Machine:
             self.work / "running",
         )
         self._mounts = Mounts(self._running.quietly, self._probe_ask, self.work, self._warned)
-        self._packages = Packages(self._running.ask)
+        self._packages = Packages(self._running)
 
     @property
     def command_seconds(self) -> float:
@@ -120,6 +120,27 @@ class Machine:
     def release(self) -> None:
         """Unmount what is mounted for actions."""
         self._mounts.only(None)
+
+    def reads_well(self, argv: Argv, timeout: float) -> bool:
+        """Whether a command that only reads ends with exit status 0 within that many seconds."""
+        return self._running.ask(argv, timeout).status == 0
+
+    def request_reboot(self) -> None:
+        """Have the machine boot; raises `StepFailed` when nobody takes the wish."""
+        self._running.must_have_ended_well(self._running.quietly(self.reboot_command, 60.0))
+
+    def arm(self, argv: Argv, seconds: int) -> None:
+        """Have the service manager run a command after that time, unless `disarm` comes first."""
+        self.disarm()
+        if not timer.arm(self._running, argv, seconds):
+            self._warned(
+                "There is no systemd to watch over this step: if this program is killed before "
+                "the step is confirmed, run `xen-setup rollback --unconfirmed` yourself."
+            )
+
+    def disarm(self) -> None:
+        """Stop what `arm` started; harmless when nothing was."""
+        timer.disarm(self._running)
 
     # --- is it done ---------------------------------------------------------------------------
 
@@ -201,8 +222,6 @@ class Machine:
                     )
                 return MoveUndo(Path(action.source).lstat().st_ino)
             case InstallPackages():
-                if self._packages.interrupted():
-                    self._running.do(REPAIR, _REPAIR_TIME, Unwatched())
                 return self._packages.undo_for(action.packages)
             case Reboot():
                 return RebootUndo(self.boot_id())
@@ -231,7 +250,7 @@ class Machine:
                 case MakeLink():
                     files.make_link(Path(action.path), action.target)
                 case InstallPackages():
-                    self._install(action, watch)
+                    self._packages.install(action, watch)
                 case CreatePartition():
                     self._refuse_other_device(action)
                     partitions.create(action, self._running.ask)
@@ -241,6 +260,8 @@ class Machine:
                     assert_never(action)
         except OSError as error:
             raise _from_os(error, action) from error
+        except Conflict as error:
+            raise StepFailed(error.what, hint=error.hint, details=error.details) from error
         self.checkpoint(f"{action.kind}: performed")
 
     def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
@@ -289,7 +310,8 @@ class Machine:
                     if self._reachable(action.inside) and os.path.lexists(action.path):
                         files.remove_link(action)
                 case InstallPackages():
-                    self._uninstall(undo, watch)
+                    assert isinstance(undo, PackagesUndo)
+                    self._packages.uninstall(undo, watch)
                 case CreatePartition():
                     self._mounts.only(None)
                     partitions.remove(action, self._running.ask)
@@ -412,39 +434,6 @@ class Machine:
         return self._place
 
     # --- packages, devices --------------------------------------------------------------------
-
-    def _install(self, action: InstallPackages, watch: Watch) -> None:
-        if self._packages.interrupted():
-            self._running.do(REPAIR, _REPAIR_TIME, watch)
-        self._running.do(install_command(action.packages), action.timeout, watch, "apt")
-        if not self._packages.all_installed(action.packages):
-            raise StepFailed(
-                f"apt ended with exit status 0, but not all of {', '.join(action.packages)} "
-                "are installed.",
-                hint="See what `dpkg --audit` says.",
-            )
-
-    def _uninstall(self, undo: Undo, watch: Watch) -> None:
-        assert isinstance(undo, PackagesUndo)
-        if self._packages.interrupted():
-            self._running.do(REPAIR, _REPAIR_TIME, watch)
-        purge, remove = self._packages.ours_still_there(undo)
-        verbs: tuple[tuple[Literal["purge", "remove"], tuple[str, ...]], ...] = (
-            ("purge", purge),
-            ("remove", remove),
-        )
-        for verb, names in verbs:
-            if names:
-                self._running.do(removal_command(verb, names), _UNDO_TIME, watch, "apt")
-        if undo.automatic:
-            self._running.do(("apt-mark", "auto", *undo.automatic), _PROBE_TIME, watch)
-        left = self._packages.ours_still_there(undo)
-        if any(left):
-            raise StepFailed(
-                f"apt ended with exit status 0, but {', '.join((*left[0], *left[1]))} are still "
-                "there.",
-                hint="See what `dpkg --audit` says, then roll back again.",
-            )
 
     def _refuse_other_device(self, action: CreatePartition) -> None:
         self._refuse(

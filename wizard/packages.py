@@ -6,16 +6,16 @@ apt's simulation says beforehand what a transaction brings in; only that is take
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wizard.commands import Answer
+from wizard.actions import InstallPackages
 from wizard.errors import Conflict, StepFailed
+from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
 
-Ask = Callable[[tuple[str, ...], float], Answer]
-
-_ASK_TIME = 120.0
+_ASK_TIME = 120.0  # seconds; emulated machines are slow
+_REMOVAL_TIME = 1800.0
 
 _APT = ("apt-get", "--yes", "--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0")
 # A configuration file that someone changed stays as it is: nobody is there to be asked.
@@ -92,10 +92,11 @@ REPAIR = ("dpkg", "--configure", "--pending", "--force-confdef", "--force-confol
 
 
 class Packages:
-    """Reading questions to dpkg and apt."""
+    """dpkg and apt, asked and told."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._ask = running.ask
 
     def states(self) -> dict[str, str]:
         """The state of every package that dpkg knows."""
@@ -125,6 +126,7 @@ class Packages:
 
     def undo_for(self, names: tuple[str, ...]) -> PackagesUndo:
         """What the installation of these will bring in; refuses one that removes something."""
+        self._repair(Unwatched())
         transaction = self._simulate("install", "--no-install-recommends", names=names)
         if transaction.removed:
             raise StepFailed(
@@ -174,6 +176,39 @@ class Packages:
                     hint="Remove them yourself if nothing needs them, then roll back again.",
                 )
         return purge, remove
+
+    def install(self, action: InstallPackages, watch: Watch) -> None:
+        """Install, and see that it is done."""
+        self._repair(watch)
+        self._running.do(install_command(action.packages), action.timeout, watch, "apt")
+        if not self.all_installed(action.packages):
+            raise StepFailed(
+                f"apt ended with exit status 0, but not all of {', '.join(action.packages)} "
+                "are installed.",
+                hint="See what `dpkg --audit` says.",
+            )
+
+    def uninstall(self, undo: PackagesUndo, watch: Watch) -> None:
+        """Take back what came in, and see that it is gone."""
+        self._repair(watch)
+        purge, remove = self.ours_still_there(undo)
+        for verb, names in (("purge", purge), ("remove", remove)):
+            if names:
+                self._running.do(removal_command(verb, names), _REMOVAL_TIME, watch, "apt")
+        if undo.automatic:
+            self._running.do(("apt-mark", "auto", *undo.automatic), _ASK_TIME, watch)
+        purge, remove = self.ours_still_there(undo)
+        if purge or remove:
+            raise StepFailed(
+                f"apt ended with exit status 0, but {', '.join((*purge, *remove))} are still "
+                "there.",
+                hint="See what `dpkg --audit` says, then roll back again.",
+            )
+
+    def _repair(self, watch: Watch) -> None:
+        """Finish what an earlier transaction left unfinished: nothing else goes before that."""
+        if self.interrupted():
+            self._running.do(REPAIR, _REMOVAL_TIME, watch)
 
     def _simulate(self, verb: str, *options: str, names: tuple[str, ...]) -> Transaction:
         answer = self._ask(("apt-get", "--simulate", *options, verb, *names), _ASK_TIME)

@@ -246,6 +246,7 @@ class Ledger:
                 self.guard_open = False
             case Paused():
                 self.state, self.reason = "paused", record.reason
+                self.guard_open = False
                 self.booted_for.clear()
             case RollbackBegun():
                 self.state, self.rollback_to = "rolling back", record.to

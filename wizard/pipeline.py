@@ -1,0 +1,413 @@
+"""Apply and resume: the loop over steps and actions, the journal around it, what failures mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from wizard import VERSION as PROGRAM
+from wizard.actions import Action, Reboot
+from wizard.errors import (
+    Cancelled,
+    Exit,
+    Interrupted,
+    RebootNeeded,
+    SetupError,
+    StepFailed,
+    Stopped,
+    UsageError,
+)
+from wizard.journal import Journal, RunDirectory, Store
+from wizard.machine import Machine
+from wizard.preview import (
+    StepPreview,
+    errors_in,
+    points_of_no_return,
+    preview,
+    problem_words,
+    refuse_problems,
+)
+from wizard.records import (
+    VERSION,
+    Begun,
+    Confirmed,
+    Done,
+    Finished,
+    Ledger,
+    Paused,
+    RollbackBegun,
+    RollbackEnded,
+    RunBegun,
+    Skipped,
+    StepBegun,
+    StepVerified,
+    Undone,
+)
+from wizard.reporter import Reporter
+from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
+from wizard.step import Guard, Plan, Problem, Step, ignoring, step_name
+
+__all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview"]
+
+S = TypeVar("S")
+F = TypeVar("F")
+
+OnFailure = Literal["roll back", "stop", "retry"]
+
+GO_ON = "Go on with `sudo xen-setup resume`, or take it back with `sudo xen-setup rollback`."
+_PROBE_TIME = 10.0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How the user wants it.
+
+    `ignore`: names of checks that only warn. `consent`: actions without undo are agreed to.
+    `on_failure`: what becomes of a run whose step failed, or who decides it, given the step's
+    name and the error; "roll back" only stops after a reboot was done. `confirm`: asks a person,
+    with a question and seconds to answer in; None: nobody is there. `program`: how to start this
+    program again.
+    """
+
+    ignore: frozenset[str] = frozenset()
+    consent: bool = False
+    on_failure: OnFailure | Callable[[str, SetupError], OnFailure] = "roll back"
+    confirm: Callable[[str, float], bool] | None = None
+    program: tuple[str, ...] = ("xen-setup",)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run went that ended well. Without changes there is no run (None).
+
+    `seconds` is the whole time, `command_seconds` what commands took of it.
+    """
+
+    run: RunDirectory | None
+    seconds: float
+    command_seconds: float
+
+
+@dataclass
+class Pipeline(Generic[S, F]):
+    """The steps in their order, and all that is needed to run them.
+
+    `read_facts` reads the machine anew. Everything raised is a `SetupError` that says how it
+    ended; the exit status is in it.
+    """
+
+    steps: Sequence[Step[S, F]]
+    read_facts: Callable[[], F]
+    store: Store
+    machine: Machine
+    reporter: Reporter
+    wishes: Wishes = field(default_factory=Wishes)
+
+    # --- the two ways in ----------------------------------------------------------------------
+
+    def apply(self, settings: S, answers: str) -> Outcome:
+        """Check all, then do all; `answers` is the text that is kept with the run.
+
+        Raises `ChecksFailed` before the first change, `StepFailed` when all was taken back,
+        `RollbackIncomplete`, `Stopped`, `Interrupted`, `RebootNeeded`, `Locked`.
+        """
+        started = time.monotonic()
+        with self.store.lock("apply"), self.machine.interrupts:
+            self._refuse_unfinished()
+            self.machine.clear_leftovers()
+            facts = self.read_facts()
+            previews = preview(self.steps, settings, facts, self.wishes.ignore)
+            refuse_problems(previews, consent=self.wishes.consent)
+            self.machine.interrupts.check()
+            if not any(step.plan and step.plan.actions for step in previews):
+                self._verify_all(settings, facts)
+                return self._outcome(None, started)
+            run = self.store.new_run(answers)
+            journal = open_run(self.store, self.machine, run)
+            names = tuple(step_name(step) for step in self.steps)
+            journal.append(RunBegun(VERSION, self.store.fingerprint, PROGRAM, names))
+            self._go(run, journal, settings, facts)
+            return self._outcome(run, started)
+
+    def resume(self, settings: S) -> Outcome:
+        """Go on with the newest run where it stopped; nothing to go on with is no error.
+
+        A rollback that was cut off is finished instead.
+        """
+        started = time.monotonic()
+        with self.store.lock("resume"), self.machine.interrupts:
+            run = unfinished_run(self.store)
+            if run is None:
+                return self._outcome(None, started)
+            journal = open_run(self.store, self.machine, run)
+            if journal.ledger.state == "rolling back":
+                left = take_back(journal, self.machine, self.reporter, journal.ledger.rollback_to)
+                if left:
+                    raise incomplete(left)
+                return self._outcome(run, started)
+            self._refuse_same_boot(journal)
+            self._go(run, journal, settings, None)
+            return self._outcome(run, started)
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def _go(self, run: RunDirectory, journal: Journal, settings: S, facts: F | None) -> None:
+        """Run the steps from the one that the journal stands at. No facts: read them."""
+        self.reporter.run_begins(run.workplace.log, journal.ledger.steps)
+        try:
+            while True:
+                try:
+                    self._settle(journal)
+                    current = self.read_facts() if facts is None else facts
+                    for step in self.steps[self._position(journal.ledger) :]:
+                        current = self._step(journal, settings, step, current)
+                    break
+                except StepFailed as error:
+                    self._failed(journal, error)
+                    facts = None
+            journal.append(Finished())
+        except Interrupted as error:
+            self._pause(journal, error.what, error.status)
+            error.hint = GO_ON
+            raise
+        except Cancelled as error:
+            self._pause(journal, error.what, Exit.STOPPED)
+            raise Stopped(error.what, hint=GO_ON) from error
+        finally:
+            self.machine.release()
+
+    def _step(self, journal: Journal, settings: S, step: Step[S, F], facts: F) -> F:
+        """Check, plan, do and verify one step; the facts after it."""
+        name = step_name(step)
+        started = time.monotonic()
+        problems = ignoring(step.check(settings, facts), self.wishes.ignore)
+        self._stop_for(name, "cannot go on", errors_in(problems))
+        plan = step.plan(settings, facts)
+        if not self.wishes.consent:
+            self._stop_for(name, "needs your consent", points_of_no_return(plan))
+        self._refuse_boot_loop(journal.ledger, name, plan)
+        self.reporter.step_begins(name, step.TITLE, plan)
+        guard = plan.guard if plan.actions else None
+        journal.append(StepBegun(name, guarded=guard is not None))
+        try:
+            if guard is not None:
+                self.machine.arm((*self.wishes.program, "rollback", "--unconfirmed"), guard.seconds)
+            for index, action in enumerate(plan.actions, start=1):
+                self._action(journal, name, action, index, len(plan.actions))
+            self.machine.release()
+            if plan.actions:
+                facts = self.read_facts()
+            problems = ignoring(step.verify(settings, facts), self.wishes.ignore)
+            self._stop_for(name, "did its work, but it is not right", errors_in(problems))
+            if guard is not None:
+                self._confirm(name, guard)
+        except (StepFailed, Interrupted):
+            if guard is not None:
+                # Whoever could go on from here may have lost the way to this machine.
+                self._take_back_guarded(journal, name)
+            raise
+        if guard is not None:
+            journal.append(Confirmed(name))
+            self.machine.disarm()
+        journal.append(StepVerified(name))
+        self.reporter.step_done(name, time.monotonic() - started, tuple(problems))
+        return facts
+
+    def _action(self, journal: Journal, name: str, action: Action, index: int, of: int) -> None:
+        """Do one action by the journal's rules."""
+        self.machine.interrupts.check()
+        self.reporter.action_begins(action, index, of)
+        if self.machine.is_done(action):
+            journal.append(Skipped(name, action))
+            self.reporter.action_skipped(action)
+            return
+        started = time.monotonic()
+        number = journal.next_entry()
+        undo = self.machine.prepare(action, f"{number:04}")
+        self.machine.checkpoint("before it is journaled")
+        journal.append(Begun(number, name, action, undo))
+        self.machine.checkpoint("journaled")
+        if isinstance(action, Reboot):
+            self._boot(action)
+        try:
+            self.machine.perform(action, undo, self.reporter)
+        except (StepFailed, Interrupted):
+            entry = journal.ledger.entries[number]
+            take_back_entry(journal, self.machine, self.reporter, entry)
+            raise
+        self.machine.checkpoint("before its end is journaled")
+        journal.append(Done(number))
+        self.machine.checkpoint("its end is journaled")
+        self.reporter.action_done(action, time.monotonic() - started)
+
+    def _settle(self, journal: Journal) -> None:
+        """Finish or take back what a crash cut off."""
+        ledger = journal.ledger
+        if ledger.guard_open:
+            self._take_back_guarded(journal, ledger.current)
+        for entry in ledger.cut_off:
+            if entry.state == "undoing":
+                take_back_entry(journal, self.machine, self.reporter, entry)
+            elif self.machine.settle(entry.action, entry.undo, self.reporter):
+                journal.append(Done(entry.number))
+            else:
+                journal.append(Undone(entry.number, "cut off, and done again"))
+
+    def _position(self, ledger: Ledger) -> int:
+        """The index of the first step that is not verified."""
+        names = [step_name(step) for step in self.steps]
+        for name in ledger.steps:
+            if ledger.step_states[name] == "verified":
+                continue
+            if name in names:
+                return names.index(name)
+            raise UsageError(
+                f"The run stands at the step {name}, which this version does not have.",
+                hint=f"Go on with xen-setup {ledger.program}, or roll back.",
+            )
+        return len(names)
+
+    # --- reboot -------------------------------------------------------------------------------
+
+    def _boot(self, action: Reboot) -> None:
+        self.machine.release()
+        if action.automatic:
+            self.machine.request_reboot()
+            raise RebootNeeded(
+                "The machine boots now.",
+                hint="The run goes on by itself afterwards; `xen-setup status` shows it.",
+            )
+        raise RebootNeeded(
+            "Everything is ready for the boot.",
+            hint="Boot with `sudo reboot`; afterwards go on with `sudo xen-setup resume`.",
+        )
+
+    def _refuse_same_boot(self, journal: Journal) -> None:
+        entry = journal.ledger.waits_for_boot
+        if entry is None or self.machine.is_done(entry.action, entry.undo):
+            return
+        assert isinstance(entry.action, Reboot)
+        self._boot(entry.action)
+
+    def _refuse_boot_loop(self, ledger: Ledger, name: str, plan: Plan[F]) -> None:
+        """A boot that did not bring what the step waits for is not repeated by itself."""
+        if name in ledger.booted_for and any(isinstance(item, Reboot) for item in plan.actions):
+            raise StepFailed(
+                "The machine was booted, but not into what was prepared.",
+                hint="Perhaps another entry of the boot menu was chosen, or the prepared one did "
+                "not start. `xen-setup resume` boots once more.",
+            )
+
+    # --- guarded steps ------------------------------------------------------------------------
+
+    def _confirm(self, name: str, guard: Guard) -> None:
+        """Wait for the confirmation; raises `StepFailed` when it does not come in time."""
+        self.reporter.waiting(guard.question, guard.seconds)
+        if guard.ask and self.wishes.confirm is not None:
+            if self.wishes.confirm(guard.question, guard.seconds):
+                return
+        elif self._probe_confirms(guard):
+            return
+        self.machine.interrupts.check()
+        raise StepFailed(
+            f"{name} was not confirmed within {guard.seconds} seconds, and is taken back.",
+            hint="See why the machine could not be reached (or did not reach out) with it.",
+        )
+
+    def _probe_confirms(self, guard: Guard) -> bool:
+        deadline = time.monotonic() + guard.seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.machine.interrupts.check()
+            if self.machine.reads_well(guard.probe, min(_PROBE_TIME, left)):
+                return True
+            self.machine.interrupts.wait(min(1.0, left))
+        return False
+
+    def _take_back_guarded(self, journal: Journal, name: str) -> None:
+        self.reporter.note(f"{name} is taken back: it was not confirmed.")
+        take_back_step(journal, self.machine, self.reporter, name)
+        self.machine.release()
+        self._pause(journal, f"{name} was not confirmed, and was taken back.", Exit.STOPPED)
+        self.machine.disarm()
+
+    # --- what failures mean -------------------------------------------------------------------
+
+    def _failed(self, journal: Journal, error: StepFailed) -> None:
+        """Decide what becomes of the run; returns only when it is to be tried again."""
+        step = journal.ledger.current
+        self.machine.release()
+        self.machine.note(f"failed: {error.what}")
+        self.reporter.failed(step, None, error)
+        decision = self._decide(journal.ledger, step, error)
+        if decision == "roll back":
+            self._roll_back_failed(journal, error)
+        self._pause(journal, error.what, Exit.STOPPED)
+        if decision == "stop":
+            raise Stopped(
+                f"Stopped in the step {step}: {error.what}",
+                hint=f"{error.hint} {GO_ON}".strip(),
+                details=error.details,
+            ) from error
+
+    def _decide(self, ledger: Ledger, step: str, error: StepFailed) -> OnFailure:
+        if callable(self.wishes.on_failure):
+            return self.wishes.on_failure(step, error)
+        if self.wishes.on_failure == "roll back" and ledger.has_booted():
+            # A guest that is slow to start must not cost the user the whole host.
+            return "stop"
+        return self.wishes.on_failure
+
+    def _roll_back_failed(self, journal: Journal, error: StepFailed) -> None:
+        left = take_back(journal, self.machine, self.reporter)
+        if left:
+            raise incomplete(left, error.what) from error
+        raise StepFailed(
+            f"{error.what} All that was done is taken back.",
+            hint=error.hint,
+            details=error.details,
+        ) from error
+
+    def _pause(self, journal: Journal, reason: str, status: int) -> None:
+        """Journal a stop. A rollback that is cut off stays one."""
+        self.machine.release()
+        if journal.ledger.open and journal.ledger.state != "rolling back":
+            journal.append(Paused(reason, int(status)))
+
+    def _stop_for(self, name: str, words: str, problems: list[Problem]) -> None:
+        if problems:
+            raise StepFailed(
+                f"The step {name} {words}.",
+                hint=problems[0].hint,
+                details=tuple(problem_words(problem) for problem in problems),
+            )
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _refuse_unfinished(self) -> None:
+        run = unfinished_run(self.store)
+        if run is None:
+            return
+        journal = self.store.journal(run)
+        if journal.ledger.to_take_back:
+            raise Stopped("An earlier run is not finished.", hint=GO_ON)
+        # It changed nothing that is still there: this run takes its place.
+        journal.append(RollbackBegun(""))
+        journal.append(RollbackEnded(complete=True))
+
+    def _verify_all(self, settings: S, facts: F) -> None:
+        for step in self.steps:
+            problems = ignoring(step.verify(settings, facts), self.wishes.ignore)
+            self._stop_for(
+                step_name(step), "has nothing to do, but is not right", errors_in(problems)
+            )
+
+    def _outcome(self, run: RunDirectory | None, started: float) -> Outcome:
+        return Outcome(run, time.monotonic() - started, self.machine.command_seconds)
+
+
+def unfinished_run(store: Store) -> RunDirectory | None:
+    """The newest run, if it can go on."""
+    runs = store.runs()
+    return runs[-1] if runs and store.ledger(runs[-1]).open else None

@@ -1,0 +1,168 @@
+"""Take back what the journal says is ours, newest first, each undo journaled as it goes."""
+
+from __future__ import annotations
+
+from wizard.errors import (
+    Interrupted,
+    Locked,
+    RebootNeeded,
+    RollbackIncomplete,
+    SetupError,
+    Stopped,
+    UsageError,
+)
+from wizard.journal import Journal, RunDirectory, Store
+from wizard.machine import Machine
+from wizard.records import (
+    Entry,
+    NotUndone,
+    Paused,
+    RollbackBegun,
+    RollbackEnded,
+    UndoBegun,
+    Undone,
+)
+from wizard.reporter import Reporter
+
+_HINT_AGAIN = "Go on with `sudo xen-setup rollback`."
+
+
+def to_take_back(store: Store, to: str = "") -> list[Entry]:
+    """What `roll_back` would take back, newest first, for showing beforehand."""
+    found = []
+    for run in reversed(store.runs()):
+        ledger = store.ledger(run)
+        found += _after(ledger.to_take_back, ledger.steps, to)
+        if to and to in ledger.steps:
+            break
+    return found
+
+
+def roll_back(store: Store, machine: Machine, reporter: Reporter, to: str = "") -> int:
+    """Take back all runs, or what came after the step `to` in the newest; how many actions.
+
+    Raises `RollbackIncomplete` when something stays, `Interrupted` by a signal (what was being
+    undone is finished first), `UsageError` when no run has that step.
+    """
+    with store.lock("rollback"), machine.interrupts:
+        runs = [run for run in reversed(store.runs()) if store.ledger(run).steps]
+        if to:
+            runs = runs[:1]
+            known = store.ledger(runs[0]).steps if runs else ()
+            if to not in known:
+                raise UsageError(
+                    f"There is no step {to} to go back to.",
+                    hint=f"The steps are: {', '.join(known)}." if known else "No run was begun.",
+                )
+        count, left = 0, []
+        for run in runs:
+            journal = open_run(store, machine, run)
+            before = len(_after(journal.ledger.to_take_back, journal.ledger.steps, to))
+            if before == 0 and not journal.ledger.open:
+                continue
+            stays = take_back(journal, machine, reporter, to)
+            count += before - len(stays)
+            left += stays
+        if left:
+            raise incomplete(left)
+        return count
+
+
+def open_run(store: Store, machine: Machine, run: RunDirectory) -> Journal:
+    """The run's journal, with the machine tidied of what a killed program left behind."""
+    journal = store.journal(run)
+    machine.attend(run.workplace)
+    machine.clear_leftovers()
+    return journal
+
+
+def take_back(journal: Journal, machine: Machine, reporter: Reporter, to: str = "") -> list[Entry]:
+    """Take back one run (after the step `to`); what stays, newest first. The lock is held."""
+    journal.append(RollbackBegun(to))
+    left = []
+    try:
+        for entry in _after(journal.ledger.to_take_back, journal.ledger.steps, to):
+            machine.interrupts.check()
+            if not take_back_entry(journal, machine, reporter, entry):
+                left.append(entry)
+    except Interrupted as error:
+        error.hint = _HINT_AGAIN
+        raise
+    finally:
+        machine.release()
+    journal.append(RollbackEnded(complete=not left))
+    return left
+
+
+def take_back_entry(journal: Journal, machine: Machine, reporter: Reporter, entry: Entry) -> bool:
+    """Take back one action; false, and journaled with the reason, when it stays."""
+    machine.checkpoint("undo: before it is journaled")
+    journal.append(UndoBegun(entry.number))
+    machine.checkpoint("undo: journaled")
+    reporter.undoing(entry.action)
+    try:
+        # A signal waits until this one is done: half an undo helps nobody.
+        with machine.interrupts.shielded():
+            machine.revert(entry.action, entry.undo, reporter)
+    except (Stopped, RebootNeeded):
+        raise
+    except SetupError as error:
+        text = f"{error.what} {error.hint}".strip()
+        journal.append(NotUndone(entry.number, text))
+        machine.note(f"not taken back: {text}")
+        reporter.conflict(entry.action, text)
+        return False
+    machine.checkpoint("undo: before its end is journaled")
+    journal.append(Undone(entry.number))
+    reporter.undone(entry.action)
+    return True
+
+
+def take_back_step(journal: Journal, machine: Machine, reporter: Reporter, step: str) -> bool:
+    """Take back the actions of one step that are on the machine; whether all are."""
+    entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
+    # One that stays does not keep the others from being taken back.
+    taken = [take_back_entry(journal, machine, reporter, entry) for entry in entries]
+    return all(taken)
+
+
+def take_back_unconfirmed(store: Store, machine: Machine, reporter: Reporter) -> bool:
+    """Take back a guarded step whose program died before it was confirmed; whether it did so.
+
+    This is what the timer runs. While another program holds the lock it does nothing: that one
+    waits for the confirmation itself.
+    """
+    try:
+        with store.lock("rollback --unconfirmed"), machine.interrupts.shielded():
+            runs = store.runs()
+            ledger = store.ledger(runs[-1]) if runs else None
+            if ledger is None or not ledger.guard_open or not ledger.open:
+                machine.disarm()
+                return False
+            journal = open_run(store, machine, runs[-1])
+            step = journal.ledger.current
+            take_back_step(journal, machine, reporter, step)
+            machine.release()
+            journal.append(Paused(f"{step} was not confirmed in time, and was taken back.", 7))
+            machine.disarm()
+            return True
+    except Locked:
+        return False
+
+
+def incomplete(left: list[Entry], because: str = "") -> RollbackIncomplete:
+    """The error that lists what stays and why."""
+    count = "One thing" if len(left) == 1 else f"{len(left)} things"
+    return RollbackIncomplete(
+        f"{because} {count} could not be taken back.".strip(),
+        hint="Mend what is named below, then run `sudo xen-setup rollback` again: it tries only "
+        "what is left.",
+        details=tuple(f"{entry.step}: {entry.text}" for entry in left),
+    )
+
+
+def _after(entries: list[Entry], steps: tuple[str, ...], to: str) -> list[Entry]:
+    if to not in steps:
+        return entries
+    stays = steps[: steps.index(to) + 1]
+    return [entry for entry in entries if entry.step not in stays]

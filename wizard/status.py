@@ -1,0 +1,133 @@
+"""What the runs of this machine came to, and what to type next: read from the journals alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wizard.journal import Holder, RunDirectory, Stamped, Store
+from wizard.records import (
+    Begun,
+    Ledger,
+    Skipped,
+    StepBegun,
+    StepState,
+    StepVerified,
+    replay,
+)
+from wizard.undo import RebootUndo
+
+State = Literal[
+    "nothing yet",
+    "running",
+    "stopped",
+    "waiting for a boot",
+    "rolling back",
+    "rolled back",
+    "rollback incomplete",
+    "finished",
+]
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """One step of a run. Times are ISO 8601 in UTC, "" for not yet; `actions` done by us."""
+
+    name: str
+    state: StepState
+    begun: str
+    ended: str
+    actions: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run. `reason`: why it stopped. `left`: what a rollback could not take back, and why."""
+
+    number: int
+    state: State
+    reason: str
+    steps: tuple[StepStatus, ...]
+    left: tuple[str, ...]
+    log: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the newest run (or who is running it now), all runs, and the next command."""
+
+    state: State
+    holder: Holder | None
+    runs: tuple[RunStatus, ...]
+    next: str
+
+
+_NEXT: dict[State, str] = {
+    "nothing yet": "sudo xen-setup",
+    "running": "",
+    "stopped": "sudo xen-setup resume",
+    "waiting for a boot": "sudo reboot",
+    "rolling back": "sudo xen-setup rollback",
+    "rolled back": "sudo xen-setup",
+    "rollback incomplete": "sudo xen-setup rollback",
+    "finished": "",
+}
+
+
+def status(store: Store, boot_id: str) -> Status:
+    """Read all journals. `boot_id` is the kernel's of now, to tell whether a boot has happened."""
+    holder = store.running()
+    runs = tuple(_run_status(store, run, boot_id) for run in store.runs())
+    runs = tuple(run for run in runs if run.steps)
+    state: State = runs[-1].state if runs else "nothing yet"
+    if holder is not None:
+        state = "running"
+    return Status(state, holder, runs, _NEXT[state])
+
+
+def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:
+    records = store.records(run)
+    ledger = replay(stamped.record for stamped in records)
+    return RunStatus(
+        number=run.number,
+        state=_state(ledger, boot_id),
+        reason=ledger.reason,
+        steps=tuple(_step_status(name, ledger, records) for name in ledger.steps),
+        left=tuple(
+            f"{entry.step}: {entry.text}"
+            for entry in ledger.to_take_back
+            if entry.state == "not undone"
+        ),
+        log=str(run.workplace.log),
+    )
+
+
+def _state(ledger: Ledger, boot_id: str) -> State:
+    match ledger.state:
+        case "under way" | "paused":
+            entry = ledger.waits_for_boot
+            if entry is not None and entry.undo == RebootUndo(boot_id):
+                return "waiting for a boot"
+            return "stopped"
+        case "incomplete":
+            return "rollback incomplete"
+        case "rolling back" | "rolled back" | "finished":
+            return ledger.state
+
+
+def _step_status(name: str, ledger: Ledger, records: tuple[Stamped, ...]) -> StepStatus:
+    begun, ended, actions, skipped = "", "", 0, 0
+    for stamped in records:
+        match stamped.record:
+            case StepBegun(step=step) if step == name:
+                begun, ended = begun or stamped.time, ""
+            case StepVerified(step=step) if step == name:
+                ended = stamped.time
+            case Begun(step=step) if step == name:
+                actions += 1
+            case Skipped(step=step) if step == name:
+                skipped += 1
+            case _:
+                continue
+    return StepStatus(name, ledger.step_states[name], begun, ended, actions, skipped)
