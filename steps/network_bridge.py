@@ -1,0 +1,306 @@
+"""The bridge that guests share with the host's network card, in ifupdown's configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from steps import interfaces_file
+from steps.expected import with_files
+from steps.facts import Bridge, Card, Facts
+from steps.settings import NO_BRIDGE, Settings
+from wizard.actions import Action, Argv, CommandShows, RunCommand, WriteFile
+from wizard.step import Guard, Plan, Problem
+
+TITLE = "A network bridge for the guests"
+LESSON = """\
+A bridge is a network switch in software. The host's card becomes one of its ports; each guest's
+virtual card gets another. To your network the guests look like machines of their own, with their
+own addresses. The host's address belongs to the bridge from then on, and the card has none.
+
+Then: xend ran a script that renamed eth0 to peth0, made xenbr0, and moved addresses about while the
+machine ran. `brctl show` listed peth0, vif0.0 and one vif for each guest.
+Today: xl makes no bridge. It stands in the host's own network configuration, so it is there before
+Xen is asked for anything; Xen only plugs vif1.0 and the like into it. No renaming, no vif0.0.
+
+The connection pauses for some seconds while the address moves. If this very session comes in over
+that card, you are asked whether you are still there; without an answer, all is put back by itself.
+
+By hand: `brctl show`, `ip address show dev xenbr0`; in /etc/network/interfaces, see
+`man bridge-utils-interfaces`.
+Undo: the bridge is taken down, the file restored, the card brought up as before."""
+QUESTIONS = ("host.bridge", "host.bridge_card")
+
+_GUARD_SECONDS = 90
+_MANAGERS = {
+    "NetworkManager": "nmcli connection add type bridge ifname {bridge}, and then nmcli connection "
+    "add type bridge-slave ifname {card} master {bridge}",
+    "networkd": "a .netdev file of Kind=bridge and a .network file with Bridge={bridge} in "
+    "/etc/systemd/network",
+    "netplan": "a `bridges:` section with `interfaces: [{card}]` in /etc/netplan, and netplan try",
+}
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether the bridge is there, or can be made without breaking what the card does."""
+    name = settings.host.bridge
+    if name == NO_BRIDGE:
+        return []
+    card = facts.card(settings.host.bridge_card)
+    bridge = facts.bridge(name)
+    if bridge is not None:
+        return _check_existing(settings, bridge)
+    if card is None:
+        return [_no_such_card(settings, facts)]
+    problems = []
+    if facts.card(name) is not None:
+        problems.append(
+            Problem(
+                "bridge-name",
+                f"{name} is the name of a network card, so no bridge can be called that.",
+                "Choose another name for host.bridge, xenbr0 say.",
+            )
+        )
+    if card.wireless:
+        problems.append(
+            Problem(
+                "wireless-card",
+                f"{card.name} is a wireless card. An access point accepts one address per card, so "
+                "guests behind a bridge would not be heard.",
+                "Use a wired card for host.bridge_card, or set host.bridge to none.",
+            )
+        )
+    if card.bridge:
+        problems.append(
+            Problem(
+                "card-in-bridge",
+                f"{card.name} is a port of the bridge {card.bridge} already.",
+                f"Set host.bridge to {card.bridge}: the guests can use that one.",
+            )
+        )
+    if not problems:
+        problems = _check_manager(settings, facts, card)
+    return problems
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """Take the card down, rewrite the configuration, bring the bridge up; under a guard."""
+    name = settings.host.bridge
+    if name == NO_BRIDGE:
+        return Plan((), facts, skipped=("No bridge is wanted: guests get no network card.",))
+    if facts.bridge(name) is not None:
+        return Plan((), facts, skipped=(f"The bridge {name} is there already.",))
+    card = facts.card(settings.host.bridge_card)
+    if card is None:
+        return Plan((), facts, notes=(f"There is no card {settings.host.bridge_card}.",))
+    files = interfaces_file.files_in_use(facts.files)
+    actions: list[Action] = []
+    if card.addresses:
+        actions.append(_card_down(card))
+    changed: dict[str, str] = {}
+    if interfaces_file.bridge_ports(files, name) is None:
+        changed = interfaces_file.with_bridge(files, card.name, name)
+        actions += [
+            WriteFile(
+                path,
+                text,
+                f"{card.name} becomes a port of {name}, and {name} has the card's address, at "
+                "every boot too. All other lines stay as they are.",
+            )
+            for path, text in changed.items()
+        ]
+    actions.append(_bridge_up(card, name))
+    return Plan(
+        tuple(actions),
+        _afterwards(with_files(facts, changed), card, name),
+        guard=_guard(facts, card, name, files),
+        notes=(f"The connection over {card.name} pauses for some seconds.",)
+        if card.addresses
+        else (),
+    )
+
+
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
+    """The bridge with its port and its address, in the kernel and in the configuration."""
+    name, card_name = settings.host.bridge, settings.host.bridge_card
+    if name == NO_BRIDGE:
+        return []
+    bridge = facts.bridge(name)
+    if bridge is None:
+        return [
+            Problem(
+                "bridge-missing",
+                f"There is no bridge {name}.",
+                f"ifup {name} says what stands in the way; /etc/network/interfaces must name it.",
+            )
+        ]
+    problems = _check_existing(settings, bridge)
+    files = interfaces_file.files_in_use(facts.files)
+    if card_name not in (interfaces_file.bridge_ports(files, name) or ()):
+        return problems  # made by other means than this step's; they answer for it
+    methods = {stanza.method for stanza in interfaces_file.stanzas(files) if stanza.name == name}
+    if methods & {"dhcp", "static"} and not bridge.addresses:
+        problems.append(
+            Problem(
+                "bridge-address",
+                f"The bridge {name} has no address.",
+                f"ifdown {name}; ifup {name} shows what the DHCP client says.",
+            )
+        )
+    return problems
+
+
+def _check_existing(settings: Settings, bridge: Bridge) -> list[Problem]:
+    if settings.host.bridge_card in bridge.ports:
+        return []
+    ports = ", ".join(bridge.ports) or "no card"
+    return [
+        Problem(
+            "bridge-ports",
+            f"The bridge {bridge.name} is there already, with {ports} in it, and not "
+            f"{settings.host.bridge_card}.",
+            "Choose another name for host.bridge, or the card that is in it. If it is meant so "
+            "(an inner network for guests only), pass --ignore bridge-ports.",
+        )
+    ]
+
+
+def _no_such_card(settings: Settings, facts: Facts) -> Problem:
+    names = ", ".join(card.name for card in facts.network.cards) or "none at all"
+    return Problem(
+        "bridge-card",
+        f"There is no network card {settings.host.bridge_card}; this machine has {names}.",
+        "Choose one of them for host.bridge_card, or set host.bridge to none.",
+    )
+
+
+def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem]:
+    name, manager = settings.host.bridge, facts.network.manager
+    if manager in _MANAGERS:
+        recipe = _MANAGERS[manager].format(bridge=name, card=card.name)
+        return [
+            Problem(
+                "network-manager",
+                f"{manager} configures the network here, and this program only knows how to "
+                "change ifupdown's configuration.",
+                f"Make the bridge yourself ({recipe}) and start again: it is then used as it is. "
+                "Or set host.bridge to none.",
+            )
+        ]
+    files = interfaces_file.files_in_use(facts.files)
+    if manager != "ifupdown" and (card.addresses or not files):
+        return [
+            Problem(
+                "network-manager",
+                f"It is not known what configures {card.name}: /etc/network/interfaces does not.",
+                f"Make the bridge {name} yourself and start again: it is then used as it is. Or "
+                "set host.bridge to none.",
+            )
+        ]
+    ports = interfaces_file.bridge_ports(files, name)
+    if ports is not None and card.name not in ports:
+        return [
+            Problem(
+                "bridge-configured",
+                f"/etc/network/interfaces says what {name} is already, and {card.name} is not in "
+                "it.",
+                f"Add bridge_ports {card.name} there and run ifup {name}, or choose another name.",
+            )
+        ]
+    if ports is not None:
+        return []
+    problems = []
+    declared = [item for item in interfaces_file.stanzas(files) if item.name == card.name]
+    if card.addresses and not declared:
+        problems.append(
+            Problem(
+                "card-unconfigured",
+                f"{card.name} has an address, and no file of ifupdown's says where from.",
+                f"Add `iface {card.name} inet dhcp` (or static) to /etc/network/interfaces first, "
+                "or make the bridge yourself.",
+            )
+        )
+    standing = interfaces_file.obstacles(files, card.name)
+    if standing:
+        problems.append(
+            Problem(
+                "card-in-use",
+                " ".join(standing),
+                "Make the bridge by hand in these files (man bridge-utils-interfaces) and start "
+                "again: it is then used as it is. Or set host.bridge to none.",
+            )
+        )
+    return problems
+
+
+def _card_down(card: Card) -> RunCommand:
+    return RunCommand(
+        ("ifdown", "--force", card.name),
+        f"{card.name} gives up its address before it goes into the bridge: two interfaces with "
+        "one address would answer for each other.",
+        probe=CommandShows(
+            ("ip", "-oneline", "address", "show", "dev", card.name, "scope", "global"),
+            r" inet6? ",
+            lacks=True,
+        ),
+        undo=("ifup", card.name),
+        undo_class="exact",
+        timeout=90.0,
+        estimate=3.0,
+    )
+
+
+def _bridge_up(card: Card, name: str) -> RunCommand:
+    moving = " and takes the address over" if card.addresses else ""
+    return RunCommand(
+        ("ifup", name),
+        f"Makes the bridge {name}, plugs {card.name} into it{moving}.",
+        probe=CommandShows(
+            ("ip", "-oneline", "link", "show", "master", name), rf"^\d+: {card.name}[:@]"
+        ),
+        undo=("ifdown", "--force", name),
+        undo_class="exact",
+        timeout=120.0,
+        estimate=12.0,
+    )
+
+
+def _guard(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Guard | None:
+    session = facts.network.session_card == card.name
+    if not card.addresses and not session:
+        return None
+    return Guard(
+        seconds=_GUARD_SECONDS,
+        probe=_reaches(facts, card, name, files),
+        ask=session,
+        question=f"The host's address is on {name} now. Are you still connected?",
+    )
+
+
+def _reaches(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Argv:
+    """A question whose exit status says that the host is still connected."""
+    gateway = facts.network.gateway if card.default_route else ""
+    if not gateway:
+        return ("ip", "link", "show", "dev", name, "up")
+    methods = {item.method for item in interfaces_file.stanzas(files) if item.name == card.name}
+    if "dhcp" in methods or ipaddress.ip_address(gateway).version == 6:
+        # The lease itself came over the bridge; and many a gateway answers no ping.
+        return ("ip", "route", "get", gateway)
+    if "iputils-arping" in facts.packages:
+        return ("arping", "-c", "1", "-w", "5", "-I", name, gateway)
+    return ("ping", "-c", "1", "-W", "5", gateway)
+
+
+def _afterwards(facts: Facts, card: Card, name: str) -> Facts:
+    bridge = Bridge(name, (card.name,), card.addresses, up=True, default_route=card.default_route)
+    port = replace(card, addresses=(), up=True, bridge=name, default_route=False)
+    network = facts.network
+    return replace(
+        facts,
+        network=replace(
+            network,
+            cards=tuple(port if known.name == card.name else known for known in network.cards),
+            bridges=(*network.bridges, bridge),
+            session_card=name if network.session_card == card.name else network.session_card,
+        ),
+    )
