@@ -97,6 +97,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     actions: list[Action] = []
     if card.addresses:
         actions.append(_card_down(card))
+    if "ipv6.disable=1" not in facts.kernel_options.split():
+        actions.append(_no_link_local(card))
     changed: dict[str, str] = {}
     if interfaces_file.bridge_ports(files, name) is None:
         changed = interfaces_file.with_bridge(files, card.name, name)
@@ -247,6 +249,20 @@ def _card_down(card: Card) -> RunCommand:
         undo_class="exact",
         timeout=90.0,
         estimate=3.0,
+    )
+
+
+def _no_link_local(card: Card) -> RunCommand:
+    # bridge-utils does this when it takes the card in, and does not take it back afterwards.
+    return RunCommand(
+        ("ip", "link", "set", "dev", card.name, "addrgenmode", "none"),
+        f"As a port, {card.name} makes no IPv6 address of its own: the bridge has one.",
+        probe=CommandShows(
+            ("ip", "-details", "link", "show", "dev", card.name), "addrgenmode none"
+        ),
+        undo=("ip", "link", "set", "dev", card.name, "addrgenmode", "eui64"),
+        undo_class="exact",
+        timeout=20.0,
     )
 
 

@@ -1,0 +1,408 @@
+"""Whether this machine can become a Xen host: every check there is, before anything changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from steps.boot_drop_in import dom0_kernel
+from steps.facts import Facts
+from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
+from steps.hosts.guest_releases import RELEASES
+from steps.kinds import show_size
+from steps.settings import NO_BRIDGE, SPARE_SPACE, Settings
+from wizard.step import Plan, Problem
+
+TITLE = "What this machine has"
+LESSON = """\
+A Xen host needs little: a processor, memory to share out, some spare disk, a network card, and a
+Linux that works well before Xen comes under it. Xen itself is small; what takes memory and disk are
+the guests.
+
+Then: a 32-bit x86 processor, 256 MiB of memory, 5 GiB of spare disk, GRUB, udev or hotplug, lvm2,
+bridge-utils and iproute; and no proprietary graphics driver.
+Today: the same list, with other numbers. Xen runs on 64-bit machines only since version 4.3, and a
+guest that unpacks Debian's initial ramdisk needs 512 MiB. Paravirtual guests, which this setup
+makes, need no virtualisation in the processor: the guest knows that it is one. Intel's VMX and
+AMD's SVM, new in 2006, are what fully virtualised guests need.
+
+By hand: `lscpu`, `free --mebi`, `lsblk`, `ip link`, `grep XEN_DOM0 /boot/config-*`.
+Undo: nothing is changed here."""
+QUESTIONS: tuple[str, ...] = ()
+
+# Xen's own structures, and the dom0 memory that Linux keeps from /proc/meminfo. Seen: a machine of
+# 3072 MiB shows 2956 in plain Linux and 3071 in `xl info`; Xen takes about 100 of them.
+XEN_MEMORY = 128
+
+# MiB that the work takes in each file system, with room to breathe: Xen's packages and their
+# downloads, the boot menu and the hypervisor, debootstrap's scripts, the journal and its backups.
+_NEEDED_SPACE = {"/": 400, "/boot": 20, "/var": 300}
+_TOOLS = ("udev", "iproute2")
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Everything at once; each by its name, so that it can be ignored by that name."""
+    checks = (
+        _distribution,
+        _architecture,
+        _container,
+        _inside_guest,
+        _service_manager,
+        _memory,
+        _spare_space,
+        _disk_space,
+        _network_card,
+        _boot_loader,
+        _firmware,
+        _kernel,
+        _tools,
+        _graphics,
+        _mirror,
+        _keyring,
+    )
+    return [problem for one in checks for problem in one(settings, facts)]
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """Nothing to do; what was found, in words."""
+    notes = []
+    hardware = {"vmx", "svm"} & set(facts.processor.flags)
+    if facts.xen.running and facts.xen.control_domain:
+        notes.append(
+            f"This machine runs under Xen {facts.xen.version} already: what is there is kept."
+        )
+    elif hardware:
+        notes.append(
+            f"The processor can virtualise ({' '.join(sorted(hardware))}). Paravirtual guests do "
+            "without; the fully virtualised ones that you may make later do not."
+        )
+    else:
+        notes.append(
+            "The processor does not show vmx or svm. Paravirtual guests, as made here, do without."
+        )
+    if facts.firmware == "uefi" and facts.secure_boot is False:
+        notes.append("UEFI without Secure Boot: Xen can be booted.")
+    need = _wanted_memory(settings)
+    return Plan(
+        (),
+        facts,
+        skipped=(
+            f"{facts.distribution.name}, {facts.architecture}, "
+            f"{show_size(_total_memory(facts))} of memory, of which {show_size(need)} are wanted.",
+        ),
+        notes=tuple(notes),
+    )
+
+
+def verify(_settings: Settings, _facts: Facts) -> list[Problem]:
+    """Nothing was changed, so there is nothing to look at again: the checks were it."""
+    return []
+
+
+def _distribution(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    known = host_distribution(facts.distribution.family)
+    supported = " and ".join(item.name for item in DISTRIBUTIONS.values() if item.supported)
+    name = facts.distribution.name or "This distribution"
+    if known is None:
+        yield Problem(
+            "distribution",
+            f"{name} is not a distribution that this program knows how to install Xen on.",
+            f"It knows {supported}, and those made from them.",
+        )
+    elif not known.supported:
+        yield Problem(
+            "distribution",
+            f"{name} is known, but this program cannot install Xen there yet.",
+            f"It can on {supported}. Here the packages are called "
+            f"{', '.join(known.xen_packages)}: install them by hand.",
+        )
+    elif known.id == facts.distribution.id and _is_older(facts.distribution.version, known.oldest):
+        yield Problem(
+            "distribution",
+            f"{name} is older than what this was tried with ({known.name} {known.oldest:g}).",
+            "Upgrade the distribution first. If you want to try all the same: --ignore "
+            "distribution",
+        )
+
+
+def _is_older(version: str, oldest: float) -> bool:
+    found = re.match(r"\d+(\.\d+)?", version)
+    return found is not None and float(found[0]) < oldest
+
+
+def _architecture(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.architecture not in ("x86_64", "amd64"):
+        yield Problem(
+            "architecture",
+            f"This system is {facts.architecture}; Xen's hypervisor runs on x86_64 here.",
+            "Install the amd64 version of the distribution. 32-bit hypervisors ended with Xen 4.2.",
+        )
+    elif facts.processor.flags and "lm" not in facts.processor.flags:
+        yield Problem(
+            "processor",
+            "The processor does not show the flag lm (64-bit mode).",
+            "Xen needs a 64-bit processor; in a virtual machine, choose another processor model.",
+        )
+
+
+def _container(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.container:
+        yield Problem(
+            "container",
+            f"This is a container ({facts.container}): it has neither a boot loader nor a kernel "
+            "of its own.",
+            "Start xen-setup on the machine itself, or try it out with: xen-setup practice",
+        )
+
+
+def _inside_guest(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.xen.running and not facts.xen.control_domain:
+        yield Problem(
+            "inside-guest",
+            "This system is itself a guest of a Xen host: it cannot give orders to that Xen.",
+            "Start xen-setup on the host (dom0).",
+        )
+
+
+def _service_manager(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if not facts.udev:
+        yield Problem(
+            "udev",
+            "udev does not run: nothing makes device files for volumes and guests' disks.",
+            "Install udev and boot with it.",
+        )
+
+
+def _total_memory(facts: Facts) -> int:
+    # In dom0, Linux knows of its own part alone; the hypervisor knows of all.
+    return facts.xen.total_memory or facts.memory
+
+
+def _wanted_memory(settings: Settings) -> int:
+    return settings.host.dom0_memory + sum(guest.memory for guest in settings.guests) + XEN_MEMORY
+
+
+def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.xen.running and facts.xen.total_memory is None:
+        yield Problem(
+            "memory",
+            "Under Xen, only `xl info` knows how much memory the machine has, and it gave no "
+            "answer.",
+            "Start again with sudo. If it was root already: systemctl restart xen",
+            "unknown",
+        )
+        return
+    total, wanted = _total_memory(facts), _wanted_memory(settings)
+    if wanted > total:
+        guests = " and ".join(
+            f"{show_size(guest.memory)} for {guest.name}" for guest in settings.guests
+        )
+        yield Problem(
+            "memory",
+            f"{show_size(wanted)} of memory are wanted, and the machine has {show_size(total)}: "
+            f"{show_size(settings.host.dom0_memory)} for dom0, {guests or 'nothing for guests'}, "
+            f"{XEN_MEMORY}MiB for Xen itself.",
+            "Give less to dom0 (host.dom0_memory) or to guests (guests.memory), or leave a guest "
+            "out.",
+        )
+
+
+def _spare_space(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    storage = settings.storage
+    group = facts.group(storage.volume_group)
+    if group is not None:
+        own = {
+            f"{guest.name}-{part}" for guest in settings.guests for part in ("root", "swap")
+        }  # what an earlier run made is not asked for again
+        size = group.free + sum(item.size for item in group.volumes if item.name in own)
+        place = f"The volume group {group.name} has {show_size(size)} for the guests"
+        needed = sum(guest.root_size + guest.swap_size for guest in settings.guests)
+    elif storage.use == "existing-group":
+        return  # whether that group is there is its own step's question
+    elif any(_names_disk(storage.device, disk.path, disk.names) for disk in facts.disks):
+        disk = next(
+            item for item in facts.disks if _names_disk(storage.device, item.path, item.names)
+        )
+        free = max((item.size for item in disk.free if item.usable), default=0)
+        if storage.use == "free-space" and disk.table is None and not facts.as_root:
+            yield Problem(
+                "spare-space",
+                f"Only root can see how much unpartitioned space {disk.path} has.",
+                "Start again with sudo.",
+                "unknown",
+            )
+            return
+        size = free if storage.use == "free-space" else disk.size
+        place = f"{disk.path} has {show_size(size)} in one free piece"
+        needed = storage.partition_size or SPARE_SPACE
+    else:
+        partition = next(
+            (
+                item
+                for disk in facts.disks
+                for item in disk.partitions
+                if _names_disk(storage.device, item.path, item.names)
+            ),
+            None,
+        )
+        if partition is None:
+            return  # volume_group says that the device is not there
+        size, needed = partition.size, SPARE_SPACE
+        place = f"{partition.path} has {show_size(size)}"
+    if size < needed:
+        yield Problem(
+            "spare-space",
+            f"{place}; {show_size(needed)} are needed.",
+            "Choose another place for the guests' disks (storage.use, storage.device), or smaller "
+            "sizes.",
+        )
+
+
+def _names_disk(device: str, path: str, names: tuple[str, ...]) -> bool:
+    return device == path or device in names
+
+
+def _disk_space(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    for place, needed in _NEEDED_SPACE.items():
+        free = facts.space.get(place)
+        if free is not None and free < needed:
+            yield Problem(
+                "disk-space",
+                f"{place} has {free} MiB free; about {needed} are needed.",
+                "Make room: apt-get clean removes downloaded packages, apt-get autoremove old "
+                "kernels.",
+            )
+
+
+def _network_card(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if settings.host.bridge == NO_BRIDGE or facts.bridge(settings.host.bridge):
+        return
+    if not facts.network.cards:
+        yield Problem(
+            "network-card",
+            "No network card was found that Linux has a driver for.",
+            "Look at what `ip link` and `lspci` list. Without a network: set host.bridge to none.",
+        )
+
+
+def _boot_loader(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.boot.kind == "grub2":
+        return
+    words = {
+        "grub-legacy": "The boot loader is GRUB Legacy, the one of 2006. Xen boots with it, but "
+        "this program only knows how to change GRUB 2's menu.",
+        "other": "The boot loader is another than GRUB 2.",
+        "none": "No boot loader was found.",
+    }
+    package = "grub-efi-amd64" if facts.firmware == "uefi" else "grub-pc"
+    yield Problem(
+        "boot-loader",
+        words[facts.boot.kind],
+        f"Install {package}, boot with it, and start again.",
+    )
+
+
+def _firmware(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.secure_boot:
+        yield Problem(
+            "secure-boot",
+            "Secure Boot is on. The firmware then starts only signed programs, and Xen's "
+            "hypervisor is not: the screen stays black.",
+            "Turn Secure Boot off in the firmware's settings (key F2 or Del at power-on).",
+        )
+    elif facts.secure_boot is None and facts.firmware == "uefi":
+        yield Problem(
+            "secure-boot",
+            "It is not known whether Secure Boot is on.",
+            "mokutil --sb-state tells; it must be off for Xen.",
+            "unknown",
+        )
+
+
+def _kernel(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    kernel = dom0_kernel(facts)
+    if not facts.kernels:
+        yield Problem(
+            "kernel",
+            "There is no kernel in /boot.",
+            "Install one: apt-get install linux-image-amd64",
+        )
+    elif kernel is None:
+        names = ", ".join(item.version for item in facts.kernels)
+        yield Problem(
+            "kernel",
+            f"No kernel in /boot can be dom0 ({names}): CONFIG_XEN_DOM0 is not set.",
+            "Install the distribution's own kernel (linux-image-amd64, linux-image-generic); "
+            "“cloud” kernels leave Xen out.",
+        )
+    elif kernel.xen_dom0 is None:
+        yield Problem(
+            "kernel",
+            f"It is not known whether {kernel.version} can be dom0: /boot/config-{kernel.version} "
+            "is missing.",
+            "update-grub makes a Xen entry only for kernels with that file. Reinstall the kernel's "
+            "package.",
+            "unknown",
+        )
+
+
+def _tools(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    # What xen_packages installs, it checks itself; these must be there before.
+    missing = [name for name in _TOOLS if name not in facts.packages]
+    absent = [name for name in missing if name not in facts.installable]
+    if absent and facts.packages:
+        yield Problem(
+            "tools",
+            f"{' and '.join(absent)} can be neither found nor installed.",
+            "Look at /etc/apt/sources.list and run apt-get update.",
+        )
+    elif missing:
+        yield Problem(
+            "tools",
+            f"{' and '.join(missing)} is not installed.",
+            f"apt-get install {' '.join(missing)}",
+        )
+
+
+def _graphics(_settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.graphics_modules:
+        yield Problem(
+            "graphics-driver",
+            f"A proprietary graphics driver is in use ({', '.join(facts.graphics_modules)}). Such "
+            "drivers reach around the kernel for memory, and fail under Xen.",
+            "Remove it and boot with the kernel's own driver (nouveau, amdgpu). If no screen is "
+            "needed under Xen: --ignore graphics-driver",
+        )
+
+
+def _mirror(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    if facts.apt.reachable is False:
+        yield Problem(
+            "mirror",
+            f"The mirror {facts.apt.mirror} does not answer.",
+            "Look at the network: ip route, and the name servers in /etc/resolv.conf. Behind a "
+            "proxy, set Acquire::http::Proxy in /etc/apt/apt.conf.d.",
+        )
+    elif not facts.apt.mirror and any(guest.mirror == "host" for guest in settings.guests):
+        yield Problem(
+            "mirror",
+            "The host's apt sources name no mirror that a guest could be installed from.",
+            "debootstrap's own default is taken. To choose: guests.mirror",
+            "warning",
+        )
+
+
+def _keyring(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    for guest in settings.guests:
+        release = RELEASES.get(guest.release)
+        if release is None:
+            continue  # whether that release can be installed is guest_system's question
+        package = release.keyring_package
+        if package not in facts.packages and package not in facts.installable:
+            yield Problem(
+                "keyring",
+                f"The keys that {guest.release} is signed with are not here, and {package} cannot "
+                "be installed.",
+                f"Without them nobody could tell a forged package. Install {package}, or choose "
+                "another release for the guest.",
+            )
