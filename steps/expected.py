@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from steps.facts import Facts, Service
+from steps.facts import Facts, GuestTree, Service, VolumeGroup
 
 # A version that is not known before the package manager has chosen it.
 TO_COME = "to be installed"
@@ -54,3 +54,15 @@ def with_service(facts: Facts, service: Service) -> Facts:
             service if known.name == service.name else known for known in facts.services
         ),
     )
+
+
+def with_volume_group(facts: Facts, group: VolumeGroup) -> Facts:
+    """The facts with a volume group replaced, or added."""
+    others = tuple(known for known in facts.volume_groups or () if known.name != group.name)
+    return replace(facts, volume_groups=(*others, group))
+
+
+def with_tree(facts: Facts, tree: GuestTree) -> Facts:
+    """The facts with what is known of one guest's volume replaced, or added."""
+    others = tuple(known for known in facts.guest_trees if known.device != tree.device)
+    return replace(facts, guest_trees=(*others, tree))

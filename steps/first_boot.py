@@ -1,0 +1,450 @@
+"""Step 11: the first boot into Xen, and the first guest's login prompt.
+
+Safe by construction: Xen is booted once, by `grub-reboot`; if it does not come up, the next reset
+brings plain Linux back. Only after the guests have shown their login prompts does Xen become the
+entry that boots by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from steps.boot_drop_in import DROP_IN, drop_in, promoted, with_menu, xen_entry, xen_entry_path
+from steps.expected import with_file, with_link, without_file
+from steps.facts import Domain, Facts
+from steps.guest_kernel import config_path
+from steps.guest_login import login_prompt
+from steps.kinds import show_size
+from steps.resume_unit import LINK, UNIT, unit_text
+from steps.settings import GuestSettings, Settings
+from wizard.actions import (
+    Action,
+    CommandShows,
+    MakeLink,
+    PathAbsent,
+    Reboot,
+    RunCommand,
+    WriteFile,
+)
+from wizard.step import Plan, Problem
+
+TITLE = "First boot into Xen, and the guests"
+
+LESSON = """\
+Now the machine boots the hypervisor, and the Linux that you know becomes Domain-0 (dom0), the
+first guest, which drives the hardware and starts the others. `grub-reboot` chooses the Xen entry
+for the next boot only: a Xen that fails falls back to plain Linux at the next reset.
+
+In 2006 you chose the entry in GRUB's menu, `xm list` had to show Domain-0, and `xm create
+/etc/xen/vm01 -c` started the guest with its console. Today it is `xl`: the same words, and no
+daemon xend behind it; xenstored and xenconsoled are what it needs.
+
+By hand: `xl list` shows the domains, `xl console vm01` is a guest's screen and keyboard (Ctrl and
+] leave it), `xl shutdown vm01` ends it. A domain's number changes at every start, its name stays.
+Undone: the guests are ended, and plain Linux is the default again; the boot itself is past."""
+
+QUESTIONS = ("host.after_reboot", "host.make_default", "guests.autostart")
+
+AUTOSTART = "/etc/xen/auto"
+_LOGIN_TIME = 900  # seconds: 56 here, emulated
+_XEN_OVERHEAD = 16  # MiB that a paravirtual guest costs beside its own memory
+
+
+# ---- check
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether Xen can be booted once, and what is needed after that is there."""
+    if facts.xen.running and not facts.xen.control_domain:
+        return [
+            Problem(
+                "not-dom0",
+                "This machine runs under Xen, and is not dom0: it is a guest itself.",
+                "Install on the real machine; paravirtual guests have no hypervisor below them.",
+            )
+        ]
+    if facts.xen.control_domain:
+        return _check_under_xen(settings, facts)
+    return [*_check_boot_once(facts), *_check_by_itself(settings, facts)]
+
+
+def _check_boot_once(facts: Facts) -> list[Problem]:
+    problems = []
+    if facts.boot.entries is not None and xen_entry(facts) is None:
+        problems.append(
+            Problem(
+                "no-xen-entry",
+                f"The boot menu ({facts.boot.config or 'of GRUB'}) has no entry for Xen.",
+                "The step on the boot entry makes it, or says what stands in the way.",
+            )
+        )
+    if where := _unwritable_environment(facts):
+        problems.append(
+            Problem(
+                "cannot-boot-once",
+                f"GRUB cannot write to {where}: it could not forget the Xen entry after one boot, "
+                "so a Xen that fails would be booted again and again.",
+                "Put /boot on a plain partition with ext4. Or, with a keyboard at the machine to "
+                "choose plain Linux in the menu: --ignore cannot-boot-once",
+            )
+        )
+    if UNIT in facts.files and facts.boot.next_entry is None:
+        problems.append(
+            Problem(
+                "xen-did-not-come-up",
+                "The machine was to boot Xen, and plain Linux is running.",
+                "What Xen said is lost unless a serial console or the screen showed it; "
+                "`journalctl --boot=-1` may have dom0's part. The boot is tried once more.",
+                severity="warning",
+            )
+        )
+    return problems
+
+
+def _check_by_itself(settings: Settings, facts: Facts) -> list[Problem]:
+    if settings.host.after_reboot != "by-itself" or facts.service_manager == "systemd":
+        return []
+    return [
+        Problem(
+            "cannot-go-on-by-itself",
+            "Going on by itself after the boot needs systemd, which does not run here.",
+            "Choose host.after_reboot: by-hand.",
+        )
+    ]
+
+
+def _check_under_xen(settings: Settings, facts: Facts) -> list[Problem]:
+    if facts.xen.free_memory is None or facts.xen.domains is None:
+        return []
+    starting = [guest for guest in settings.guests if facts.domain(guest.name) is None]
+    needed = sum(guest.memory + _XEN_OVERHEAD for guest in starting)
+    if needed <= facts.xen.free_memory:
+        return []
+    names = ", ".join(guest.name for guest in starting)
+    return [
+        Problem(
+            "too-little-free-memory",
+            f"{names}: {show_size(needed)} of memory is needed, and Xen has "
+            f"{show_size(facts.xen.free_memory)} free.",
+            "Give dom0 less (host.dom0_memory, then boot), or the guests; `xl list` shows who has "
+            "what.",
+        )
+    ]
+
+
+def _unwritable_environment(facts: Facts) -> str:
+    """Where grubenv is, in words, if GRUB cannot write there; "" if it can, or it is not known.
+
+    GRUB's save_env writes blocks in place: it refuses btrfs, LVM and RAID (grub's manual,
+    "Environment block").
+    """
+    for mount in ("/boot", "/"):
+        plain = [
+            content
+            for disk in facts.disks
+            for content in (disk.content, *(part.content for part in disk.partitions))
+            if mount in content.mounted_at
+        ]
+        if any(content.detail == "btrfs" for content in plain):
+            return f"{mount} (btrfs)"
+        if plain:
+            return ""
+        for group in facts.volume_groups or ():
+            for volume in group.volumes:
+                if mount in volume.content.mounted_at:
+                    return f"{mount} (on the LVM volume {volume.path})"
+    return ""
+
+
+# ---- plan
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """Boot Xen once if it does not run; then start the guests, and make Xen the default."""
+    before: list[Action] = []
+    skipped: list[str] = []
+    notes: list[str] = []
+    if not facts.xen.control_domain:
+        before, facts, notes = _into_xen(settings, facts)
+    else:
+        skipped.append("Xen runs, and this is dom0.")
+        if not facts.xen.answers:
+            before.append(_start_toolstack())
+            facts = _answering(settings, facts)
+    after: list[Action] = []
+    for guest in settings.guests:
+        actions, facts, words = _start_guest(guest, facts)
+        after += actions
+        skipped += words
+    for guest in settings.guests:
+        actions, facts = _autostart(guest, facts)
+        after += actions
+    if settings.host.make_default:
+        actions, facts, words = _make_default(settings, facts)
+        after += actions
+        skipped += words
+    actions, facts = _remove_unit(facts)
+    after += actions
+    if before or after:
+        after.append(_show_domains())
+        notes += [
+            f"To get into {guest.name}: xl console {guest.name} (Ctrl and ] leave it again)."
+            for guest in settings.guests
+        ]
+    return Plan((*before, *after), facts, skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
+    path = xen_entry_path(facts)
+    by_itself = settings.host.after_reboot == "by-itself"
+    actions: list[Action] = []
+    if by_itself:
+        actions, facts = _go_on_by_itself(facts)
+    if facts.boot.next_entry != path:
+        actions.append(_boot_once(path, facts.boot.next_entry))
+    actions.append(
+        Reboot(
+            "Xen can only be started instead of Linux, not beside it: the machine boots. "
+            + (
+                "A service goes on with the work after that."
+                if by_itself
+                else "Log in after that, and type: xen-setup resume"
+            ),
+            automatic=by_itself,
+        )
+    )
+    xen = replace(facts.xen, running=True, control_domain=True)
+    facts = replace(facts, xen=xen, boot=replace(facts.boot, next_entry=None))
+    notes = ["What comes after the boot is planned again then, from what the machine shows."]
+    if facts.boot.entries is None:
+        notes.append(
+            "The boot menu can only be read as root: the entry's name is as GRUB makes it."
+        )
+    return actions, _answering(settings, facts), notes
+
+
+def _boot_once(path: str, earlier: str | None) -> RunCommand:
+    undo = ("grub-reboot", earlier) if earlier else ("grub-editenv", "-", "unset", "next_entry")
+    return RunCommand(
+        ("grub-reboot", path),
+        why="GRUB boots the Xen entry at the next boot, and only then: if Xen or dom0 fails, the "
+        "next reset brings back plain Linux.",
+        probe=CommandShows(("grub-editenv", "list"), rf"^next_entry={re.escape(path)}$"),
+        undo=undo,
+        undo_class="exact",
+        timeout=60,
+    )
+
+
+def _go_on_by_itself(facts: Facts) -> tuple[list[Action], Facts]:
+    actions: list[Action] = []
+    text = unit_text(facts)
+    if facts.files.get(UNIT) != text:
+        actions.append(
+            WriteFile(
+                UNIT,
+                text,
+                "A service that goes on with the work after the boot. It runs under Xen only, and "
+                "once.",
+            )
+        )
+        facts = with_file(facts, UNIT, text)
+    if LINK not in facts.links:
+        actions.append(
+            MakeLink(LINK, UNIT, "systemd starts the services that are linked here at each boot.")
+        )
+        facts = with_link(facts, LINK, UNIT)
+    return actions, facts
+
+
+def _start_toolstack() -> RunCommand:
+    return RunCommand(
+        ("systemctl", "start", "xen.service"),
+        why="xl does not answer: xenstored, which keeps what domains tell each other, and "
+        "xenconsoled, which holds their consoles, are started.",
+        probe=CommandShows(("xl", "list"), r"^Domain-0\s"),
+        undo_note="they are part of a running Xen",
+        timeout=180,
+    )
+
+
+def _answering(settings: Settings, facts: Facts) -> Facts:
+    dom0 = Domain("Domain-0", 0, settings.host.dom0_memory, facts.processor.count, "r-----")
+    return replace(
+        facts, xen=replace(facts.xen, answers=True, domains=facts.xen.domains or (dom0,))
+    )
+
+
+def _start_guest(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
+    domain = facts.domain(guest.name)
+    if domain is not None and domain.login_prompt:
+        return [], facts, [f"{guest.name} is running, with its login prompt."]
+    actions: list[Action] = []
+    if domain is None:
+        actions.append(
+            RunCommand(
+                ("xl", "create", config_path(guest)),
+                why=f"Makes the domain {guest.name} of its config, and starts it.",
+                probe=CommandShows(("xl", "domid", guest.name), r"^\d+$"),
+                undo=("xl", "destroy", guest.name),
+                undo_class="by removal",
+                undo_note="as by pulling the plug; the volume stays",
+                timeout=180,
+                estimate=5,
+            )
+        )
+        number = 1 + max(known.id for known in facts.xen.domains or (_NO_DOMAIN,))
+        domain = Domain(guest.name, number, guest.memory, guest.vcpus, "-b----")
+    actions.append(
+        RunCommand(
+            ("xl", "console", guest.name),
+            why=f"{guest.name}'s console is followed until someone could log in there: the proof "
+            "that kernel, disk and system work together.",
+            undo_note="it only looks",
+            input="\n",  # a prompt that is there already is printed again
+            until=login_prompt(guest.name),
+            timeout=_LOGIN_TIME,
+            estimate=60,
+        )
+    )
+    domain = replace(domain, login_prompt=True)
+    others = tuple(known for known in facts.xen.domains or () if known.name != guest.name)
+    facts = replace(facts, xen=replace(facts.xen, domains=(*others, domain)))
+    return actions, facts, []
+
+
+_NO_DOMAIN = Domain("", 0, 0, 0, "")
+
+
+def _autostart(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Facts]:
+    link = _autostart_link(guest)
+    if not guest.autostart or link in facts.links or link in facts.files:
+        return [], facts
+    action = MakeLink(
+        link,
+        config_path(guest),
+        f"xendomains starts what is linked here when the host boots, in the order of the names: "
+        f"{guest.name} comes back with it.",
+    )
+    return [action], with_link(facts, link, config_path(guest))
+
+
+def _autostart_link(guest: GuestSettings) -> str:
+    return f"{AUTOSTART}/{guest.name}.cfg"
+
+
+def _make_default(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
+    if _is_default(facts):
+        return [], facts, ["Xen is what boots by itself."]
+    text = drop_in(settings, facts, xen_default=True)
+    action = WriteFile(
+        DROP_IN,
+        text,
+        "Xen has booted, and run a guest to its login prompt: it becomes the entry that boots by "
+        "itself. Plain Linux stays in the menu.",
+        refresh=("update-grub",),
+        estimate=30,
+    )
+    return [action], with_menu(with_file(facts, DROP_IN, text), settings), []
+
+
+def _is_default(facts: Facts) -> bool:
+    if facts.boot.entries is None:
+        return promoted(facts)
+    return promoted(facts) and facts.boot.default_entry == xen_entry_path(facts)
+
+
+def _remove_unit(facts: Facts) -> tuple[list[Action], Facts]:
+    if UNIT not in facts.files and LINK not in facts.links:
+        return [], facts
+    action = RunCommand(
+        ("rm", "--force", LINK, UNIT),
+        why="The service that went on after the boot has done its work: nothing of it stays.",
+        probe=PathAbsent(UNIT),
+        undo_note="it was for this one boot",
+    )
+    links = {path: target for path, target in facts.links.items() if path != LINK}
+    return [action], without_file(replace(facts, links=links), UNIT)
+
+
+def _show_domains() -> RunCommand:
+    return RunCommand(
+        ("xl", "list"),
+        why="Shows what runs: Domain-0, and the guests beside it.",
+        until=r"^Domain-0\s",
+        undo_note="it only looks",
+        timeout=60,
+    )
+
+
+# ---- verify
+
+
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
+    """Xen runs, the toolstack answers, every guest shows its login prompt, the default is right."""
+    if not facts.xen.control_domain:
+        return [
+            Problem(
+                "xen-not-running",
+                "The machine did not boot Xen: plain Linux is running.",
+                "See the serial console or the screen at the next try; `xen-setup resume` tries "
+                "again, `xen-setup rollback` takes all back.",
+            )
+        ]
+    if facts.xen.domains is None:
+        return [
+            Problem(
+                "toolstack-silent",
+                "xl does not answer, so nothing is known of the domains.",
+                "See `systemctl status xen.service`; only root can ask xl.",
+                severity="error" if facts.as_root else "unknown",
+            )
+        ]
+    problems = []
+    for guest in settings.guests:
+        problems += _verify_guest(guest, facts)
+    if settings.host.make_default and facts.boot.entries is not None and not _is_default(facts):
+        problems.append(
+            Problem(
+                "xen-not-default",
+                f"Xen is not what boots by itself: {facts.boot.default_entry or 'no entry'} is.",
+                f"See {DROP_IN} and what `update-grub` says.",
+            )
+        )
+    return problems
+
+
+def _verify_guest(guest: GuestSettings, facts: Facts) -> list[Problem]:
+    domain = facts.domain(guest.name)
+    if domain is None:
+        return [
+            Problem(
+                "guest-not-running",
+                f"{guest.name} is not running.",
+                f"See /var/log/xen/xl-{guest.name}.log; start it with its console: "
+                f"xl create -c {config_path(guest)}",
+            )
+        ]
+    problems = []
+    if not domain.login_prompt:
+        problems.append(
+            Problem(
+                "no-login-prompt",
+                f"{guest.name} runs, and its console shows no login prompt."
+                if domain.login_prompt is False
+                else f"{guest.name} runs; whether its console shows a login prompt is not known.",
+                f"Look: xl console {guest.name} (Ctrl and ] leave it).",
+                severity="error" if domain.login_prompt is False else "unknown",
+            )
+        )
+    link = _autostart_link(guest)
+    if guest.autostart and link not in facts.links and link not in facts.files:
+        problems.append(
+            Problem(
+                "no-autostart",
+                f"{link} is not there: {guest.name} would not start with the host.",
+                f"ln --symbolic {config_path(guest)} {link}",
+            )
+        )
+    return problems

@@ -1,0 +1,534 @@
+"""Step 9: a small Debian or Ubuntu in each guest's root volume, ready for its first boot."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from steps import guest_files
+from steps.expected import with_tree
+from steps.facts import Facts, GuestTree
+from steps.guest_disks import fstab, mount_point, root_device, root_filesystem
+from steps.guest_kernel import kernel_for
+from steps.hosts.guest_releases import RELEASES, GuestRelease, packages_for
+from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
+from steps.tls import matters
+from wizard.actions import (
+    Action,
+    CommandShows,
+    MakeDirectory,
+    MakeLink,
+    PathPresent,
+    RunCommand,
+    SecretInput,
+    WriteFile,
+)
+from wizard.step import Plan, Problem
+
+TITLE = "A system for each guest"
+
+LESSON = """\
+A guest is a whole machine, so it needs a whole system: not a copy of the host's, but one installed
+into its root volume. The host mounts that volume, lets debootstrap fill it, writes the few files
+that make it this guest (name, disks, network, login on the console), and unmounts it again.
+
+In 2006 the same: debootstrap for Debian and Ubuntu, YaST for SuSE; the fstab named /dev/hda1, and
+/lib/tls was moved away in the guest too. Today its disks are xvda1 and xvda2, its console is hvc0,
+and 64-bit guests have no /lib/tls that costs anything. The guest boots the host's own kernel, so
+that kernel's modules are copied into it.
+
+By hand: mount the volume and look; `chroot` into it to run its programs; unmount it before the
+guest starts, or Xen refuses it. Undone by emptying the volume."""
+
+QUESTIONS = (
+    "guests.release",
+    "guests.mirror",
+    "guests.packages",
+    "guests.network",
+    "guests.gateway",
+    "guests.nameservers",
+    "guests.root_password",
+    "guests.ssh_keys",
+)
+
+_BOOTSTRAP_TIME = 7200  # seconds: 350 emulated here, and networks can be slow
+_BOOTSTRAP_USUAL = 340.0
+# systemd's names in a Debian guest: lib is a link to usr/lib in releases of today.
+_GETTY = "etc/systemd/system/getty.target.wants"
+_CONSOLE = "serial-getty@hvc0.service"
+
+
+# ---- check
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether each guest's release can be installed, and someone will be able to log in."""
+    problems = []
+    for guest in settings.guests:
+        if _is_complete(settings, facts, guest):
+            continue
+        problems += [
+            *_check_source(facts, guest),
+            *_check_place(settings, facts, guest),
+            *_check_network(settings, guest),
+            *_check_login(guest),
+        ]
+    return problems
+
+
+def _check_source(facts: Facts, guest: GuestSettings) -> list[Problem]:
+    problems = []
+    release = RELEASES.get(guest.release)
+    if release is None:
+        return [
+            Problem(
+                "release-unknown",
+                f"{guest.name} shall get {guest.release}: xen-setup does not know that release.",
+                f"Releases that it knows: {', '.join(RELEASES)}.",
+            )
+        ]
+    if "debootstrap" not in facts.packages and "debootstrap" not in facts.installable:
+        problems.append(
+            Problem(
+                "debootstrap-missing",
+                "debootstrap, which installs a guest's system, is not there and cannot be "
+                "installed.",
+                "See with `apt-get update` whether the package lists are current.",
+            )
+        )
+    package = release.keyring_package
+    has_keyring = guest_files.keyring(facts, release) != release.keyring
+    if not has_keyring and package not in facts.packages and package not in facts.installable:
+        problems.append(
+            Problem(
+                "keyring-missing",
+                f"The keyring for {guest.release} ({release.keyring}) is not there, and its "
+                f"package {package} cannot be installed.",
+                "Without it nothing proves that what comes from the mirror is genuine. "
+                f"Install {package}.",
+            )
+        )
+    return problems
+
+
+def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Problem]:
+    device = root_device(settings, guest)
+    tree = facts.tree(device)
+    if facts.group(settings.storage.volume_group) is None:
+        return []  # the steps before say so, or that nothing is known
+    if facts.volume(settings.storage.volume_group, f"{guest.name}-root") is None:
+        return [
+            Problem(
+                "root-volume-missing",
+                f"The root volume of {guest.name}, {device}, is not there.",
+                "The step before this one makes it, or says what stands in the way.",
+            )
+        ]
+    if tree is not None and not tree.empty and not tree.os_id:
+        return [
+            Problem(
+                "root-volume-not-empty",
+                f"{device} holds files, and no system: xen-setup does not know what they are.",
+                f"Look: mount --options ro {device} /mnt. If nothing is needed, remove the volume "
+                f"(lvremove {device}); it is made again.",
+            )
+        ]
+    return []
+
+
+def _check_network(settings: Settings, guest: GuestSettings) -> list[Problem]:
+    if guest.network == "dhcp" or settings.host.bridge == NO_BRIDGE or guest.gateway == "none":
+        return []
+    network = ipaddress.IPv4Interface(guest.network).network
+    if not guest.gateway or ipaddress.IPv4Address(guest.gateway) in network:
+        return []
+    return [
+        Problem(
+            "gateway-outside",
+            f"{guest.name}'s gateway {guest.gateway} is not in its network {network}.",
+            "Give the router's address in that network, or none (guests: gateway).",
+        )
+    ]
+
+
+def _check_login(guest: GuestSettings) -> list[Problem]:
+    problems = []
+    if guest.root_password == LOCKED and not guest.ssh_keys:
+        problems.append(
+            Problem(
+                "nobody-can-log-in",
+                f"{guest.name} gets no password and no SSH key: nobody can log in.",
+                "Give a root password or an SSH key (guests: root_password, ssh_keys).",
+                severity="warning",
+            )
+        )
+    if guest.ssh_keys and "openssh-server" not in guest.packages:
+        problems.append(
+            Problem(
+                "no-ssh-server",
+                f"{guest.name} gets SSH keys, and no SSH server that would use them.",
+                "Add openssh-server to its packages (guests: packages).",
+                severity="warning",
+            )
+        )
+    return problems
+
+
+# ---- plan
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """For each guest without a complete system: install one, and make it this guest."""
+    actions: list[Action] = []
+    skipped: list[str] = []
+    notes: list[str] = []
+    for guest in settings.guests:
+        device = root_device(settings, guest)
+        if _is_complete(settings, facts, guest):
+            skipped.append(f"{device} holds a complete system.")
+            continue
+        release = RELEASES.get(guest.release)
+        if release is None:
+            continue  # check says so
+        actions += _actions_for(settings, facts, guest, release)
+        if not guest_files.mirror(facts, guest, release):
+            notes.append(f"{guest.name}: debootstrap's own mirror for {guest.release} is used.")
+        notes.append(_about_tls(guest))
+        facts = with_tree(facts, _expected(settings, facts, guest, release))
+    return Plan(tuple(actions), facts, skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _actions_for(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> list[Action]:
+    return [
+        _bootstrap(settings, facts, guest, release),
+        *_configuration(settings, facts, guest, release),
+        *_login(settings, guest),
+        *_modules(settings, facts, guest),
+        *_finish(settings, guest),
+    ]
+
+
+def _bootstrap(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> RunCommand:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    include = dict.fromkeys((*packages_for(release, guest.filesystem), *guest.packages))
+    source = guest_files.mirror(facts, guest, release)
+    return RunCommand(
+        (
+            "debootstrap",
+            "--arch=amd64",
+            "--variant=minbase",
+            f"--include={','.join(include)}",
+            f"--components={','.join(release.components)}",
+            f"--keyring={guest_files.keyring(facts, release)}",
+            # Without it debootstrap goes on unsigned when it cannot check.
+            "--force-check-gpg",
+            guest.release,
+            place,
+            *([source] if source else []),
+        ),
+        why=f"debootstrap fetches the packages of a minimal {guest.release}, checks their "
+        f"signatures, and installs them below {place}: a whole system, with what a login and the "
+        "network need.",
+        # debootstrap moves its log there when all is installed, and not before.
+        probe=PathPresent(f"{place}/var/log/bootstrap.log", inside=inside),
+        traces=CommandShows(
+            ("find", place, "-mindepth", "1", "-maxdepth", "1", "-not", "-name", "lost+found"),
+            r"\S",
+            inside=inside,
+        ),
+        undo=("find", place, "-xdev", "-mindepth", "1", "-delete"),
+        undo_class="by removal",
+        undo_note="empties the volume",
+        timeout=_BOOTSTRAP_TIME,
+        progress="debootstrap",
+        estimate=_BOOTSTRAP_USUAL,
+        inside=inside,
+    )
+
+
+def _configuration(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> list[Action]:
+    inside = root_filesystem(settings, guest)
+
+    def write(path: str, text: str, why: str) -> WriteFile:
+        return WriteFile(f"{mount_point(guest)}{path}", text, why, inside=inside)
+
+    files = [
+        write(
+            "/etc/hostname",
+            f"{guest.name}\n",
+            "The guest's own name, as its login prompt shows it.",
+        ),
+        write(
+            "/etc/hosts",
+            guest_files.hosts(facts, guest),
+            "So that the guest finds its own name without asking a name server.",
+        ),
+        write(
+            "/etc/fstab",
+            fstab(settings, facts, guest),
+            "What the guest mounts: the same disks that its config will give it.",
+        ),
+        write(
+            "/etc/network/interfaces",
+            guest_files.interfaces(settings, guest),
+            "eth0 is the guest's end of the cable to the bridge."
+            if settings.host.bridge != NO_BRIDGE
+            else "The guest has no network card: only its loopback.",
+        ),
+    ]
+    if guest.network != "dhcp" and settings.host.bridge != NO_BRIDGE:
+        files.append(
+            write(
+                "/etc/resolv.conf",
+                guest_files.resolv_conf(facts, guest),
+                "A fixed address comes without name servers: these are asked.",
+            )
+        )
+    if sources := guest_files.apt_sources(facts, guest, release):
+        files.append(
+            write(
+                "/etc/apt/sources.list",
+                sources,
+                "Where the guest's own apt finds packages, updates and security updates.",
+            )
+        )
+    return list(files)
+
+
+def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    actions: list[Action] = [
+        MakeDirectory(
+            f"{place}/{_GETTY}", "systemd starts the logins that are linked here.", inside=inside
+        ),
+        MakeLink(
+            f"{place}/{_GETTY}/{_CONSOLE}",
+            "/lib/systemd/system/serial-getty@.service",
+            "hvc0 is a paravirtual guest's console: without a login there the guest runs, and its "
+            "console stays silent.",
+            inside=inside,
+        ),
+    ]
+    if guest.root_password != LOCKED:
+        actions.append(
+            RunCommand(
+                ("chpasswd", "--encrypted", "--root", place),
+                why="root's password, as a hash; it goes in by standard input, and is written down "
+                "nowhere else.",
+                probe=CommandShows(
+                    ("passwd", "--root", place, "--status", "root"), "^root P ", inside=inside
+                ),
+                undo_note="it goes with the volume's content",
+                input=SecretInput(f"guests.{guest.name}.root_password", "root:{}\n"),
+                inside=inside,
+            )
+        )
+    if guest.ssh_keys:
+        actions += [
+            MakeDirectory(
+                f"{place}/root/.ssh",
+                "SSH reads keys only from a directory that nobody else can write to.",
+                mode=0o700,
+                inside=inside,
+            ),
+            WriteFile(
+                f"{place}/root/.ssh/authorized_keys",
+                "".join(f"{key}\n" for key in guest.ssh_keys),
+                "The public keys that may log in as root.",
+                mode=0o600,
+                inside=inside,
+            ),
+        ]
+    return actions
+
+
+def _modules(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Action]:
+    kernel = kernel_for(facts, guest)
+    if kernel is None or kernel.modules is None:
+        return []
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    copy = f"{place}/lib/modules/{kernel.version}"
+    return [
+        MakeDirectory(f"{place}/lib/modules", "Kernel modules are looked for here.", inside=inside),
+        RunCommand(
+            ("cp", "--archive", kernel.modules, f"{place}/lib/modules/"),
+            why="The guest boots the host's kernel, and needs that kernel's modules: the network "
+            "card's driver is one of them.",
+            # cp gives a directory its own time only when all is in it: a copy cut off is newer.
+            probe=CommandShows(
+                ("find", copy, "-maxdepth", "0", "-not", "-newer", kernel.modules),
+                r"\S",
+                inside=inside,
+            ),
+            undo_note="they go with the volume's content",
+            timeout=1800,
+            estimate=30,
+            inside=inside,
+        ),
+    ]
+
+
+def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    cache = f"{place}/var/cache/apt/archives"
+    packages = ("find", cache, "-name", "*.deb")
+    return [
+        WriteFile(
+            f"{place}/etc/machine-id",
+            "",
+            "Empty: the guest draws an id of its own at its first boot.",
+            mode=0o444,
+            inside=inside,
+        ),
+        RunCommand(
+            (*packages, "-delete"),
+            why="The fetched packages are installed: the guest's volume has better uses for the "
+            "space.",
+            probe=CommandShows(packages, r"\S", lacks=True, inside=inside),
+            undo_note="they go with the volume's content",
+            inside=inside,
+        ),
+        WriteFile(
+            f"{place}{guest_files.MARKER}",
+            guest_files.marker(guest),
+            "Written last: a volume with this file holds a complete system, and is left alone from "
+            "then on.",
+            inside=inside,
+        ),
+    ]
+
+
+def _about_tls(guest: GuestSettings) -> str:
+    return (
+        f"{guest.name}: /lib/tls is looked for in the new system too; a 64-bit {guest.release} has "
+        "none, and would not use it."
+    )
+
+
+# ---- verify
+
+
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
+    """Every guest's volume holds a complete system, as it was asked for."""
+    problems = []
+    for guest in settings.guests:
+        if _is_in_use(settings, facts, guest):
+            continue  # a guest that runs is not looked into
+        tree = facts.tree(root_device(settings, guest))
+        if tree is None:
+            problems.append(
+                Problem(
+                    "guest-system-unread",
+                    f"What {root_device(settings, guest)} holds is not known.",
+                    "Only root can look into it; start with sudo.",
+                    severity="unknown" if not facts.as_root else "error",
+                )
+            )
+        else:
+            problems += _verify_tree(settings, facts, guest, tree)
+    return problems
+
+
+def _verify_tree(
+    settings: Settings, facts: Facts, guest: GuestSettings, tree: GuestTree
+) -> list[Problem]:
+    device = tree.device
+    if not guest_files.is_complete(tree.marker, guest):
+        return [
+            Problem(
+                "guest-system-incomplete",
+                f"{device} holds no complete system for {guest.name}.",
+                "Start again: what is half there is cleared away first.",
+            )
+        ]
+    expected = [
+        (
+            "guest-fstab",
+            set(_devices(fstab(settings, facts, guest))) <= set(_devices(tree.fstab)),
+            "its fstab does not name the disks that its config gives it",
+        ),
+        ("guest-console", tree.console_login, "it has no login on the console hvc0"),
+        (
+            "guest-modules",
+            _modules_there(facts, guest, tree),
+            "it lacks the modules of the kernel that it boots",
+        ),
+        (
+            "guest-tls",
+            not (tree.tls and matters(facts.architecture, facts.glibc)),
+            f"it has {' and '.join(tree.tls)}, which costs speed under Xen: move it to "
+            "/lib/tls.disabled",
+        ),
+        (
+            "guest-password",
+            guest.root_password == LOCKED or tree.root_password in ("set", "unknown"),
+            "its root password was not set",
+        ),
+    ]
+    return [
+        Problem(
+            name,
+            f"The system on {device} is not right: {what}.",
+            f"Mount it and mend that, or remove {guest_files.MARKER} in it and start again.",
+        )
+        for name, right, what in expected
+        if not right
+    ]
+
+
+# ---- private
+
+
+def _is_in_use(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
+    volume = facts.volume(settings.storage.volume_group, f"{guest.name}-root")
+    return facts.domain(guest.name) is not None or (volume is not None and volume.open)
+
+
+def _is_complete(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
+    """Whether nothing is to be installed: it is there, or runs and cannot be looked into."""
+    tree = facts.tree(root_device(settings, guest))
+    if tree is None:
+        return _is_in_use(settings, facts, guest)
+    return guest_files.is_complete(tree.marker, guest)
+
+
+def _modules_there(facts: Facts, guest: GuestSettings, tree: GuestTree) -> bool:
+    kernel = kernel_for(facts, guest)
+    return kernel is None or kernel.modules is None or kernel.version in tree.modules
+
+
+def _devices(text: str) -> list[str]:
+    lines = (line.split() for line in text.splitlines())
+    return [words[0] for words in lines if words and words[0].startswith("/dev/")]
+
+
+def _expected(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> GuestTree:
+    kernel = kernel_for(facts, guest)
+    device = root_device(settings, guest)
+    before = facts.tree(device) or GuestTree(device, empty=True)
+    return replace(
+        before,
+        empty=False,
+        os_id=release.distribution,
+        codename=release.codename,
+        hostname=guest.name,
+        fstab=fstab(settings, facts, guest),
+        interfaces=guest_files.interfaces(settings, guest),
+        console_login=True,
+        root_password="locked" if guest.root_password == LOCKED else "set",
+        modules=(kernel.version,) if kernel is not None and kernel.modules else (),
+        authorized_keys=guest.ssh_keys,
+        marker=guest_files.marker(guest),
+    )

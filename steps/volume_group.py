@@ -1,0 +1,506 @@
+"""Step 7: the LVM volume group that the guests' disks are cut from.
+
+An existing group, or a new one: in a disk's unpartitioned space, on an empty partition, or on an
+empty disk. What holds anything is refused, with what is on it, unless the user typed its name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from steps import identifiers
+from steps.expected import with_volume_group
+from steps.facts import Content, Disk, Facts, FreeRegion, VolumeGroup
+from steps.kinds import show_size
+from steps.settings import SPARE_SPACE, Settings
+from steps.spare_place import (
+    Place,
+    agreed,
+    is_our_member,
+    is_ours,
+    made_before,
+    must_be_wiped,
+    place_for,
+    with_content,
+    with_partition,
+)
+from steps.storage import (
+    EXTENT,
+    find_disk,
+    find_partition,
+    group_size,
+    in_words,
+    is_extended,
+    largest_region,
+    partition_name,
+    rounded,
+    stable_name,
+    wanted_volumes,
+)
+from wizard.actions import Action, CommandShows, CreatePartition, Identity, RunCommand
+from wizard.step import Plan, Problem
+
+TITLE = "Volume group for the guests' disks"
+
+LESSON = """\
+A guest needs disks. Files would do, but a logical volume (LVM) is quicker, and grows while it is
+in use. LVM has three floors: a physical volume is a partition or disk that LVM may use; a volume
+group is a pool made of them; logical volumes are cut from the pool, and look like disks.
+
+In 2006: `pvcreate /dev/hda5`, `vgcreate xendisks /dev/hda5`. Today the commands are the same; the
+device is named by what it is (/dev/disk/by-id/...), since /dev/sdb can be another disk after the
+next boot. If LVM is in use already, its group can serve: this step then has nothing to do.
+
+By hand: `pvs` and `vgs` list what is there, `lsblk` shows what is on which disk.
+Undone by `vgremove` and `pvremove`, and the partition is removed if this step made it. A group
+that was there before stays."""
+
+QUESTIONS = (
+    "storage.use",
+    "storage.volume_group",
+    "storage.device",
+    "storage.partition_size",
+    "storage.overwrite",
+)
+
+_LVM_MEMBER = "LVM2_member"
+
+
+# ---- check
+
+
+def check(settings: Settings, facts: Facts) -> list[Problem]:
+    """Whether the group is there, or can be made without harm, and all guests fit into it."""
+    storage = settings.storage
+    if facts.volume_groups is None:
+        return [
+            Problem(
+                "volume-groups-unread",
+                "Which volume groups there are is not known: only root can ask LVM.",
+                "Start with sudo to see it.",
+                severity="unknown",
+            )
+        ]
+    group = facts.group(storage.volume_group)
+    if group is not None:
+        if storage.use != "existing-group" and not is_ours(group, facts, settings):
+            return [
+                Problem(
+                    "volume-group-name-taken",
+                    f"A volume group {group.name} is there already, and xen-setup did not make it.",
+                    "Use it (storage.use: existing-group), or give the new one another name.",
+                )
+            ]
+        return _check_room(settings, group.free, group.extent, group)
+    if storage.use == "existing-group":
+        names = ", ".join(known.name for known in facts.volume_groups) or "none"
+        return [
+            Problem(
+                "volume-group-missing",
+                f"There is no volume group {storage.volume_group} on this machine.",
+                f"Groups that are there: {names}. Choose one, or let one be made "
+                "(storage.use: free-space or device).",
+            )
+        ]
+    if not storage.device:
+        return [_no_spare_place(facts)]
+    if storage.use == "free-space":
+        return _check_free_space(settings, facts)
+    return _check_device(settings, facts)
+
+
+def _no_spare_place(facts: Facts) -> Problem:
+    if not facts.as_root:
+        return Problem(
+            "spare-place-unread",
+            "Whether this machine has spare disk space is not known: only root can see it.",
+            "Start with sudo to see it.",
+            severity="unknown",
+        )
+    return Problem(
+        "no-spare-place",
+        f"No spare place of {show_size(SPARE_SPACE)} for the guests' disks was found.",
+        "Add a disk, or free some space: unpartitioned, an empty partition or disk, or free space "
+        "in a volume group. To take a device that holds something, name it as storage.device and "
+        "storage.overwrite.",
+    )
+
+
+def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
+    device = settings.storage.device
+    disk = find_disk(facts, device)
+    if disk is None:
+        what = (
+            f"{device} is a partition; free space is looked for on a whole disk."
+            if find_partition(facts, device)
+            else f"There is no disk {device}."
+        )
+        return [Problem("device-missing", what, f"Disks of this machine: {_disks(facts)}.")]
+    if disk.read_only:
+        return [_read_only(device)]
+    if made_before(settings, facts, disk) is not None:
+        place = place_for(settings, facts)
+        return _check_room(settings, group_size(place.size), EXTENT) if place else []
+    if disk.table is None:
+        if not facts.as_root:
+            return [
+                Problem(
+                    "free-space-unread",
+                    f"The unpartitioned space on {device} is not known: only root can read a "
+                    "partition table.",
+                    "Start with sudo to see it.",
+                    severity="unknown",
+                )
+            ]
+        return [
+            Problem(
+                "no-partition-table",
+                f"{device} has no partition table, so no partition can be made on it: "
+                f"it holds {in_words(disk.content)}.",
+                "An empty disk is taken as a whole: storage.use: device.",
+            )
+        ]
+    region = largest_region(disk)
+    if region is None:
+        if not facts.as_root:
+            return [
+                Problem(
+                    "free-space-unread",
+                    f"The unpartitioned space on {device} is not known: only root can read a "
+                    "partition table.",
+                    "Start with sudo to see it.",
+                    severity="unknown",
+                )
+            ]
+        if disk.free:
+            return [
+                Problem(
+                    "partition-table-full",
+                    f"{device} has unpartitioned space, but its table has no room for another "
+                    "partition (an MBR table holds four primary ones).",
+                    "Choose another disk, or a partition (storage.use: device).",
+                )
+            ]
+        return [
+            Problem(
+                "no-free-space",
+                f"{device} has no unpartitioned space.",
+                "Choose another disk, an empty partition (storage.use: device), or a volume group "
+                "that is there (storage.use: existing-group).",
+            )
+        ]
+    wanted = settings.storage.partition_size or SPARE_SPACE
+    if region.size < wanted:
+        return [
+            Problem(
+                "free-space-too-small",
+                f"The largest unpartitioned piece of {device} has {show_size(region.size)}; "
+                f"{show_size(wanted)} is needed.",
+                "Choose another disk, or a smaller storage.partition_size (5GiB at the least).",
+            )
+        ]
+    size = settings.storage.partition_size or region.size
+    return _check_room(settings, group_size(size), EXTENT)
+
+
+def _check_device(settings: Settings, facts: Facts) -> list[Problem]:
+    device = settings.storage.device
+    place = place_for(settings, facts)
+    if place is None:
+        return [
+            Problem(
+                "device-missing",
+                f"There is no disk or partition {device}.",
+                f"Disks of this machine: {_disks(facts)}. `lsblk` shows their partitions.",
+            )
+        ]
+    problems = [
+        *_why_not_touched(device, place),
+        *_why_not_overwritten(settings, facts, place),
+    ]
+    if place.disk.read_only:
+        problems.append(_read_only(device))
+    if place.size < SPARE_SPACE:
+        problems.append(
+            Problem(
+                "device-too-small",
+                f"{device} has {show_size(place.size)}; {show_size(SPARE_SPACE)} is needed.",
+                "Choose a larger one.",
+            )
+        )
+    if not problems:
+        problems = _check_room(settings, group_size(place.size), EXTENT)
+    return problems
+
+
+def _why_not_touched(device: str, place: Place) -> list[Problem]:
+    """The system's own disk, and what is in use: no agreement makes these possible."""
+    disk, partition = place.disk, place.partition
+    if (partition is None and disk.system) or (partition is not None and partition.system):
+        return [
+            Problem(
+                "device-is-the-systems",
+                f"The running system is on {device}.",
+                "Choose another device. This one cannot be taken, and no answer changes that.",
+            )
+        ]
+    if partition is not None and is_extended(partition):
+        return [
+            Problem(
+                "device-is-extended",
+                f"{device} is an extended partition: a frame around logical ones.",
+                "Choose a logical partition, or take free space (storage.use: free-space).",
+            )
+        ]
+    parts = () if partition is not None else disk.partitions
+    for name, content in ((device, place.content), *((part.path, part.content) for part in parts)):
+        if content.mounted_at:
+            where = " and ".join(content.mounted_at)
+            return [
+                Problem(
+                    "device-in-use",
+                    f"{name} is mounted at {where}.",
+                    "Choose another device, or unmount it if nothing needs it any more.",
+                )
+            ]
+        if content.used_by:
+            return [
+                Problem(
+                    "device-in-use",
+                    f"{name} is in use: it holds {in_words(content)}, "
+                    f"used by {' '.join(content.used_by)}.",
+                    "Choose another device.",
+                )
+            ]
+    return []
+
+
+def _why_not_overwritten(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
+    """What is on it, unless nothing is, or the user typed that it may be lost."""
+    device, content = settings.storage.device, place.content
+    if content.kind == "unknown":
+        return [
+            Problem(
+                "device-unread",
+                f"What is on {device} is not known: only root can read it.",
+                "Start with sudo to see it.",
+                severity="error" if facts.as_root else "unknown",
+            )
+        ]
+    inside = place.partition is None and bool(place.disk.partitions)
+    if (content.kind == "empty" and not inside) or is_our_member(content, settings, facts):
+        return []
+    if agreed(settings, facts):
+        return []
+    held = in_words(content)
+    if inside:
+        parts = "; ".join(
+            f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
+        )
+        held = f"a partition table ({parts})"
+    return [
+        Problem(
+            "device-not-empty",
+            f"{device} is not empty: it holds {held}.",
+            "Choose an empty device. To lose what is on this one, type its path as "
+            f"storage.overwrite: {device}",
+        )
+    ]
+
+
+def _check_room(
+    settings: Settings, free: int, extent: int, group: VolumeGroup | None = None
+) -> list[Problem]:
+    there = {volume.name for volume in group.volumes} if group is not None else set()
+    wanted = wanted_volumes(settings)
+    needed = sum(rounded(size, extent) for name, size in wanted.items() if name not in there)
+    if needed <= free:
+        return []
+    return [
+        Problem(
+            "guests-do-not-fit",
+            f"The guests' volumes need {show_size(needed)}; the volume group has "
+            f"{show_size(free)} free.",
+            "Make the volumes smaller (guests: root_size, swap_size), or choose a larger place.",
+        )
+    ]
+
+
+def _read_only(device: str) -> Problem:
+    return Problem("device-read-only", f"{device} is read-only.", "Choose another device.")
+
+
+def _disks(facts: Facts) -> str:
+    return (
+        ", ".join(
+            f"{stable_name(disk)} ({show_size(disk.size)})"
+            if stable_name(disk) == disk.path
+            else f"{stable_name(disk)} ({disk.path}, {show_size(disk.size)})"
+            for disk in facts.disks
+        )
+        or "none that can be seen"
+    )
+
+
+# ---- plan
+
+
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
+    """The partition if one is wanted, the physical volume, the group."""
+    name = settings.storage.volume_group
+    if facts.group(name) is not None:
+        return Plan((), facts, skipped=(f"The volume group {name} is there.",))
+    place = place_for(settings, facts)
+    if place is None or settings.storage.use == "existing-group":
+        # Without root nothing is known of it; the steps after this go on as if it were there.
+        return Plan(
+            (),
+            with_volume_group(facts, _expected(settings, SPARE_SPACE, settings.storage.device)),
+            notes=(f"Whether there is room for {name} is not known: only root can see it.",),
+        )
+    actions: list[Action] = []
+    skipped = []
+    whole = _disk_identity(place.disk)
+    if place.region is not None:
+        size = settings.storage.partition_size or place.region.size
+        device = partition_name(stable_name(place.disk), place.region.next_number)
+        partition = _new_partition(place.disk, place.region, size, device)
+        actions.append(partition)
+        identity = whole
+        facts = with_partition(facts, place.disk, partition, size)
+    else:
+        size = place.size
+        thing = place.partition or place.disk
+        device = stable_name(thing)
+        identity = Identity(
+            path=device,
+            size=thing.size_bytes,
+            serial=place.disk.serial,
+            table_id=place.disk.table_id if place.partition is not None else "",
+            content=place.content.detail,
+        )
+        if place.partition is not None and settings.storage.use == "free-space":
+            skipped.append(f"The partition {device} is there, empty and meant for LVM.")
+    if place.region is None and must_be_wiped(settings, facts, place):
+        actions += _wipes(device, place, identity)
+        identity = replace(identity, content="")
+    uuid = identifiers.physical_volume_uuid(facts, name)
+    if is_our_member(place.content, settings, facts):
+        skipped.append(f"{device} is a physical volume already.")
+    else:
+        actions.append(_pvcreate(device, uuid, identity, new=place.region is not None))
+    actions.append(_vgcreate(name, device, uuid))
+    path = (
+        partition_name(place.disk.path, place.region.next_number)
+        if place.region
+        else (place.partition or place.disk).path
+    )
+    then = with_content(facts, path, Content("lvm", _LVM_MEMBER, "", uuid, (), (name,)))
+    then = with_volume_group(then, _expected(settings, size, path))
+    return Plan(tuple(actions), then, skipped=tuple(skipped))
+
+
+def _expected(settings: Settings, size: int, device: str) -> VolumeGroup:
+    return VolumeGroup(
+        name=settings.storage.volume_group,
+        uuid="",
+        tags=(identifiers.TAG,),
+        size=group_size(size),
+        free=group_size(size),
+        extent=EXTENT,
+        devices=(device,),
+        volumes=(),
+    )
+
+
+def _disk_identity(disk: Disk) -> Identity:
+    return Identity(
+        path=stable_name(disk),
+        size=disk.size_bytes,
+        serial=disk.serial,
+        table_id=disk.table_id,
+        content=disk.content.detail,
+    )
+
+
+def _new_partition(disk: Disk, region: FreeRegion, size: int, device: str) -> CreatePartition:
+    return CreatePartition(
+        disk=_disk_identity(disk),
+        number=region.next_number,
+        start=region.start,
+        sectors=min(size * 1024 * 1024 // disk.sector_size, region.sectors),
+        sector_size=disk.sector_size,
+        why=f"LVM takes a whole device. A partition in {disk.path}'s unpartitioned space makes one "
+        "of it, and touches none of the partitions that are there.",
+        path=device,
+        label="gpt" if disk.table == "gpt" else "msdos",
+    )
+
+
+def _wipes(device: str, place: Place, identity: Identity) -> list[Action]:
+    held = in_words(place.content)
+    return [
+        RunCommand(
+            ("wipefs", "--all", device),
+            why=f"{device} holds {held}. You typed its path to have that lost: its signatures are "
+            "erased, so that neither LVM nor the next boot takes it for what it was.",
+            probe=CommandShows(("wipefs", "--noheadings", device), r"\S", lacks=True),
+            undo_class="no undo",
+            undo_note=f"what {device} holds ({held}) is lost",
+            identity=identity,
+        )
+    ]
+
+
+def _pvcreate(device: str, uuid: str, identity: Identity, new: bool) -> RunCommand:
+    # Remains of an old partition in the space that was free would make pvcreate ask; anywhere
+    # else a signature that was not there before is a reason to stop: without a terminal the
+    # question is answered with no.
+    agree = ("--yes",) if new else ()
+    return RunCommand(
+        ("pvcreate", *agree, "--uuid", uuid, "--norestorefile", device),
+        why="A physical volume is a device with LVM's label on it. Its UUID is chosen beforehand, "
+        "so that it is known again as ours, whatever the device is called by then.",
+        probe=CommandShows(
+            ("pvs", "--noheadings", "--options", "pv_uuid", device), rf"^\s*{re.escape(uuid)}\s*$"
+        ),
+        undo=("pvremove", device),
+        undo_class="by removal",
+        timeout=120,
+        identity=identity,
+    )
+
+
+def _vgcreate(name: str, device: str, uuid: str) -> RunCommand:
+    return RunCommand(
+        ("vgcreate", "--addtag", identifiers.TAG, name, device),
+        why="The volume group is the pool that the guests' volumes are cut from, and a folder in "
+        f"/dev. The tag {identifiers.TAG} marks it as ours.",
+        probe=CommandShows(
+            ("vgs", "--noheadings", "--options", "vg_name,vg_tags,pv_uuid", name),
+            rf"^\s*{re.escape(name)}\s+(\S+,)?{identifiers.TAG}(,\S+)?\s+{re.escape(uuid)}\s*$",
+        ),
+        undo=("vgremove", name),
+        undo_class="by removal",
+        timeout=120,
+    )
+
+
+# ---- verify
+
+
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
+    """The group is there, and all guests fit."""
+    if facts.volume_groups is None:
+        return check(settings, facts)
+    group = facts.group(settings.storage.volume_group)
+    if group is None:
+        return [
+            Problem(
+                "volume-group-missing",
+                f"The volume group {settings.storage.volume_group} is not there.",
+                "See what `vgs` and `pvs` say.",
+            )
+        ]
+    return _check_room(settings, group.free, group.extent, group)
