@@ -51,7 +51,11 @@ class Kernel:
 
 @dataclass(frozen=True)
 class BootEntry:
-    """One entry of the parsed menu. `path` is the ids from the outer submenu on, joined by >."""
+    """One entry of the parsed menu. `path` is the ids from the outer submenu on, joined by >.
+
+    Where an id would lead elsewhere (update-grub gives two submenus the same), its title or
+    number stands in the path: `grub-reboot PATH` always means this entry.
+    """
 
     id: str
     path: str

@@ -20,6 +20,8 @@ _KEYRINGS = {
     ),
     "ubuntu": ("/usr/share/keyrings/ubuntu-archive-keyring.gpg",),
 }
+# The name of a CD has spaces in it, in brackets.
+_ONE_LINE = r"deb\s+(?:\[([^\]]*)\]\s+)?((?:[^\s\[]|\[[^\]]*\])+)\s+(\S+)((?:\s+\S+)*)"
 _SCHEMES = ("http://", "https://", "file:/")
 
 
@@ -38,7 +40,7 @@ def parse_one_line(text: str) -> list[Source]:
     found = []
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
-        match = re.fullmatch(r"deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)", line)
+        match = re.fullmatch(_ONE_LINE, line)
         if match:
             options, address, suite, components = match.groups()
             found.append(Source(address, suite, tuple(components.split()), _option(options or "")))

@@ -58,8 +58,9 @@ class Menu:
             if not node.children:
                 return None
             first, word = _split_first(word)
-            node = _child(node, first)
-            path.append(_name(node))
+            child = _child(node, first)
+            path.append(_name(child, node))
+            node = child
         return ">".join(path)
 
 
@@ -178,15 +179,21 @@ def _entry(words: list[str]) -> _Node:
     return node
 
 
-def _name(node: _Node) -> str:
-    # GRUB takes the title where there is no id; there ">" is doubled, as it would enter a submenu.
-    return (node.id or node.title).replace(">", ">>")
+def _name(node: _Node, parent: _Node) -> str:
+    """The word that GRUB takes for this child of its parent: id, title, or its number.
+
+    update-grub gives Linux's and Xen's submenus the same id, and GRUB takes the first.
+    """
+    for word in (node.id, node.title):
+        if word and not word.isdigit() and _child(parent, word) is node:
+            return word.replace(">", ">>")  # a single one would enter a submenu
+    return str(next(index for index, child in enumerate(parent.children) if child is node))
 
 
 def _flat(node: _Node, path: tuple[str, ...]) -> list[BootEntry]:
     found: list[BootEntry] = []
     for child in node.children:
-        own = (*path, _name(child))
+        own = (*path, _name(child, node))
         if child.is_submenu:
             found += _flat(child, own)
         else:
@@ -224,7 +231,7 @@ def _boot_entry(node: _Node, path: str) -> BootEntry:
     options = kernel_options.split()
     recovery = "-recovery-" in node.id or "single" in options or "recovery" in options
     return BootEntry(
-        id=_name(node).replace(">>", ">"),
+        id=node.id or node.title,  # GRUB takes the title where there is no id
         path=path,
         title=node.title,
         kind=kind,

@@ -5,6 +5,14 @@ from __future__ import annotations
 from steps.reading.view import View
 from steps.what_matters import PACKAGE_PATTERNS, PACKAGES
 
+_STATUS = "/var/lib/dpkg/status"
+_LISTS = (
+    "/etc/apt/sources.list",
+    "/etc/apt/sources.list.d",
+    "/var/lib/apt/lists",
+    "/var/lib/apt/lists/partial",
+)
+
 
 def parse_installed(text: str) -> dict[str, str]:
     """`dpkg-query --show` with name, version and state by tabs: what is installed, by name."""
@@ -31,7 +39,7 @@ def parse_policy(text: str) -> tuple[str, ...]:
 
 def read_packages(view: View) -> dict[str, str]:
     """The installed ones of the packages that matter, name to version."""
-    answer = view.ask(
+    answer = view.ask_again_when_changed(
         (
             "dpkg-query",
             "--show",
@@ -41,6 +49,7 @@ def read_packages(view: View) -> dict[str, str]:
             *PACKAGE_PATTERNS,
         ),
         20.0,
+        (_STATUS,),
     )
     if answer.status == 127:
         view.not_known("packages", "this machine has no dpkg; others are not read yet")
@@ -50,4 +59,5 @@ def read_packages(view: View) -> dict[str, str]:
 
 def read_installable(view: View) -> tuple[str, ...]:
     """Those of the packages that matter that apt could install, by its lists as they are."""
-    return parse_policy(view.ask(("apt-cache", "policy", *PACKAGES), 60.0).out)
+    argv = ("apt-cache", "policy", *PACKAGES)
+    return parse_policy(view.ask_again_when_changed(argv, 60.0, (*_LISTS, _STATUS)).out)

@@ -36,6 +36,10 @@ class Ask(Protocol):
     def __call__(self, argv: tuple[str, ...], timeout: float = 20.0, /) -> Answer: ...
 
 
+_MOST_REMEMBERED = 64
+_remembered: dict[object, Answer] = {}
+
+
 @dataclass
 class View:
     """One machine: files below `root`, commands by `ask`, and what could not be found out."""
@@ -154,6 +158,31 @@ class View:
             if place.is_file() and os.access(place, os.X_OK):
                 return f"{directory}/{name}"
         return None
+
+    def ask_again_when_changed(
+        self, argv: tuple[str, ...], timeout: float, paths: tuple[str, ...]
+    ) -> Answer:
+        """The command's answer, remembered in this process until one of the files changes.
+
+        A run reads the machine again after every step, and some commands take seconds.
+        """
+        states = tuple(self._state(path) for path in paths)
+        key = (self.ask, argv, str(self.root), states)
+        answer = _remembered.get(key)
+        if answer is None:
+            if len(_remembered) > _MOST_REMEMBERED:
+                _remembered.clear()
+            answer = self.ask(argv, timeout)
+            if answer.status in (0, 1):
+                _remembered[key] = answer
+        return answer
+
+    def _state(self, path: str) -> tuple[int, int, int]:
+        try:
+            state = self.place(path).stat()
+        except OSError:
+            return (0, 0, 0)
+        return (state.st_ino, state.st_mtime_ns, state.st_size)
 
     def not_known(self, what: str, why: str) -> None:
         """Note that `what` could not be found out, once."""
