@@ -14,6 +14,10 @@ from wizard.questions import Kind
 
 T = TypeVar("T")
 
+# Digits are bounded: a float of more is inexact, or infinite.
+_SIZE = re.compile(
+    r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([MGT]?)(i?B?)\s*", re.IGNORECASE | re.ASCII
+)
 _UNITS = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
 # LVM's own rule (lvm(8), VALID NAMES), without the names that it keeps for itself.
 _LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
@@ -23,7 +27,9 @@ _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _RELEASE = re.compile(r"[a-z][a-z0-9-]*")
-_SSH_KEY = re.compile(r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\n]*)?")
+_SSH_KEY = re.compile(
+    r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?"
+)
 # crypt(5): $id$ and then parameters, salt and hash in ./0-9A-Za-z, separated by $.
 _CRYPT = re.compile(r"\$(1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+")
 
@@ -34,7 +40,7 @@ def size(minimum: int = 1) -> Kind[int]:
     def parse(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([MGT]?)(i?B?)\s*", str(value), re.IGNORECASE)
+        found = _SIZE.fullmatch(str(value))
         if found is None:
             raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
         if not found[2]:
@@ -117,7 +123,7 @@ def whole_number(low: int, high: int) -> Kind[int]:
     """A whole number within bounds, both included."""
 
     def parse(value: object) -> int:
-        digits = isinstance(value, str) and re.fullmatch(r"\d{1,9}", value)
+        digits = isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
             raise ValueError(f"Give a whole number from {low} to {high}.")
         number = int(str(value))
@@ -250,11 +256,6 @@ PASSWORD: Kind[str] = Kind(
     {"anyOf": [{"const": "locked"}, {"type": "string", "pattern": r"^\$[0-9a-z]+\$.+$"}]},
 )
 
-GROUP_NAME = text(
-    "a volume group's name",
-    _LVM_NAME,
-    "Use letters, digits and _ + . - (not a - at the front).",
-)
 GUEST_NAME = text(
     "a guest's name",
     _HOST_LABEL,
@@ -277,3 +278,14 @@ def checked(kind: Kind[T], test: Callable[[T], str]) -> Kind[T]:
         return result
 
     return Kind(kind.name, parse, kind.show, kind.schema)
+
+
+GROUP_NAME = checked(
+    text(
+        "a volume group's name",
+        _LVM_NAME,
+        "Use letters, digits and _ + . - (not a - at the front).",
+    ),
+    # lvm(8): these two are directories, /dev/.. would be the root of everything.
+    lambda name: f"LVM keeps {name} for itself." if name in {".", ".."} else "",
+)

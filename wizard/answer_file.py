@@ -110,9 +110,10 @@ class _Reader(Generic[S]):
         if not isinstance(document, Section):
             self.problem("", document.place, "An answer file is made of keys.", _FIRST_LINES)
             return
-        entries = self.entries(document, "", ["version", *self.parts])
-        if not self.version_is_ours(entries.get("version"), document.place):
+        first = next((entry for entry in document.entries if entry.key == "version"), None)
+        if not self.version_is_ours(first, document.place):
             return
+        entries = self.entries(document, "", ["version", *self.parts])
         for part in self.parts.values():
             if entry := entries.get(part.name):
                 self.places[part.name] = entry.place
@@ -171,7 +172,7 @@ class _Reader(Generic[S]):
             return
         questions = dict(questions_of(part.section))
         for name, entry in self.entries(node, prefix, list(questions)).items():
-            self.add_answer(f"{prefix}.{name}", questions[name], entry.node)
+            self.add_answer(f"{prefix}.{name}", questions[name], entry)
 
     def entries(self, section: Section, prefix: str, allowed: list[str]) -> dict[str, Entry]:
         """The section's entries by key; keys that are unknown or stand twice are problems."""
@@ -201,10 +202,13 @@ class _Reader(Generic[S]):
                 return f"`{key}` belongs into `{part.name}`."
         return "Known here: " + ", ".join(allowed) + "."
 
-    def add_answer(self, key: str, question: Question[Any], node: Node) -> None:
+    def add_answer(self, key: str, question: Question[Any], entry: Entry) -> None:
+        node = entry.node
         match node:
             case Scalar(value=None):
-                self.problem(key, node.place, "It has no value.", "Give one, or leave the key out.")
+                # Where nothing is written, the parser's place is the next thing's.
+                place = node.place if node.text else entry.place
+                self.problem(key, place, "It has no value.", "Give one, or leave the key out.")
                 return
             case Scalar():
                 raw, written = node.value, node.text

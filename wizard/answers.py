@@ -226,24 +226,7 @@ def draft(answers: Answers[S], facts: object) -> Draft[S]:
             for prefix in prefixes
         ]
         sections[part.name] = tuple(made) if part.many else made[0]
-        if part.many and "name" in names:
-            problems += _taken_names(answers, prefixes, values)
     return Draft(answers.settings(**sections), tuple(problems))
-
-
-def _taken_names(
-    answers: Answers[S], prefixes: list[str], values: Mapping[str, Any]
-) -> Iterator[AnswerProblem]:
-    first: dict[Any, str] = {}
-    for prefix in prefixes:
-        key = f"{prefix}.name"
-        name = values[key]
-        if name in first:
-            given = answers.given.get(key)
-            place = given.place if given else answers.places.get(prefix, Place())
-            what = f"The name {name!r} is taken by {first[name]}."
-            yield _problem(key, place, what, "Give each its own name.")
-        first.setdefault(name, prefix)
 
 
 def settle(answers: Answers[S], facts: object) -> S:

@@ -20,6 +20,10 @@ _DEEPEST = 20
 # widen: only these words and shapes are not text.
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
+}
 _WORDS: dict[str, object] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -130,16 +134,15 @@ class _Converter:
 
     def _convert(self, node: Any, place: Place) -> Node:
         tag = str(node.tag or "")
-        if not tag.startswith("tag:yaml.org,2002:"):
+        if tag not in _TAGS:
             raise _unreadable(
                 place,
                 "A value that starts with ! is a YAML tag, and none is read here.",
                 "Put the value in quotes if the ! belongs to it.",
             )
         if node.id == "scalar":
-            quoted = node.style in {"'", '"', "|", ">"}
             text = str(node.value)
-            return Scalar(text if quoted else _plain_value(text), text, place)
+            return Scalar(text if tag.endswith(":str") else _plain_value(text), text, place)
         if node.id == "sequence":
             return Listing(tuple(self.convert(item) for item in node.value), place)
         entries = []

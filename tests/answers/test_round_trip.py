@@ -1,0 +1,195 @@
+"""Any valid settings go to text and come back the same; no text brings the reader down."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from steps.settings import Settings
+from tests.machines import stock
+from wizard.answer_file import read_text, write_answers
+from wizard.answers import Answers, draft, parts, record, settle
+from wizard.errors import AnswersInvalid
+from wizard.questions import questions_of
+from wizard.yaml_text import Scalar, Section, parse_yaml, yaml_scalar
+
+PACKAGED = (Path(__file__).parents[2] / "wizard/practice/first-guest.yaml").read_text()
+
+_label = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+_package = st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,10}", fullmatch=True)
+_device = st.from_regex(r"/dev/[A-Za-z0-9_+:@#=-]{1,30}", fullmatch=True)
+_interface = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", fullmatch=True)
+_mib = st.integers(5 * 1024, 1024 * 1024)
+_address = st.ip_addresses(v=4).map(str)
+_key = st.builds(
+    lambda body, note: f"ssh-ed25519 {body} {note}",
+    st.from_regex(r"[A-Za-z0-9+/]{10,80}", fullmatch=True),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
+)
+
+# For every question: values of the right kind, whether this machine has them or not.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "host.dom0_memory": _mib,
+    "host.console": st.sampled_from(["screen", "serial", "both"]),
+    "host.bridge": _interface | st.just("none"),
+    "host.bridge_card": _interface,
+    "host.after_reboot": st.sampled_from(["by-hand", "by-itself"]),
+    "host.make_default": st.booleans(),
+    "host.ignore": st.lists(_label, max_size=3).map(tuple),
+    "storage.use": st.sampled_from(["existing-group", "free-space", "device"]),
+    "storage.volume_group": st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,20}", fullmatch=True),
+    "storage.device": _device,
+    "storage.partition_size": _mib | st.just(0),
+    "storage.overwrite": _device | st.just("no"),
+    "guests.name": _label,
+    "guests.memory": _mib,
+    "guests.vcpus": st.integers(1, 64),
+    "guests.root_size": _mib,
+    "guests.swap_size": _mib | st.just(0),
+    "guests.filesystem": st.sampled_from(["ext4", "ext3", "xfs", "btrfs"]),
+    "guests.release": st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True),
+    "guests.mirror": st.sampled_from(["host", "http://mirror.example.org/debian", "file:///srv"]),
+    "guests.packages": st.lists(_package, max_size=12).map(tuple),
+    "guests.network": _address.map(lambda address: f"{address}/32") | st.just("dhcp"),
+    "guests.gateway": _address | st.just("none"),
+    "guests.nameservers": st.lists(_address, max_size=3).map(tuple),
+    "guests.root_password": st.from_regex(r"\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{20,86}",
+                                          fullmatch=True) | st.just("locked"),
+    "guests.ssh_keys": st.lists(_key, max_size=2).map(tuple),
+    "guests.autostart": st.booleans(),
+}  # fmt: skip
+
+
+def test_every_question_has_its_values_here() -> None:
+    keys = {
+        f"{part.name}.{name}" for part in parts(Settings) for name, _ in questions_of(part.section)
+    }
+    assert keys == VALUES.keys()
+
+
+@st.composite
+def answers(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Answers[Settings]:
+    count = draw(st.integers(1, 3))
+    made = Answers(Settings).with_count("guests", count)
+    for key, values in VALUES.items():
+        section, _, name = key.partition(".")
+        keys = (
+            [f"guests.{index}.{name}" for index in range(count)] if section == "guests" else [key]
+        )
+        for full in keys:
+            if draw(st.booleans()):
+                made = made.with_answer(full, draw(values))
+    return made
+
+
+@given(answers())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_settings_written_and_read_are_the_same_settings(made: Answers[Settings]) -> None:
+    drafted = draft(made, stock())
+    # What is drawn can only clash (two guests of a name), which is another test's matter.
+    if not drafted.problems:
+        again = read_text(write_answers(record(drafted.settings, stock())), Settings)
+        assert drafted.settings == settle(again, stock())
+
+
+@given(answers())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_answers_written_and_read_are_the_same_answers(made: Answers[Settings]) -> None:
+    again = read_text(write_answers(made), Settings)
+    assert dict(made.counts) == dict(again.counts)
+    assert {key: item.value for key, item in made.given.items()} == {
+        key: item.value for key, item in again.given.items()
+    }
+
+
+@given(st.text() | st.integers(-(10**17), 10**17) | st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_any_scalar_is_written_so_that_it_is_read_as_itself(value: object) -> None:
+    document = parse_yaml(f"key: {yaml_scalar(value)}\nlist: [{yaml_scalar(value)}, x]\n", "")
+    assert isinstance(document, Section)
+    scalar = document.entries[0].node
+    assert isinstance(scalar, Scalar)
+    assert (value, type(value)) == (scalar.value, type(scalar.value))
+
+
+HOSTILE = [
+    "", "'", '"', "`", "\n", "\r\n", "\t", "\x00", "\x07", "\x1b[2J", "\x7f", "\u2028", "\u202e",
+    "\ufeff", "\ud800", "é", "９GiB", "٣", "-rf", "--help", "../../etc", "/dev/../etc/passwd",
+    "$(reboot)", "`reboot`", "; reboot", "| sh", "&& sh", "> /dev/sda", "*", "?", "~", "#", "%s",
+    "{}", "{0}", "[]", "null", "true", "1e999", "0x41", "9" * 400, "9" * 400 + "GiB", "-1", "1_000",
+    ".inf", "2GB", "a" * 4096, "a b", " a", "a ", "a\nb", "root:x", "xen,setup", "..", ".", "-",
+    "aux", "=", "==", "\\", "\\\\", "\\n", "${HOME}", "!x", "&a", "*a", "@x", "a: b", "- a", "<<",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_hostile_values_are_refused_or_kept_to_the_letter(key: str) -> None:
+    section, _, name = key.partition(".")
+    for hostile in HOSTILE:
+        body = f"{name}: {yaml_scalar(hostile)}"
+        text = f"version: 1\n{section}:\n" + (
+            f"  - {body}\n" if section == "guests" else f"  {body}\n"
+        )
+        try:
+            made = read_text(text, Settings)
+        except AnswersInvalid as error:
+            (problem,) = error.problems
+            assert (3, key) == (problem.line, problem.key.replace(".0", ""))
+        else:
+            (answer,) = made.given.values()
+            words = answer.value if isinstance(answer.value, tuple) else (answer.value,)
+            # What came through is what was written, and is nothing that a shell, a file name,
+            # a configuration file or an option parser could take for more.
+            for word in words:
+                if isinstance(word, str):
+                    assert word.strip() in hostile
+                    assert not set(word) & set("'\"`\n\r\t\x00\x1b;|&<>*?~#%{}[]$!\\ ") - {"#"}
+                    assert not word.startswith(("-", ".."))
+
+
+def edited(text: str, chance: random.Random) -> str:
+    """The text with one mistake of the kinds that people and editors make."""
+    lines = text.split("\n")
+    at = chance.randrange(len(lines))
+    where = chance.randrange(len(text))
+    match chance.randrange(8):
+        case 0:
+            return text[:where] + chance.choice(HOSTILE) + text[where:]
+        case 1:
+            return text[:where] + text[where + chance.randint(1, 40) :]
+        case 2:
+            lines[at] = lines[at].partition(":")[0] + ": " + chance.choice(HOSTILE)
+        case 3:
+            lines.insert(chance.randrange(len(lines)), lines[at])
+        case 4:
+            lines[at] = chance.choice(["  ", " ", "\t", "- "]) + lines[at]
+        case 5:
+            lines[at] = lines[at].lstrip()
+        case 6:
+            del lines[at]
+        case _:
+            return text[:where] + chr(chance.randrange(0x110000)) + text[where:]
+    return "\n".join(lines)
+
+
+def test_no_edit_of_a_good_file_gives_anything_but_settings_or_problems() -> None:
+    chance = random.Random(20061215)
+    machine = stock()
+    valid = 0
+    for _ in range(600):
+        text = PACKAGED
+        for _ in range(chance.randint(1, 3)):
+            text = edited(text, chance)
+        try:
+            settle(read_text(text, Settings), machine)
+            valid += 1
+        except AnswersInvalid as error:
+            assert error.problems
+            assert all(problem.what and problem.hint for problem in error.problems)
+    assert 50 < valid < 550  # both outcomes are met
