@@ -52,6 +52,7 @@ class Arguments:
     no_input: bool = False
     on_failure: OnFailure | None = None
     all_questions: bool = False
+    agree_no_undo: bool = False
     yes: bool = False
     json: bool = False
     to: str | None = None
@@ -278,6 +279,12 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         choices=get_args(OnFailure),
         default=argparse.SUPPRESS,
         help="what becomes of the run when a step fails; unattended, it is rolled back",
+    )
+    parser.add_argument(
+        "--agree-no-undo",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="agree to actions that cannot be taken back (the plan names them)",
     )
     _state_options(parser)
 

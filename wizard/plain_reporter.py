@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +29,16 @@ class PlainReporter:
         self._place = ""
         self._told = 0.0
         self._undoes = False
+
+    def __enter__(self) -> PlainReporter:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lines need not make room for a question."""
+        yield
 
     def _line(self, text: str) -> None:
         if self._mute:

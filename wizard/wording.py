@@ -109,6 +109,8 @@ def details(action: Action) -> tuple[str, ...]:
 def undo_words(action: Action) -> str:
     """How the action is taken back, and of which class that is."""
     name = undo_class(action)
+    if action.inside is not None and name == "nothing to undo":
+        return f"{name}: it goes with the volume that it is in"
     match action:
         case RunCommand():
             words = shown(action.undo) if action.undo else action.undo_note or UNDO_MEANING[name]

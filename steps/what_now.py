@@ -1,0 +1,28 @@
+"""What a person types after all is done: how to get into the guests, and around them."""
+
+from __future__ import annotations
+
+from steps.settings import LOCKED, Settings
+
+
+def what_now(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Commands to type next, each with what it does."""
+    first = settings.guests[0]
+    if first.root_password == LOCKED:
+        login = "its login prompt; no password opens it, use SSH (Ctrl-] leaves)"
+    else:
+        login = "its login prompt: log in as root (Ctrl-] leaves)"
+    lines = [
+        ("sudo xl list", "the host (Domain-0) and its guests"),
+        (f"sudo xl console {first.name}", login),
+    ]
+    if settings.host.bridge != "none":
+        lines.append(
+            (f"sudo xl network-list {first.name}", "its network card on the host's bridge")
+        )
+    lines += [
+        (f"sudo xl shutdown {first.name}", "stop it in order"),
+        (f"sudo xl create /etc/xen/{first.name}.cfg", "start it again"),
+        ("sudo xen-setup rollback", "take everything back"),
+    ]
+    return tuple(lines)
