@@ -28,6 +28,7 @@ Argv = Sequence[str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GRACE = 5.0  # seconds from TERM to KILL
+_KILL_WAIT = 2.0  # seconds for the kernel to be done with killed processes
 _ASK_LIMIT = 32 << 20  # bytes of an answer
 
 # Kept: proxies, since the mirror may only be reached through one.
@@ -261,15 +262,15 @@ def end_session(
     leader: int, process: subprocess.Popen[bytes] | None = None, grace: float = _GRACE
 ) -> None:
     """End all processes of a session: TERM, `grace` seconds, KILL. None left is no error."""
-    _signal(leader, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while time.monotonic() < deadline:
-        if process is not None:
-            process.poll()
-        if not session_members(leader):
-            break
-        time.sleep(0.02)
-    _signal(leader, signal.SIGKILL)
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_WAIT)):
+        deadline = time.monotonic() + patience
+        _signal(leader, number)
+        while session_members(leader) and time.monotonic() < deadline:
+            if process is not None:
+                process.poll()
+            time.sleep(0.02)
+            if number == signal.SIGKILL:
+                _signal(leader, number)  # who was born meanwhile
     if process is not None:
         process.wait()
 
