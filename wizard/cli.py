@@ -5,6 +5,7 @@ What a command needs is imported when it runs, so that --help costs little more 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # As if SIGPIPE had ended the program: `xen-setup plan | head` is not an error to talk about.
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+_OUTPUT_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class _Terminated(BaseException):
@@ -71,9 +73,20 @@ def main(argv: Sequence[str]) -> int:
         return 128 + stop.number
     except BrokenPipeError:
         # The rest of the output goes nowhere, or the interpreter's own flush would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        # All others belong to files or devices, and were given words where they happened.
+        if error.errno not in _OUTPUT_FAILED or error.filename is not None:
+            raise
+        _discard_output()
+        tell(UsageError(f"The output cannot be written: {os.strerror(error.errno)}."))
+        return int(Exit.USAGE)
     return status
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(error: SetupError) -> None:
