@@ -1,10 +1,10 @@
 """What can go wrong with the practice machine; each error says what to do next.
 
-    ChecksFailed
-    └── HostNotReady     this computer lacks something: a program, space, a mirror
-    Stopped
-    └── MachineTrouble   the machine did not boot, or did not answer
-        └── ConnectionLost   it answered, and then fell silent: switched off, rebooting, or ssh failed
+ChecksFailed
+└── HostNotReady     this computer lacks something: a program, space, a mirror
+Stopped
+└── MachineTrouble   the machine did not boot, or did not answer
+    └── ConnectionLost   it fell silent: switched off, rebooting, or ssh failed
 """
 
 from __future__ import annotations

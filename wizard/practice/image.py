@@ -147,7 +147,7 @@ def _bootstrap(work: Path, recipe: Recipe, log: Path, progress: Progress) -> Non
         "--variant=minbase",
         "--architectures=amd64",
         f"--include={','.join(recipe.packages)}",
-        "--aptopt=Acquire::Languages \"none\"",
+        '--aptopt=Acquire::Languages "none"',
         # The package lists stay, as after an installation.
         "--skip=cleanup/apt/lists",
         RELEASE,
@@ -201,7 +201,7 @@ def _bootstrap_error(output: bytes, recipe: Recipe) -> HostNotReady:
     if "No space left" in text:
         return HostNotReady(
             "The disk became full while Debian 12 was put together.",
-            hint=f"Free {_BUILD_BYTES // GIB} GiB, or set XDG_CACHE_HOME and TMPDIR to a larger disk.",
+            hint=f"Free {_BUILD_BYTES // GIB} GiB, or set XDG_CACHE_HOME and TMPDIR elsewhere.",
             details=details,
         )
     return HostNotReady(

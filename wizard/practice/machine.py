@@ -18,13 +18,13 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from wizard.practice import image, processes, serial
-from wizard.practice.errors import HostNotReady, MachineTrouble
+from wizard.practice.errors import ConnectionLost, HostNotReady, MachineTrouble
 from wizard.practice.image import Image, Progress, silent
 from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_private
 from wizard.practice.processes import Finished
@@ -39,7 +39,8 @@ from wizard.practice.recipe import MIB, Recipe
 from wizard.practice.remote import Remote
 from wizard.practice.sources import find_mirror
 
-BOOT_SECONDS = 300
+# About 30 when emulated on two free processors; others may use them too.
+BOOT_SECONDS = 600
 # Under KVM GRUB writes to the console at once; a machine that is silent so long never comes up.
 _LIFE_SECONDS = 30
 _STOP_SECONDS = 150
@@ -160,15 +161,28 @@ class PracticeMachine:
         """The new boot id, once the machine has left the boot `boot_id` and takes commands."""
         return self.wait_until_up(seconds=seconds, other_than=boot_id)
 
-    def reboot(self, *, seconds: float = BOOT_SECONDS) -> str:
-        """Reboot it in order, and wait until it takes commands; the new boot id."""
-        before = self.boot_id()
-        # In the background and late, so that this connection ends before the network does.
-        self.run(["systemd-run", "--no-block", "--quiet", "systemctl", "reboot"])
+    def reboot(self, *, before: str = "", seconds: float = BOOT_SECONDS) -> str:
+        """Reboot it in order, and wait until it takes commands; the new boot id.
+
+        With the boot id `before` it need not be asked for, and may be on its way down already.
+        """
+        before = before or self.boot_id()
+        # Without waiting, so that this connection ends before the network does.
+        with suppress(ConnectionLost):
+            self.run(["systemctl", "--no-block", "reboot"])
         return self.wait_for_reboot(before, seconds=seconds)
+
+    def is_going_down(self) -> bool:
+        """Whether it is shutting down or rebooting; also when it just fell silent."""
+        try:
+            return self.run(["systemctl", "is-system-running"]).out.strip() == b"stopping"
+        except ConnectionLost:
+            return True
 
     def stop(self, *, seconds: float = _STOP_SECONDS) -> bool:
         """Shut it down; True if it went in order, False if it was switched off after `seconds`."""
+        if self._pid() is None:
+            return True
         with self._lock():
             launch = self._launch()
             if self._pid() is None or launch is None:
@@ -192,8 +206,9 @@ class PracticeMachine:
 
     def power_cut(self) -> None:
         """Take the power away at once; what the machine had not written is lost."""
-        with self._lock():
-            self._quit()
+        if self._pid() is not None:
+            with self._lock():
+                self._quit()
 
     def reset(self) -> None:
         """Remove it: its disk, its logs; the next start makes a new one from the image."""
@@ -216,8 +231,10 @@ class PracticeMachine:
         `stdin` is data, an open file's descriptor, or None for nothing; with `tty` it is the
         terminal. Raises ConnectionLost when the machine falls silent or is switched off.
         """
-        given = 0 if tty else stdin
-        return self._way_in().run(argv, stdin=given, capture=False, tty=tty).status
+        if not tty:
+            return self._way_in().run(argv, stdin=stdin, capture=False).status
+        with serial.kept_terminal():
+            return self._way_in().run(argv, stdin=0, capture=False, tty=True).status
 
     def run(
         self,
@@ -286,7 +303,7 @@ class PracticeMachine:
 
     @property
     def _no_kvm(self) -> Path:
-        return self.places.state / "kvm-does-not-work"
+        return self.places.state / ".kvm-does-not-work"
 
     def _usual_hardware(self) -> Hardware:
         kvm = kvm_is_worth_trying() and not self._no_kvm.exists()
@@ -295,6 +312,7 @@ class PracticeMachine:
     def _create(self) -> None:
         if self._overlay.exists():
             return
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         source = image.ensure(self.places.cache, Recipe(find_mirror()), self._progress)
         self._require_space()
         link_image(source, self._base.folder)
@@ -406,11 +424,9 @@ class PracticeMachine:
         launch = self._launch()
         if launch is None:
             return
-        try:
-            with Control(Sockets(Path(launch.sockets)).control) as control:
-                control.command(command)
-        except (OSError, ValueError):
-            pass  # it is ending already, or hangs: the caller looks at the process
+        # It may be ending already, or hang: the caller looks at the process.
+        with suppress(OSError, ValueError), Control(Sockets(Path(launch.sockets)).control) as qmp:
+            qmp.command(command)
 
     def _quit(self) -> None:
         pid = self._pid()
@@ -432,12 +448,13 @@ class PracticeMachine:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Starting, stopping and removing: one at a time, whoever asks."""
+        path = self.places.lock(self.name)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = (self.folder / "lock").open("w")
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = path.open("w")
         except OSError as error:
             raise HostNotReady(
-                f"The practice machine's folder cannot be written: {error}.",
+                f"The practice machine's folder cannot be written to: {error}.",
                 hint="Set XDG_STATE_HOME to a folder of your own.",
             ) from error
         with file:

@@ -1,8 +1,8 @@
 """Where the practice machine keeps its things on this computer.
 
-    cache    $XDG_CACHE_HOME/xen-setup/practice    the image: can be removed at any time
-    state    $XDG_STATE_HOME/xen-setup/practice    one folder for each machine: its disk, its logs
-    sockets  $XDG_RUNTIME_DIR or /tmp              short paths: a Unix socket's may have 107 bytes
+cache    $XDG_CACHE_HOME/xen-setup/practice    the image: can be removed at any time
+state    $XDG_STATE_HOME/xen-setup/practice    one folder for each machine: its disk, its logs
+sockets  $XDG_RUNTIME_DIR or /tmp              short paths: a Unix socket's may have 107 bytes
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _LONGEST_SOCKET_NAME = len("/console")
 
 @dataclass(frozen=True)
 class MachineName:
-    """The name of a practice machine: letters, digits and _ . -, starting with a letter or digit."""
+    """The name of a practice machine: letters, digits and _ . -"""
 
     text: str
 
@@ -64,6 +65,10 @@ class Places:
         """The folder of the machine with this name."""
         return self.state / name.text
 
+    def lock(self, name: MachineName) -> Path:
+        """The file to lock while that machine is made, started, stopped or removed."""
+        return self.state / ".locks" / name.text
+
     def sockets(self, name: MachineName) -> Path:
         """The folder for that machine's sockets: short, whatever the state folder is called."""
         digest = hashlib.sha256(os.fsencode(self.machine(name))).hexdigest()[:12]
@@ -74,10 +79,8 @@ def make_private(folder: Path) -> Path:
     """`folder`, made if missing; refused when it is not ours alone (it may lie under /tmp)."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for path in (folder.parent, folder):
-        try:
+        with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-        except FileExistsError:
-            pass
     for path in (folder.parent, folder):
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,30 +67,42 @@ def run(
     seconds: float | None = None,
     pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] | None = None,
+    interrupt: Callable[[], None] | None = None,
 ) -> Finished:
     """Run `argv` to its end; `stdin` is data, a file descriptor, or None for nothing.
 
-    Raises TimeoutError after `seconds`; the process is killed then.
+    Raises TimeoutError after `seconds`; the process is killed then. With `interrupt`, a Ctrl-C
+    does not reach the process: the first one calls `interrupt`, and its end is waited for.
     """
     where = subprocess.PIPE if capture else None
     given = stdin if isinstance(stdin, bytes) else None
-    source = subprocess.PIPE if given is not None else stdin
+    source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    if isinstance(stdin, int):
+        source = stdin
     with subprocess.Popen(
         list(argv),
-        stdin=subprocess.DEVNULL if source is None else source,
+        stdin=source,
         stdout=where,
         stderr=where,
         env=environment(extra),
         pass_fds=tuple(pass_fds),
+        process_group=None if interrupt is None else 0,
     ) as process:
         try:
-            out, err = process.communicate(given, timeout=seconds)
+            try:
+                out, err = process.communicate(given, timeout=seconds)
+            except KeyboardInterrupt:
+                if interrupt is None:
+                    raise
+                interrupt()
+                out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
             process.kill()
             process.communicate()
             raise TimeoutError(f"{argv[0]} took more than {seconds:.0f} s") from error
         except BaseException:
-            # Ctrl-C reaches the process too: it is given a moment to restore the terminal.
+            # Ctrl-C reached the process too: it is given a moment to restore the terminal.
+            process.terminate()
             try:
                 process.wait(timeout=2)
             except subprocess.TimeoutExpired:
@@ -111,19 +123,3 @@ def start(argv: Sequence[str], *, log: Path, stdin: int | None = None) -> subpro
             env=environment(),
             start_new_session=True,
         )
-
-
-def is_alive(pid: int, started: int) -> bool:
-    """Whether the process `pid` runs and is the one that started at `started` (not a later one)."""
-    return started_at(pid) == started
-
-
-def started_at(pid: int) -> int | None:
-    """When process `pid` started, in clock ticks since boot; None when there is none (or a zombie)."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The second field, the name in parentheses, may hold anything: count from its end.
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])

@@ -103,7 +103,13 @@ class Sockets:
 
 
 def machine_command(
-    hardware: Hardware, *, disk: Path, sockets: Sockets, console_log: Path, pid_file: Path, port: int
+    hardware: Hardware,
+    *,
+    disk: Path,
+    sockets: Sockets,
+    console_log: Path,
+    pid_file: Path,
+    port: int,
 ) -> list[str]:
     """QEMU in the background: ssh on the loopback `port`, the serial console on a socket."""
     log = str(console_log).replace(",", ",,")
@@ -138,7 +144,7 @@ class Control:
             self._socket.close()
             raise
 
-    def command(self, name: str) -> Any:  # noqa: ANN401  (whatever JSON QEMU answers)
+    def command(self, name: str) -> Any:
         """What QEMU returns for this command; raises OSError when it refuses or is gone."""
         self._file.write(json.dumps({"execute": name}).encode() + b"\n")
         self._file.flush()

@@ -6,12 +6,15 @@ therefore leaves a mark when it ends with 255, and a second connection looks for
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wizard.practice import processes
@@ -80,12 +83,19 @@ class Remote:
         the connection broke, TimeoutError after `seconds`.
         """
         mark = f"/run/xen-setup-status-{secrets.token_hex(8)}"
-        line = (
-            f"trap : INT QUIT; {shell_line(argv)}; s=$?; "
-            f"[ $s -ne 255 ] || : >{mark}; exit $s"
-        )
+        line = f"trap : INT QUIT; {shell_line(argv)}; s=$?; [ $s -ne 255 ] || : >{mark}; exit $s"
+        interrupt = None
+        if not (tty or capture or (isinstance(stdin, int) and os.isatty(stdin))):
+            # Without a terminal nothing carries a Ctrl-C over: the process group is noted. (With
+            # the terminal as its input, ssh cannot be in a group of its own: it would be stopped.)
+            line = f"echo $$ >{mark}.pid; trap 'rm -f {mark}.pid' EXIT; {line}"
+            interrupt = partial(self._interrupt, f"{mark}.pid")
         done = processes.run(
-            self.ssh(line, tty=tty), stdin=stdin, capture=capture, seconds=seconds
+            self.ssh(line, tty=tty),
+            stdin=stdin,
+            capture=capture,
+            seconds=seconds,
+            interrupt=interrupt,
         )
         if done.status == 255 and not self._left(mark):
             raise ConnectionLost(
@@ -94,6 +104,10 @@ class Remote:
                 details=tuple(done.err.decode(errors="replace").splitlines()[-5:]),
             )
         return done
+
+    def _interrupt(self, pid_file: str) -> None:
+        with suppress(TimeoutError):
+            processes.run(self.ssh(f"kill -INT -- -$(cat {pid_file})"), seconds=60)
 
     def _left(self, mark: str) -> bool:
         look = f"test -e {mark} && rm -f {mark}"
@@ -134,7 +148,8 @@ class Remote:
         deadline = time.monotonic() + seconds
         while True:
             if self.answers(seconds=3):
-                boot = self.boot_id(seconds=30)
+                # Short: a connection into a machine that is going down would hang to the end.
+                boot = self.boot_id(seconds=12)
                 if boot is not None and boot != other_than:
                     return boot
             if not goes_on():

@@ -36,8 +36,8 @@ def connect_terminal(path: Path) -> bool:
 
 def _join(keyboard: int, screen: int, console: socket.socket) -> bool:
     while True:
-        ready, _, _ = select.select([keyboard, console], [], [])
-        if console in ready:
+        ready, _, _ = select.select([keyboard, console.fileno()], [], [])
+        if console.fileno() in ready:
             data = console.recv(4096)
             if not data:
                 return False
@@ -56,6 +56,21 @@ def _join(keyboard: int, screen: int, console: socket.socket) -> bool:
 def _write(screen: int, data: bytes) -> None:
     while data:
         data = data[os.write(screen, data) :]
+
+
+@contextmanager
+def kept_terminal() -> Iterator[None]:
+    """Whatever is done to this terminal meanwhile, even by a program that is killed, is undone."""
+    terminal = sys.stdin.fileno()
+    try:
+        before = termios.tcgetattr(terminal)
+    except termios.error:
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 @contextmanager

@@ -20,9 +20,9 @@ RELEASE = "bookworm"
 # Any Debian release will do: a mirror that has one has the others. `bookworm-security` is another
 # archive than `bookworm`, so the two are asked for apart.
 _RELEASES = (
-    "buster bullseye bookworm trixie forky duke sid "
-    "oldoldstable oldstable stable testing unstable"
-).split()
+    *("buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid"),
+    *("oldoldstable", "oldstable", "stable", "testing", "unstable"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def find_mirror(apt: Path = Path("/etc/apt"), debootstrap: Path | None = None) -
         return Mirror(main=default)
     raise HostNotReady(
         f"No Debian mirror is known on this computer: {apt} names none.",
-        hint="Install the package debootstrap (its default mirror is used), or add a Debian source.",
+        hint="Install the package debootstrap (its mirror is used), or add a Debian source.",
     )
 
 

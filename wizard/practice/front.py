@@ -1,0 +1,208 @@
+"""`xen-setup practice …`: each command as a function that returns the exit status.
+
+What the program itself says goes to standard error, so that `practice exec` passes the machine's
+output on untouched.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wizard.errors import AnswerProblem, AnswersInvalid, Cancelled, Exit, UsageError
+from wizard.practice import program
+from wizard.practice.errors import ConnectionLost, MachineTrouble
+from wizard.practice.machine import PracticeMachine, State
+from wizard.practice.places import DEFAULT_NAME, MachineName
+
+FIRST_GUEST = Path(__file__).with_name("first-guest.yaml")
+
+# What is started inside. After a reboot the run goes on by the second.
+_GUIDED = ("xen-setup",)
+_APPLY = ("xen-setup", "apply", "/root/answers.yaml")
+_RESUME = ("xen-setup", "resume")
+_MOST_REBOOTS = 5
+
+
+def machine_of(name: str | None = None) -> PracticeMachine:
+    """The practice machine with this name (None: the usual one); its progress is told."""
+    return PracticeMachine(MachineName(name) if name else None, progress=_say)
+
+
+def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:
+    """The guided wizard in the machine, in this terminal, over its reboots to the end."""
+    if not _has_terminal():
+        raise UsageError(
+            "The guided wizard needs a terminal.",
+            hint="Without one: xen-setup practice --unattended",
+        )
+    machine = _ready(machine_of(name))
+    status = _over_reboots(machine, [*_GUIDED, *options], [*_RESUME, *options], tty=True)
+    return _end(machine, status)
+
+
+def run_unattended(
+    answers: Path | None = None, name: str | None = None, options: Sequence[str] = ()
+) -> int:
+    """The whole journey from an answer file (None: the packaged first guest), without a person."""
+    text = _read(answers or FIRST_GUEST)
+    machine = _ready(machine_of(name))
+    machine.write_file(_APPLY[-1], text, mode=0o600)
+    status = _over_reboots(machine, [*_APPLY, *options], [*_RESUME, *options], tty=False)
+    return _end(machine, status)
+
+
+def exec_(argv: Sequence[str], name: str | None = None) -> int:
+    """One command in the machine, booted if it is off: its exit status."""
+    machine = _ready(machine_of(name))
+    if _has_terminal():
+        return machine.execute(argv, tty=True)
+    # A program started without standard input has none to pass on.
+    stdin = None if sys.stdin is None or sys.stdin.closed else sys.stdin.fileno()
+    return machine.execute(argv, stdin=stdin)
+
+
+def console(name: str | None = None) -> int:
+    """The machine's serial console in this terminal, booted if it is off."""
+    machine = machine_of(name)
+    machine.start(wait=False)
+    machine.console()
+    return Exit.DONE
+
+
+def stop(name: str | None = None) -> int:
+    """Shut the machine down; it keeps what was done."""
+    machine = machine_of(name)
+    if machine.status().state in {State.ABSENT, State.OFF}:
+        _say(f"The practice machine '{machine.name}' is off already.")
+    else:
+        _say("Shutting the practice machine down …")
+        if not machine.stop():
+            _say("It did not shut down in time, and was switched off.")
+    return Exit.DONE
+
+
+def reset(name: str | None = None, *, yes: bool = False) -> int:
+    """Throw the machine away, after a yes: its next start is a stock Debian again."""
+    machine = machine_of(name)
+    if machine.status().state is State.ABSENT:
+        _say(f"There is no practice machine '{machine.name}': nothing to reset.")
+        return Exit.DONE
+    if not yes:
+        if not _has_terminal():
+            raise UsageError(
+                "Resetting the practice machine throws away all that was done in it, and there "
+                "is no terminal to ask at.",
+                hint="To do it without being asked: xen-setup practice reset --yes",
+            )
+        question = f"Throw away the practice machine '{machine.name}', and all in it? [y/N] "
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise Cancelled("The practice machine is kept.")
+    machine.reset()
+    _say("The practice machine is gone; the next start is a stock Debian again.")
+    return Exit.DONE
+
+
+def status(name: str | None = None) -> int:
+    """Say whether it runs, and where its things are."""
+    machine = machine_of(name)
+    now = machine.status()
+    rows = [("practice machine", str(machine.name)), ("state", str(now.state))]
+    if now.pid is not None:
+        how = "KVM" if now.accelerator == "kvm" else "emulated (slow, but the same machine)"
+        rows += [("processor", how), ("process", str(now.pid)), ("ssh port", str(now.port))]
+    if now.state is not State.ABSENT:
+        rows += [
+            ("its own disk", f"{now.disk_bytes / 1024**2:.0f} MiB"),
+            ("folder", str(now.folder)),
+            ("console log", str(now.console_log)),
+        ]
+    for title, value in rows:
+        sys.stdout.write(f"{title + ':':<18}{value}\n")
+    return Exit.DONE
+
+
+def _ready(machine: PracticeMachine) -> PracticeMachine:
+    """The machine, taking commands, with this program on its PATH."""
+    machine.start()
+    if program.push(machine):
+        _say("The program is in the practice machine.")
+    return machine
+
+
+def _over_reboots(
+    machine: PracticeMachine, first: Sequence[str], again: Sequence[str], *, tty: bool
+) -> int:
+    """Run `first`, and after each reboot it asks for `again`: the last one's exit status."""
+    argv = first
+    for _ in range(_MOST_REBOOTS):
+        boot = machine.boot_id()
+        try:
+            status = machine.execute(argv, tty=tty)
+        except ConnectionLost:
+            # It may be rebooting by itself. If it is not, that is an error after all.
+            if not _rebooted(machine, boot):
+                raise
+        else:
+            if status == Exit.REBOOT_NEEDED:
+                _say("Rebooting the practice machine (about a minute when emulated) …")
+                machine.reboot(before=boot)
+            elif status != Exit.TERMINATED or not _rebooted(machine, boot):
+                return status
+        argv = again
+    raise MachineTrouble(
+        f"The practice machine wanted to be rebooted more than {_MOST_REBOOTS} times.",
+        hint="See: xen-setup practice exec -- xen-setup status",
+    )
+
+
+def _rebooted(machine: PracticeMachine, before: str) -> bool:
+    """Whether it went from the boot `before` into another by itself, or is on the way."""
+    boot = machine.wait_until_up()
+    if boot == before and machine.is_going_down():
+        boot = machine.wait_for_reboot(before)
+    return boot != before
+
+
+def _end(machine: PracticeMachine, status: int) -> int:
+    """Show what came of it, and how to get in; `status` as it was."""
+    if status == Exit.DONE:
+        listed = machine.run(["xl", "list"], seconds=60)
+        if listed.status == 0:
+            sys.stdout.write("\n" + listed.out.decode(errors="replace"))
+            sys.stdout.flush()
+    elif status != Exit.CANCELLED:
+        _say(f"The console of the practice machine was logged to {machine.console_log}")
+    name = "" if machine.name == MachineName(DEFAULT_NAME) else f"--name {machine.name} "
+    _say(
+        "\nThe practice machine still runs. From here:\n"
+        f"  ./xen-setup practice exec {name}-- bash               a shell in it\n"
+        f"  ./xen-setup practice exec {name}-- xl console vm01    the guest (Ctrl-] leaves)\n"
+        f"  ./xen-setup practice console {name}".rstrip().ljust(54)
+        + f"its serial console (Ctrl-] leaves)\n  ./xen-setup practice stop {name}".rstrip().ljust(
+            54
+        )
+        + "shut it down; `practice reset` throws it away"
+    )
+    return status
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        problem = AnswerProblem(key="", what=f"{path} cannot be read: {error.strerror}.")
+        raise AnswersInvalid((problem,), what="The answer file cannot be read.") from error
+
+
+def _has_terminal() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
