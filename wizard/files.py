@@ -92,12 +92,17 @@ def same_as(path: Path, sha256: str, mode: int, uid: int, gid: int) -> bool:
 
 def keep_copy(path: Path, backups: Path, name: str) -> FileBefore:
     """Save a file's bytes in the backups, on the disk when this returns, and what else it is."""
-    state = path.lstat()
     content = path.read_bytes()
     write_atomically(backups / name, content, mode=0o600, uid=os.geteuid(), gid=os.getegid())
+    return without_copy(path, name)
+
+
+def without_copy(path: Path, name: str = "") -> FileBefore:
+    """What a file is, without saving its bytes."""
+    state = path.lstat()
     return FileBefore(
         backup=name,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256_of(path),
         mode=stat.S_IMODE(state.st_mode),
         uid=state.st_uid,
         gid=state.st_gid,

@@ -39,7 +39,16 @@ from wizard.actions import (
 )
 from wizard.commands import Answer, Ask, Run
 from wizard.errors import Conflict, RebootNeeded, SetupError, StepFailed
-from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, same_as, text_hash
+from wizard.files import (
+    Checkpoint,
+    is_regular,
+    keep_copy,
+    nothing,
+    resolve,
+    same_as,
+    text_hash,
+    without_copy,
+)
 from wizard.identity import differences
 from wizard.interrupts import Interrupts
 from wizard.log import Log
@@ -209,11 +218,11 @@ class Machine:
                         f"{target} is no file: it cannot be written.",
                         hint="Move it away, and go on.",
                     )
-                before = (
-                    keep_copy(target, self._workplace().backups, label)
-                    if is_regular(target)
-                    else None
-                )
+                before = None
+                if is_regular(target) and undo_class(action) == "exact":
+                    before = keep_copy(target, self._workplace().backups, label)
+                elif is_regular(target):
+                    before = without_copy(target)  # it is not put back: it goes with its volume
                 return FileUndo(str(target), before, text_hash(action.text))
             case MovePath():
                 if not os.path.lexists(action.source):

@@ -17,7 +17,7 @@ from wizard.errors import StepFailed
 WORK = Path("/run/xen-setup")
 _SYSTEM = ("/dev", "/dev/pts", "/proc", "/sys")
 _MOUNT_TIME = 60.0
-_BUSY_TRIES = 20
+_BUSY_TRIES = 12
 
 RunSimple = Callable[[tuple[str, ...], float], Completed]
 AskSimple = Callable[[tuple[str, ...]], Answer]

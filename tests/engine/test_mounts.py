@@ -1,0 +1,273 @@
+"""Volumes on a real (loop) disk: mounted while needed, unmounted always."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.devices import loop_disk, needs_loop, tool
+from tests.engine.world import DieAt, Piece, Task, World, in_child, written
+from wizard.actions import (
+    CommandShows,
+    MakeDirectory,
+    PathAbsent,
+    PathPresent,
+    Probe,
+    RunCommand,
+    Volume,
+)
+from wizard.errors import StepFailed, Stopped
+from wizard.machine import Machine
+from wizard.mounts import mounted_now, parse_mountinfo
+from wizard.pipeline import Wishes
+from wizard.running import Unwatched, Workplace
+
+pytestmark = needs_loop
+
+
+@dataclass
+class Place:
+    """A machine, a volume with an ext4 filesystem, and where it is mounted when it is."""
+
+    machine: Machine
+    volume: Volume
+    top: Path
+
+    @property
+    def point(self) -> Path:
+        return Path(self.volume.mount_point)
+
+    def mounts(self) -> list[str]:
+        return [mount.point for mount in mounted_now() if mount.point.startswith(str(self.top))]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with loop_disk(tmp_path / "disk.img", 32) as device:
+        tool("mkfs.ext4", "-q", device)
+        work = tmp_path / "work"
+        volume = Volume(device, str(work / "vm01"), "ext4")
+        found = Place(Machine(work=work), volume, tmp_path)
+        yield found
+        found.machine.release()
+
+
+def touch(place: Place, name: str, command: tuple[str, ...] | None = None) -> RunCommand:
+    path = str(place.point / name)
+    return RunCommand(
+        command or ("touch", path),
+        "A file in the guest.",
+        probe=PathPresent(path, inside=place.volume),
+        undo=("rm", path),
+        undo_class="by removal",
+        inside=place.volume,
+    )
+
+
+def perform(place: Place, action: RunCommand) -> None:
+    place.machine.perform(action, place.machine.prepare(action, "1"), Unwatched())
+
+
+def test_a_volume_is_mounted_for_its_actions_kept_between_them_and_unmounted(place: Place) -> None:
+    first, second = touch(place, "first"), touch(place, "second")
+    assert not place.machine.is_done(first)
+    perform(place, first)
+    number = place.point.stat().st_dev
+    perform(place, second)
+    assert number == place.point.stat().st_dev
+    assert [str(place.point)] == place.mounts()
+    place.machine.release()
+    assert [] == place.mounts()
+    assert not place.point.exists()
+    assert place.machine.is_done(first)
+    place.machine.release()
+
+
+def test_an_action_outside_finds_the_volume_unmounted(place: Place) -> None:
+    perform(place, touch(place, "first"))
+    action = RunCommand(("sh", "-c", f"! grep -q {place.point} /proc/self/mountinfo"), "Look.")
+    perform(place, action)
+
+
+def test_what_a_failed_command_leaves_running_inside_is_ended_and_unmounted(place: Place) -> None:
+    # It leaves its session, so only looking at what holds the volume finds it.
+    text = f"cd {place.point}; setsid sleep 60 > {place.point}/held 2>&1 & sleep 0.3; exit 1"
+    with pytest.raises(StepFailed, match="exit status 1"):
+        perform(place, touch(place, "never", ("sh", "-c", text)))
+    started = time.monotonic()
+    place.machine.release()
+    assert [] == place.mounts()
+    assert time.monotonic() - started < 5
+
+
+def test_a_system_volume_has_dev_proc_and_sys_and_all_go_again(place: Place) -> None:
+    system = replace(place.volume, system=True)
+    missing = replace(touch(place, "x"), inside=system)
+    with pytest.raises(StepFailed, match="no directory /dev"):
+        perform(place, missing)
+    assert [] == place.mounts()
+    make = f"mkdir -p {place.point}/dev/pts {place.point}/proc {place.point}/sys {place.point}/x"
+    perform(place, touch(place, "x", ("sh", "-c", make)))
+    look = RunCommand(("test", "-e", str(place.point / "proc/1/stat")), "Look.", inside=system)
+    perform(place, look)
+    assert 5 == len(place.mounts())
+    place.machine.release()
+    assert [] == place.mounts()
+
+
+def test_a_mount_that_a_command_made_inside_goes_too(place: Place) -> None:
+    text = f"mkdir {place.point}/proc; mount -t proc proc {place.point}/proc"
+    perform(place, touch(place, "proc", ("sh", "-c", text)))
+    assert 2 == len(place.mounts())
+    place.machine.release()
+    assert [] == place.mounts()
+
+
+def test_links_in_the_volume_never_lead_out_of_it(place: Place) -> None:
+    outside = place.top / "outside"
+    outside.write_text("the host's\n")
+    etc = place.point / "etc"
+    make = f"mkdir {etc}; ln -s {outside} {etc}/a; mkdir -p {place.point}{place.top}"
+    perform(place, touch(place, "etc", ("sh", "-c", make)))
+    action = replace(
+        written(place.point / "etc" / "a", "the guest's\n", "A file."), inside=place.volume
+    )
+    undo = place.machine.prepare(action, "1")
+    place.machine.perform(action, undo, Unwatched())
+    assert "the host's\n" == outside.read_text()
+    assert "the guest's\n" == Path(f"{place.point}{outside}").read_text()
+    assert place.machine.is_done(action)
+
+
+def test_what_is_made_inside_a_volume_goes_with_it_and_leaves_no_copy_behind(place: Place) -> None:
+    shadow = place.point / "shadow"
+    perform(place, touch(place, "shadow", ("sh", "-c", f"echo root:hash > {shadow}")))
+    backups = place.top / "backups"
+    backups.mkdir()
+    place.machine.attend(Workplace(place.top / "log", backups))
+    action = replace(written(shadow, "root:other\n", "A file."), inside=place.volume)
+    undo = place.machine.prepare(action, "1")
+    place.machine.perform(action, undo, Unwatched())
+    place.machine.revert(action, undo, Unwatched())
+    assert "root:other\n" == shadow.read_text()
+    assert [] == list(backups.iterdir())
+
+
+def test_an_action_that_names_a_path_outside_its_volume_is_refused(place: Place) -> None:
+    action = replace(written(place.top / "file", "x", "A file."), inside=place.volume)
+    with pytest.raises(StepFailed, match="is not below"):
+        place.machine.prepare(action, "1")
+    place.machine.release()
+
+
+def test_a_mount_point_outside_the_work_directory_is_refused(place: Place) -> None:
+    for point in (place.top / "elsewhere", place.top / "work" / ".." / "x", place.top / "work"):
+        volume = replace(place.volume, mount_point=str(point))
+        with pytest.raises(StepFailed, match="no place to mount"):
+            perform(place, RunCommand(("true",), "Look.", inside=volume))
+    assert [] == place.mounts()
+
+
+@pytest.mark.parametrize("probe", ["present", "absent", "command"])
+def test_a_probe_into_a_volume_that_is_gone_says_not_done(place: Place, probe: str) -> None:
+    for volume in (
+        replace(place.volume, device="/dev/gone/vm01-root"),
+        replace(place.volume, filesystem="xfs"),
+    ):
+        probes: dict[str, Probe] = {
+            "present": PathPresent(str(place.point), inside=volume),
+            "absent": PathAbsent(str(place.point / "x"), inside=volume),
+            "command": CommandShows(("true",), "", inside=volume),
+        }
+        assert not place.machine.probe(probes[probe])
+    assert [] == place.mounts()
+
+
+def test_undoing_what_was_inside_a_volume_that_is_gone_is_no_error(place: Place) -> None:
+    gone = replace(place.volume, device="/dev/gone/vm01-root")
+    file = replace(written(place.point / "file", "x", "A file."), inside=place.volume)
+    undo = place.machine.prepare(file, "1")
+    place.machine.revert(replace(file, inside=gone), undo, Unwatched())
+    made = MakeDirectory(str(place.point / "made"), "A directory.", inside=gone)
+    place.machine.revert(made, undo, Unwatched())
+    command = touch(place, "x")
+    probe = PathPresent(str(place.point / "x"), inside=gone)
+    place.machine.revert(replace(command, probe=probe, inside=gone), undo, Unwatched())
+    place.machine.release()
+
+
+def test_what_a_killed_run_left_mounted_and_running_is_found_by_the_next(place: Place) -> None:
+    name = place.point / "slow"
+    slow = touch(place, "slow", ("sh", "-c", f"sleep 0.4; touch {name}"))
+    boot = place.top / "boot_id"
+    boot.write_text("boot-1")
+
+    def seen() -> bool:
+        done = place.machine.is_done(slow)
+        place.machine.release()
+        return done
+
+    world = World(place.top, tasks=[Task("guest", [Piece(slow, seen)])])
+    points: list[str] = []
+    world.checkpoint = points.append
+    at = _point_of(world, points)
+    world.checkpoint = DieAt(at)
+    assert -9 == in_child(world.apply)
+    assert [str(place.point)] == place.mounts()
+    world.checkpoint = lambda _name: None
+    world.roll_back()
+    assert [] == place.mounts()
+    time.sleep(0.5)
+    assert not seen(), "the command went on after its run was killed"
+
+
+def _point_of(world: World, points: list[str]) -> int:
+    """The number of the checkpoint at which the action's command runs, in an undisturbed run."""
+    world.apply()
+    ended = points.index("RunCommand: ended")
+    at = max(index for index, name in enumerate(points[:ended], start=1) if name == "command: runs")
+    world.roll_back()
+    return at
+
+
+def test_a_failed_run_leaves_nothing_mounted(place: Place) -> None:
+    (place.top / "boot_id").write_text("boot-1")
+    failing = touch(place, "never", ("sh", "-c", f"cd {place.point}; exit 7"))
+    world = World(place.top, Wishes(on_failure="stop"), [Task("guest", [Piece(failing, bool)])])
+    with pytest.raises(Stopped, match="exit status 7"):
+        world.apply()
+    assert [] == place.mounts()
+
+
+def test_mountinfo_is_read_with_its_escapes() -> None:
+    text = (
+        "22 1 254:0 / / rw - ext4 /dev/root rw\n30 22 7:0 / /run/a\\040b rw - ext4 /dev/loop0 rw\n"
+    )
+    assert [("/", "254:0"), ("/run/a b", "7:0")] == [
+        (mount.point, mount.device) for mount in parse_mountinfo(text)
+    ]
+
+
+def test_a_busy_volume_that_nobody_can_be_ended_for_is_unmounted_lazily_and_said_so(
+    place: Place,
+) -> None:
+    said: list[str] = []
+    place.machine = Machine(work=place.top / "work", warn=said.append)
+    perform(
+        place, touch(place, "loop.img", ("truncate", "--size=1M", str(place.point / "loop.img")))
+    )
+    # A loop device over a file in the volume keeps it busy, and no process does.
+    device = tool("losetup", "--find", "--show", str(place.point / "loop.img"))
+    try:
+        place.machine.release()
+        assert [] == place.mounts()
+        assert ["lazily" in line for line in said] == [True]
+    finally:
+        subprocess.run(("losetup", "--detach", device), check=True)
+        os.sync()

@@ -1,0 +1,170 @@
+"""Partitions on a real (loop) disk: made beside what is mounted, removed only when still ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.engine.devices import MIB, loop_disk, needs_loop, tool
+from wizard.actions import CreatePartition, Identity
+from wizard.errors import Conflict, StepFailed
+from wizard.machine import Machine
+from wizard.running import Unwatched
+from wizard.undo import PlainUndo
+
+pytestmark = needs_loop
+LABELS = ["msdos", "gpt"]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(work=tmp_path / "work")
+
+
+@pytest.fixture(params=LABELS)
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A disk with a first partition, which is mounted, and its label."""
+    with loop_disk(tmp_path / "disk.img", 64) as device:
+        tool("parted", "--script", device, "mklabel", request.param)
+        tool("parted", "--script", "--align", "none", device, *_first(request.param))
+        tool("mkfs.ext4", "-q", f"{device}p1")
+        mounted = tmp_path / "mounted"
+        mounted.mkdir()
+        tool("mount", f"{device}p1", str(mounted))
+        try:
+            yield device, request.param
+        finally:
+            tool("umount", str(mounted))
+
+
+def _first(label: str) -> tuple[str, ...]:
+    name = "primary" if label == "msdos" else "first"
+    return ("unit", "MiB", "mkpart", name, "1", "17")
+
+
+def action(disk: tuple[str, str], number: int = 2) -> CreatePartition:
+    device, label = disk
+    return CreatePartition(
+        disk=Identity(
+            path=device,
+            size=64 * MIB,
+            table_id=tool("blkid", "-p", "-s", "PTUUID", "-o", "value", device),
+        ),
+        number=number,
+        start=20 * 2048,
+        sectors=16 * 2048,
+        sector_size=512,
+        why="Room for guests.",
+        path=f"{device}p{number}",
+        label="msdos" if label == "msdos" else "gpt",
+    )
+
+
+def make(machine: Machine, wanted: CreatePartition) -> None:
+    machine.perform(wanted, machine.prepare(wanted, "1"), Unwatched())
+
+
+def head(disk: tuple[str, str]) -> bytes:
+    with Path(disk[0]).open("rb") as file:
+        return file.read(MIB)
+
+
+def test_a_partition_is_made_beside_a_mounted_one_and_removed_to_the_same_table(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    before, wanted = head(disk), action(disk)
+    assert not machine.is_done(wanted)
+    make(machine, wanted)
+    assert machine.is_done(wanted)
+    assert str(16 * MIB) == tool("blockdev", "--getsize64", wanted.path)
+    machine.revert(wanted, PlainUndo(), Unwatched())
+    assert not Path(wanted.path).exists()
+    assert not machine.is_done(wanted)
+    assert before == head(disk)
+    machine.revert(wanted, PlainUndo(), Unwatched())  # again is harmless
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"number": 3}, "number 2"),
+        ({"start": 2048}, "not free any more"),
+        ({"sectors": 63 * 2048}, "not free any more"),
+        ({"sector_size": 4096}, "sectors of 512"),
+    ],
+)
+def test_a_partition_that_does_not_fit_the_table_is_refused_and_nothing_written(
+    disk: tuple[str, str], machine: Machine, change: dict[str, int], said: str
+) -> None:
+    before = head(disk)
+    with pytest.raises(StepFailed, match=said):
+        make(machine, replace(action(disk), **change))  # type: ignore[arg-type]
+    assert before == head(disk)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"size": 63 * MIB}, "its size is 67108864 bytes, not 66060288"),
+        ({"serial": "WD-123"}, "its serial number is unknown, not WD-123"),
+        ({"table_id": "cafe"}, "not cafe"),
+        ({"content": "ext4"}, "is on it, not ext4"),
+        ({"path": "/dev/loop-nowhere"}, "/dev/loop-nowhere is not there"),
+    ],
+)
+def test_another_disk_than_the_planned_one_is_refused(
+    disk: tuple[str, str], machine: Machine, change: dict[str, object], said: str
+) -> None:
+    wanted = action(disk)
+    wanted = replace(wanted, disk=replace(wanted.disk, **change))  # type: ignore[arg-type]
+    with pytest.raises(StepFailed, match="not what it was") as error:
+        make(machine, wanted)
+    assert any(said in line for line in error.value.details)
+
+
+def test_a_partition_with_something_on_it_is_not_removed(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("mkswap", wanted.path)
+    with pytest.raises(Conflict, match="blkid finds swap"):
+        machine.revert(wanted, PlainUndo(), Unwatched())
+    assert machine.is_done(wanted)
+    tool("wipefs", "--all", wanted.path)
+    machine.revert(wanted, PlainUndo(), Unwatched())
+    assert not machine.is_done(wanted)
+
+
+def test_another_partition_in_its_place_is_not_removed(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    with pytest.raises(Conflict, match="not the one that was made"):
+        machine.revert(replace(wanted, sectors=8 * 2048), PlainUndo(), Unwatched())
+    assert machine.is_done(wanted)
+
+
+def test_a_logical_partition_is_made_in_an_extended_one(tmp_path: Path, machine: Machine) -> None:
+    with loop_disk(tmp_path / "disk.img", 64) as device:
+        tool("parted", "--script", device, "mklabel", "msdos")
+        tool("parted", "--script", device, "unit", "MiB", "mkpart", "extended", "1", "60")
+        wanted = replace(action((device, "msdos"), number=5), start=20 * 2048)
+        make(machine, wanted)
+        assert machine.is_done(wanted)
+        assert Path(wanted.path).is_block_device()
+        machine.revert(wanted, PlainUndo(), Unwatched())
+        assert not machine.is_done(wanted)
+
+
+def test_a_disk_without_a_table_is_an_error_with_words(tmp_path: Path, machine: Machine) -> None:
+    with loop_disk(tmp_path / "disk.img", 8) as device:
+        wanted = CreatePartition(
+            Identity(device, 8 * MIB), 1, 2048, 2048, 512, "Room.", f"{device}p1"
+        )
+        with pytest.raises(StepFailed, match="cannot be read"):
+            make(machine, wanted)
