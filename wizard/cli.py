@@ -95,7 +95,19 @@ def tell(error: SetupError) -> None:
     lines += [f"    {line}" for detail in error.details for line in detail.splitlines()]
     if error.hint:
         lines.append(error.hint)
-    _say("\n".join(lines))
+    if sys.stderr.isatty():
+        import shutil
+        import textwrap
+
+        width = max(min(shutil.get_terminal_size().columns, 100), 40)
+        lines = [
+            textwrap.fill(line, width, subsequent_indent="    " * line.startswith(" "),
+                          break_long_words=False, break_on_hyphens=False)
+            for line in lines
+        ]  # fmt: skip
+    from wizard.wording import printable
+
+    _say(printable("\n".join(lines)))
 
 
 def run(arguments: Arguments) -> int:

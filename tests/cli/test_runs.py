@@ -1,0 +1,215 @@
+"""status, resume and rollback on runs that were really made: by the engine, in a tree of a test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from steps import PIPELINE
+from steps.settings import Settings
+from tests import machines
+from tests.cli.program import ROOT, environment, xen_setup
+from tests.engine.world import Piece, Task
+from tests.terminal import CTRL_C, ENTER, Terminal
+from wizard.actions import Reboot, RunCommand, WriteFile
+from wizard.answer_file import write_answers
+from wizard.answers import Answers, record, settle
+from wizard.errors import Exit, RebootNeeded, StepFailed, Stopped
+from wizard.journal import Store
+from wizard.machine import Machine
+from wizard.pipeline import Pipeline, Wishes
+from wizard.reporter import NullReporter
+from wizard.step import step_name
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the commands that change need root")
+
+LAST = step_name(PIPELINE[-1])
+
+
+class Place:
+    """A state directory, and a tree that a run of one step writes in."""
+
+    def __init__(self, top: Path) -> None:
+        self.state = top / "state"
+        self.file = top / "tree" / "made.conf"
+        self.file.parent.mkdir()
+        self._work = top / "work"
+
+    def write(self, *more: RunCommand | Reboot) -> None:
+        """A run of one step, named as the pipeline's last: it writes the file, and then more."""
+        why = "A test's own action."
+        pieces = [Piece(WriteFile(str(self.file), "made\n", why), self.file.exists)]
+        pieces += [Piece(action, lambda: False) for action in more]
+        facts = machines.stock()
+        answers = write_answers(record(settle(Answers(Settings), facts), facts))
+        task = Task(LAST, pieces)
+        pipeline = Pipeline(
+            [task],
+            task.facts,
+            Store(self.state),
+            Machine(work=self._work),
+            NullReporter(),
+            Wishes(on_failure="stop"),
+        )
+        pipeline.apply("settings", answers)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def terminal(tmp_path: Path, *arguments: str) -> Terminal:
+    program = [sys.executable, "-P", "-W", "error", "-m", "wizard", *arguments]
+    return Terminal(program, ROOT, environment=environment(HOME=str(tmp_path)))
+
+
+# ---- rollback
+
+
+def test_rollback_takes_a_finished_run_back(place: Place) -> None:
+    place.write()
+    assert place.file.exists()
+    shown = xen_setup("status", "--state-dir", place.state).stdout
+    assert "finished" in shown
+    done = xen_setup("rollback", "--yes", "--state-dir", place.state)
+    assert done.returncode == Exit.DONE, done.stderr
+    assert "1 action was taken back" in done.stdout
+    assert not place.file.exists()
+    assert "rolled back" in xen_setup("status", "--state-dir", place.state).stdout
+
+
+def test_rollback_leaves_what_the_user_edited_and_says_so(place: Place) -> None:
+    place.write()
+    place.file.write_text("edited by its owner\n")
+    done = xen_setup("rollback", "--yes", "--state-dir", place.state)
+    assert done.returncode == Exit.ROLLBACK_INCOMPLETE
+    assert str(place.file) in done.stderr
+    assert place.file.read_text() == "edited by its owner\n"
+    shown = xen_setup("status", "--state-dir", place.state).stdout
+    assert "rollback incomplete" in shown
+    assert str(place.file) in shown
+
+
+def test_without_a_terminal_rollback_wants_yes(place: Place) -> None:
+    place.write()
+    done = xen_setup("rollback", "--state-dir", place.state)
+    assert done.returncode == Exit.USAGE
+    assert "--yes" in done.stderr
+    assert place.file.exists()
+
+
+@pytest.mark.parametrize(("answer", "status"), [("no", 10), ("", 10), ("yes", 0)])
+def test_rollback_shows_what_it_takes_back_and_asks(
+    place: Place, tmp_path: Path, answer: str, status: int
+) -> None:
+    place.write()
+    with terminal(tmp_path, "rollback", "--state-dir", str(place.state)) as screen:
+        screen.wait_for("Take all of this back?")
+        assert "made.conf" in screen.whole_text.replace("\n", "")
+        screen.type(answer + ENTER)
+        assert screen.ends() == status
+        assert screen.is_whole
+    assert place.file.exists() == (status != 0)
+
+
+def test_rollback_to_a_step_that_no_run_has_names_those_it_has(place: Place) -> None:
+    place.write()
+    done = xen_setup("rollback", "--yes", "--to", "nonsense", "--state-dir", place.state)
+    assert done.returncode == Exit.USAGE
+    assert LAST in done.stderr
+
+
+# ---- resume
+
+
+def test_resume_before_the_boot_says_to_boot(place: Place) -> None:
+    with pytest.raises(RebootNeeded):
+        place.write(Reboot("To see another boot id."))
+    done = xen_setup("resume", "--no-input", "--state-dir", place.state)
+    assert done.returncode == Exit.REBOOT_NEEDED, done.stderr
+    assert "sudo reboot" in done.stderr
+    assert "sudo reboot" in xen_setup("status", "--state-dir", place.state).stdout
+
+
+def test_an_unfinished_run_stands_in_the_way_of_another_until_it_is_decided(
+    place: Place, tmp_path: Path
+) -> None:
+    with pytest.raises(Stopped):
+        place.write(RunCommand(("false",), "It fails."))
+    shown = xen_setup("status", "--state-dir", place.state).stdout
+    assert "stopped" in shown
+    assert "sudo xen-setup resume" in shown
+    with terminal(tmp_path, "--state-dir", str(place.state)) as screen:
+        assert screen.ends() == Exit.STOPPED
+        assert "xen-setup rollback" in screen.whole_text.replace("\n", " ")
+    done = xen_setup("rollback", "--yes", "--state-dir", place.state)
+    assert done.returncode == Exit.DONE
+    assert not place.file.exists()
+
+
+def test_a_journal_that_was_tampered_with_is_not_used(place: Place) -> None:
+    place.write()
+    (journal,) = place.state.glob("runs/*/journal.jsonl")
+    journal.write_bytes(journal.read_bytes().replace(b"made.conf", b"else.conf", 1))
+    done = xen_setup("rollback", "--yes", "--state-dir", place.state)
+    assert done.returncode not in {Exit.DONE, Exit.ROLLBACK_INCOMPLETE}
+    assert "damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert place.file.exists()
+
+
+def test_a_failed_run_rolls_back_by_itself_when_nobody_decides(place: Place) -> None:
+    # The same engine as above, with the policy of an unattended run.
+    pieces = [
+        Piece(WriteFile(str(place.file), "made\n", "A test's own."), place.file.exists),
+        Piece(RunCommand(("false",), "It fails."), lambda: False),
+    ]
+    pipeline = Pipeline(
+        [Task(LAST, pieces)], frozenset, Store(place.state), Machine(work=place.state / "work"),
+        NullReporter(),
+    )  # fmt: skip
+    with pytest.raises(StepFailed) as failure:
+        pipeline.apply("settings", "version: 1\n")
+    assert failure.value.status == Exit.ROLLED_BACK
+    assert not place.file.exists()
+
+
+# ---- the guided run, as far as it goes without a change
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_quit_at_the_first_question_changes_nothing(tmp_path: Path, plain: bool) -> None:
+    options = ["--plain"] if plain else []
+    with terminal(tmp_path, *options, "--state-dir", str(tmp_path / "state")) as screen:
+        screen.wait_for("How much memory does the host itself")
+        screen.type("quit" + ENTER)
+        assert screen.ends() == Exit.CANCELLED
+        assert "Nothing was changed" in screen.whole_text
+        assert screen.is_whole
+        assert not plain or b"\x1b" not in screen.raw
+    assert not (tmp_path / "state").exists()
+
+
+def test_ctrl_c_at_a_question_gives_the_terminal_back(tmp_path: Path) -> None:
+    with terminal(tmp_path, "--state-dir", str(tmp_path / "state")) as screen:
+        screen.wait_for("How much memory does the host itself")
+        screen.type(CTRL_C)
+        assert screen.ends() == Exit.INTERRUPTED
+        assert "Nothing was changed" in screen.whole_text
+        assert screen.is_whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_a_question_gives_the_terminal_back(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with terminal(tmp_path, "--state-dir", str(tmp_path / "state")) as screen:
+        screen.wait_for("How much memory does the host itself")
+        screen.signal(number)
+        assert screen.ends() == 128 + number
+        assert screen.is_whole
