@@ -62,9 +62,12 @@ def mirror(facts: Facts, guest: GuestSettings, release: GuestRelease) -> str:
 
 def keyring(facts: Facts, release: GuestRelease) -> str:
     """The file that the release's signatures are checked with."""
-    if _same_distribution(facts, release) and facts.apt.keyring:
-        return facts.apt.keyring
-    return release.keyring
+    return facts.apt.keyring if host_has_keyring(facts, release) else release.keyring
+
+
+def host_has_keyring(facts: Facts, release: GuestRelease) -> bool:
+    """Whether a keyring file for the release was found on the host."""
+    return bool(facts.apt.keyring) and _same_distribution(facts, release)
 
 
 def _same_distribution(facts: Facts, release: GuestRelease) -> bool:

@@ -97,8 +97,8 @@ def _check_source(facts: Facts, guest: GuestSettings) -> list[Problem]:
             )
         )
     package = release.keyring_package
-    has_keyring = guest_files.keyring(facts, release) != release.keyring
-    if not has_keyring and package not in facts.packages and package not in facts.installable:
+    to_be_had = package in facts.packages or package in facts.installable
+    if not to_be_had and not guest_files.host_has_keyring(facts, release):
         problems.append(
             Problem(
                 "keyring-missing",

@@ -142,17 +142,18 @@ def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
     if made_before(settings, facts, disk) is not None:
         place = place_for(settings, facts)
         return _check_room(settings, group_size(place.size), EXTENT) if place else []
+    region = largest_region(disk)
+    if not facts.as_root and (disk.table is None or region is None):
+        return [
+            Problem(
+                "free-space-unread",
+                f"The unpartitioned space on {device} is not known: only root can read a "
+                "partition table.",
+                "Start with sudo to see it.",
+                severity="unknown",
+            )
+        ]
     if disk.table is None:
-        if not facts.as_root:
-            return [
-                Problem(
-                    "free-space-unread",
-                    f"The unpartitioned space on {device} is not known: only root can read a "
-                    "partition table.",
-                    "Start with sudo to see it.",
-                    severity="unknown",
-                )
-            ]
         return [
             Problem(
                 "no-partition-table",
@@ -161,18 +162,7 @@ def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
                 "An empty disk is taken as a whole: storage.use: device.",
             )
         ]
-    region = largest_region(disk)
     if region is None:
-        if not facts.as_root:
-            return [
-                Problem(
-                    "free-space-unread",
-                    f"The unpartitioned space on {device} is not known: only root can read a "
-                    "partition table.",
-                    "Start with sudo to see it.",
-                    severity="unknown",
-                )
-            ]
         if disk.free:
             return [
                 Problem(

@@ -1,0 +1,325 @@
+"""A guest's system: how it is installed, configured, known to be complete, and held to be right."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from steps import guest_files, guest_system
+from steps.expected import with_file, with_tree
+from steps.facts import Domain, Facts, GuestTree
+from steps.hosts.guest_releases import RELEASES
+from tests.machines import machines, running, stock
+from tests.steps.answered import answered
+from tests.steps.prepared import before
+from wizard.actions import Action, RunCommand, SecretInput, WriteFile, undo_class
+
+ROOT = "/dev/xendisks/vm01-root"
+PLACE = "/run/xen-setup/vm01"
+HASH = "$6$saltsalt$notarealhash"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ someone@example.org"
+WITH_PASSWORD = {"guests.0.root_password": HASH}
+WITH_KEY = {"guests.0.ssh_keys": (KEY,), "guests.0.packages": ("openssh-server",)}
+FIXED = {
+    **WITH_PASSWORD,
+    "guests.0.network": "192.0.2.10/24",
+    "guests.0.gateway": "192.0.2.1",
+}
+
+
+def ready(answers: Mapping[str, object] | None = None, facts: Facts | None = None) -> Facts:
+    """A machine with empty volumes for vm01."""
+    facts = facts or stock()
+    return before(guest_system, answered(facts, answers), facts)
+
+
+def actions(
+    answers: Mapping[str, object] | None = None, facts: Facts | None = None
+) -> tuple[Action, ...]:
+    settings = answered(facts or stock(), answers)
+    return guest_system.plan(settings, ready(answers, facts)).actions
+
+
+def bootstrap(
+    answers: Mapping[str, object] | None = None, facts: Facts | None = None
+) -> RunCommand:
+    first = actions(answers, facts)[0]
+    assert isinstance(first, RunCommand)
+    return first
+
+
+def written(
+    answers: Mapping[str, object] | None = None, facts: Facts | None = None
+) -> dict[str, str]:
+    """The files that are written in the guest, by their path in it."""
+    return {
+        action.path.removeprefix(PLACE): action.text
+        for action in actions(answers, facts)
+        if isinstance(action, WriteFile)
+    }
+
+
+def test_debootstrap_checks_signatures_always() -> None:
+    argv = bootstrap().argv
+    assert "--force-check-gpg" in argv
+    assert "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg" in argv
+    assert ("bookworm", PLACE, "http://mirror.example.org/debian") == argv[-3:]
+    assert "--variant=minbase" in argv
+
+
+def test_debootstrap_is_undone_when_it_is_half_done_too() -> None:
+    made = bootstrap()
+    assert made.traces is not None
+    assert made.traces != made.probe
+    assert ("find", PLACE, "-xdev", "-mindepth", "1", "-delete") == made.undo
+    assert "by removal" == undo_class(made)
+
+
+def test_another_distributions_release_has_its_own_mirror_and_keyring() -> None:
+    argv = bootstrap({"guests.0.release": "noble"}).argv
+    assert ("noble", PLACE) == argv[-2:]
+    assert "--keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg" in argv
+    assert "--components=main,universe" in argv
+    assert "/etc/apt/sources.list" not in written({"guests.0.release": "noble"})
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_every_release_gets_what_a_login_and_the_network_need(name: str) -> None:
+    argv = bootstrap({"guests.0.release": name}).argv
+    include = next(word for word in argv if word.startswith("--include=")).split("=")[1].split(",")
+    assert {"systemd-sysv", "ifupdown", "iproute2", "e2fsprogs"} <= set(include)
+    assert {"isc-dhcp-client", "dhcpcd-base"} & set(include)
+
+
+def test_further_packages_go_in_once() -> None:
+    answers = {"guests.0.packages": ("openssh-server", "udev"), "guests.0.filesystem": "xfs"}
+    include = next(word for word in bootstrap(answers).argv if word.startswith("--include="))
+    assert 1 == include.count("udev")
+    assert "openssh-server" in include
+    assert "xfsprogs" in include
+
+
+def test_the_guest_knows_its_name_disks_and_card() -> None:
+    files = written(WITH_PASSWORD)
+    assert "vm01\n" == files["/etc/hostname"]
+    assert "127.0.1.1 vm01\n" in files["/etc/hosts"]
+    assert "/dev/xvda1 / ext4 errors=remount-ro 0 1\n" in files["/etc/fstab"]
+    assert "/dev/xvda2 none swap sw 0 0\n" in files["/etc/fstab"]
+    assert "iface eth0 inet dhcp\n" in files["/etc/network/interfaces"]
+    assert "" == files["/etc/machine-id"]
+    assert "/etc/resolv.conf" not in files
+    assert guest_files.MARKER == list(files)[-1]
+
+
+def test_filesystems_that_are_not_checked_at_boot_say_so_in_fstab() -> None:
+    for name in ("xfs", "btrfs"):
+        text = written({"guests.0.filesystem": name, "guests.0.swap_size": 0})["/etc/fstab"]
+        assert f"/dev/xvda1 / {name} defaults 0 0\n" in text
+        assert "xvda2" not in text
+
+
+def test_a_fixed_address_brings_gateway_and_name_servers() -> None:
+    files = written(FIXED)
+    assert "address 192.0.2.10/24\n    gateway 192.0.2.1\n" in files["/etc/network/interfaces"]
+    assert "nameserver 10.0.2.3\n" == files["/etc/resolv.conf"]
+    assert "192.0.2.10 vm01\n" in files["/etc/hosts"]
+    own = written({**FIXED, "guests.0.nameservers": ("192.0.2.53",), "guests.0.gateway": "none"})
+    assert "nameserver 192.0.2.53\n" == own["/etc/resolv.conf"]
+    assert "gateway" not in own["/etc/network/interfaces"]
+
+
+def test_the_hosts_own_stub_resolver_is_of_no_use_to_a_guest() -> None:
+    network = replace(
+        stock().network, nameservers=("127.0.0.53", "192.0.2.53"), domain="example.org"
+    )
+    files = written(FIXED, replace(stock(), network=network))
+    assert "search example.org\nnameserver 192.0.2.53\n" == files["/etc/resolv.conf"]
+    assert "192.0.2.10 vm01.example.org vm01\n" in files["/etc/hosts"]
+
+
+def test_without_a_bridge_the_guest_has_only_its_loopback() -> None:
+    files = written({**FIXED, "host.bridge": "none"})
+    assert "eth0" not in files["/etc/network/interfaces"]
+    assert "/etc/resolv.conf" not in files
+
+
+def test_the_guests_apt_gets_updates_and_security_updates() -> None:
+    assert (
+        "deb http://mirror.example.org/debian bookworm main\n"
+        "deb http://mirror.example.org/debian bookworm-updates main\n"
+        "deb http://mirror.example.org/debian-security bookworm-security main\n"
+    ) == written()["/etc/apt/sources.list"]
+    given = written({"guests.0.mirror": "http://other.example.org/debian"})
+    assert "deb http://other.example.org/debian bookworm main\n" in given["/etc/apt/sources.list"]
+    assert "sid-updates" not in written({"guests.0.release": "sid"})["/etc/apt/sources.list"]
+    assert "/etc/apt/sources.list" not in written({"guests.0.mirror": "file:///srv/debian"})
+
+
+def test_the_passwords_hash_is_in_no_action() -> None:
+    made = actions(WITH_PASSWORD)
+    assert HASH not in repr(made)
+    command = next(
+        action for action in made if isinstance(action, RunCommand) and action.argv[0] == "chpasswd"
+    )
+    assert SecretInput("guests.vm01.root_password", "root:{}\n") == command.input
+    assert not any("chpasswd" in repr(action) for action in actions())
+
+
+def test_keys_are_for_root_alone() -> None:
+    made = {getattr(action, "path", ""): action for action in actions(WITH_KEY)}
+    directory, keys = made[f"{PLACE}/root/.ssh"], made[f"{PLACE}/root/.ssh/authorized_keys"]
+    assert isinstance(keys, WriteFile)
+    assert (0o700, 0o600, f"{KEY}\n") == (getattr(directory, "mode", 0), keys.mode, keys.text)
+
+
+def test_the_modules_are_those_of_the_kernel_that_the_guest_boots() -> None:
+    copy = next(
+        action for action in actions() if isinstance(action, RunCommand) and action.argv[0] == "cp"
+    )
+    assert "/lib/modules/6.1.0-56-amd64" in copy.argv
+    old = replace(
+        stock().kernels[0],
+        version="6.1.0-9-amd64",
+        image="/boot/vmlinuz-6.1.0-9-amd64",
+        initrd="/boot/initrd.img-6.1.0-9-amd64",
+        modules="/lib/modules/6.1.0-9-amd64",
+    )
+    facts = replace(stock(), kernels=(old, *stock().kernels))
+    assert "/lib/modules/6.1.0-56-amd64" in shlex.join(_copy(facts).argv)
+    # A config that is there names its kernel: that one's modules are needed, as long as it is there
+    config = f'kernel = "{old.image}"\nramdisk = "{old.initrd}"\n'
+    facts = with_file(facts, "/etc/xen/vm01.cfg", config)
+    assert "/lib/modules/6.1.0-9-amd64" in shlex.join(_copy(facts).argv)
+
+
+def _copy(facts: Facts) -> RunCommand:
+    return next(
+        action
+        for action in actions(None, facts)
+        if isinstance(action, RunCommand) and action.argv[0] == "cp"
+    )
+
+
+def test_all_work_is_done_inside_the_guests_volume() -> None:
+    for action in actions({**WITH_PASSWORD, **WITH_KEY}):
+        assert action.inside is not None, action
+        assert (ROOT, PLACE, "ext4") == (
+            action.inside.device,
+            action.inside.mount_point,
+            action.inside.filesystem,
+        )
+
+
+def test_a_complete_guest_is_left_alone_whatever_the_answers_are_now() -> None:
+    then = guest_system.plan(answered(stock()), ready()).then
+    other = answered(stock(), {**FIXED, "guests.0.release": "trixie"})
+    assert () == guest_system.plan(other, then).actions
+
+
+def test_a_guest_that_runs_is_not_looked_into() -> None:
+    facts = running(replace(ready(), guest_trees=()), Domain("vm01", 1, 512, 1, "-b----"))
+    settings = answered(stock())
+    assert [] == guest_system.check(settings, facts)
+    assert () == guest_system.plan(settings, facts).actions
+    assert [] == guest_system.verify(settings, facts)
+
+
+@dataclass(frozen=True)
+class Case:
+    answers: Mapping[str, object] = field(default_factory=dict)
+    facts: Facts | None = None
+    problems: tuple[str, ...] = ()
+
+
+BARE = replace(ready(), packages={}, installable=())
+CHECKS = {
+    "all is well": Case(WITH_PASSWORD),
+    "a key and a server": Case(WITH_KEY),
+    "no login": Case({}, None, ("nobody-can-log-in",)),
+    "a key and no server": Case({"guests.0.ssh_keys": (KEY,)}, None, ("no-ssh-server",)),
+    "unknown release": Case(
+        {**WITH_PASSWORD, "guests.0.release": "potato"}, None, ("release-unknown",)
+    ),
+    "no debootstrap": Case(WITH_PASSWORD, BARE, ("debootstrap-missing",)),
+    "no keyring": Case(
+        {**WITH_PASSWORD, "guests.0.release": "noble"},
+        BARE,
+        ("debootstrap-missing", "keyring-missing"),
+    ),
+    "gateway elsewhere": Case(
+        {**FIXED, "guests.0.gateway": "198.51.100.1"}, None, ("gateway-outside",)
+    ),
+    "no volume": Case(WITH_PASSWORD, before(guest_system, answered(stock()), stock()), ()),
+    "volume gone": Case(
+        {**WITH_PASSWORD, "guests.0.name": "web"}, ready(), ("root-volume-missing",)
+    ),
+    "files that are no system": Case(
+        WITH_PASSWORD,
+        with_tree(ready(), GuestTree(ROOT, empty=False)),
+        ("root-volume-not-empty",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_check_names_each_problem(name: str) -> None:
+    case = CHECKS[name]
+    facts = case.facts or ready(case.answers)
+    found = guest_system.check(answered(stock(), case.answers), facts)
+    assert case.problems == tuple(problem.name for problem in found)
+    assert all(problem.what and problem.hint for problem in found)
+
+
+def test_what_only_makes_the_guest_less_useful_is_a_warning() -> None:
+    for answers in ({}, {"guests.0.ssh_keys": (KEY,)}):
+        found = guest_system.check(answered(stock(), answers), ready(answers))
+        assert ["warning"] == [problem.severity for problem in found]
+
+
+WRONG: dict[str, dict[str, object]] = {
+    "guest-system-incomplete": {"marker": ""},
+    "guest-fstab": {"fstab": "/dev/hda1 / ext3 defaults 0 1\n"},
+    "guest-console": {"console_login": False},
+    "guest-modules": {"modules": ("5.10.0-1-amd64",)},
+    "guest-password": {"root_password": "locked"},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_verify_names_what_is_wrong_in_the_tree(name: str) -> None:
+    settings = answered(stock(), WITH_PASSWORD)
+    then = guest_system.plan(settings, ready(WITH_PASSWORD)).then
+    tree = then.tree(ROOT)
+    assert tree is not None
+    wrong = with_tree(then, replace(tree, **WRONG[name]))  # type: ignore[arg-type]
+    assert [name] == [problem.name for problem in guest_system.verify(settings, wrong)]
+
+
+def test_verify_minds_tls_only_where_it_costs_something() -> None:
+    settings = answered(stock(), WITH_PASSWORD)
+    then = guest_system.plan(settings, ready(WITH_PASSWORD)).then
+    tree = then.tree(ROOT)
+    assert tree is not None
+    with_tls = with_tree(then, replace(tree, tls=("/lib/tls",)))
+    assert [] == guest_system.verify(settings, with_tls)
+    old = replace(with_tls, architecture="i686", glibc="2.3.6")
+    assert ["guest-tls"] == [problem.name for problem in guest_system.verify(settings, old)]
+
+
+def test_a_volume_that_was_not_looked_into_is_not_taken_for_right() -> None:
+    settings = answered(stock())
+    blind = replace(ready(), guest_trees=())
+    assert [("guest-system-unread", "error")] == [
+        (problem.name, problem.severity) for problem in guest_system.verify(settings, blind)
+    ]
+    user = guest_system.verify(settings, replace(blind, as_root=False))
+    assert ["unknown"] == [problem.severity for problem in user]
+
+
+def test_the_plan_is_the_same_each_time_on_every_machine() -> None:
+    for name, facts in machines().items():
+        settings = answered(facts)
+        assert guest_system.plan(settings, facts) == guest_system.plan(settings, facts), name
