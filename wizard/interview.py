@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from wizard.answer_file import refusal, save_answers, write_answers
 from wizard.answers import Answers, Part, Settled, draft, parts, record, text_of, walk
-from wizard.errors import Cancelled, Interrupted, UsageError
+from wizard.errors import Cancelled, Exit, Interrupted, UsageError
 from wizard.passwords import hash_password
 from wizard.prompts import InputEnded, Option, Prompter
 from wizard.questions import Choice
@@ -92,7 +92,8 @@ class Interview(Generic[S]):
             if screen.heading != self._heading:
                 self._heading = screen.heading
                 self._prompter.say(screen.heading, "heading")
-                self._prompter.say(_HOW_TO_ANSWER, "note")
+                if not self._behind:
+                    self._prompter.say(_HOW_TO_ANSWER, "note")
             if self._show(screen, settled) == "back":
                 self.go_back()
             else:
@@ -156,7 +157,7 @@ class Interview(Generic[S]):
 
     def _show(self, screen: Screen, settled: dict[str, Settled]) -> Move:
         if screen.more is not None:
-            return self._ask_for_more(screen, screen.more)
+            return self._ask_for_more(screen, screen.more, settled)
         item = settled[screen.key]
         if item.problem is not None and screen.key in self._preset:
             self._prompter.say(f"{item.problem.what} {item.problem.hint}", "wrong")
@@ -165,12 +166,16 @@ class Interview(Generic[S]):
         options = self._options(item)
         return self._ask_list(item, options) if options else self._ask_line(item)
 
-    def _ask_for_more(self, screen: Screen, part: Part) -> Move:
+    def _ask_for_more(self, screen: Screen, part: Part, settled: dict[str, Settled]) -> Move:
+        names = [
+            str(settled[key].value) if (key := f"{part.name}.{index}.name") in settled else "one"
+            for index in range(screen.index + 1)
+        ]
         count = self.answers.counts.get(part.name, 1)
         options = [Option("no", "no, that is all"), Option("yes", "yes, one more")]
         default = "yes" if count > screen.index + 1 else "no"
         while True:
-            prompt = f"{screen.index + 1} of {part.name} described. Another one?"
+            prompt = f"{part.name.capitalize()} so far: {', '.join(names)}. Another one?"
             answer = self._prompter.pick(prompt, [*options, *_MOVES], default)
             if answer == HELP:
                 self._prompter.say("Each gets its own answers; they are asked as before.", "note")
@@ -382,6 +387,10 @@ def guided(
                         )
                 case "quit":
                     raise Cancelled("You quit.", hint=NOTHING_CHANGED)
+    except KeyboardInterrupt:  # between two prompts, where nothing catches the signal
+        raise Interrupted(
+            "Stopped by Ctrl-C.", hint=NOTHING_CHANGED, status=Exit.INTERRUPTED
+        ) from None
     except Interrupted as error:
         raise Interrupted(error.what, hint=NOTHING_CHANGED, status=error.status) from None
     except InputEnded as error:

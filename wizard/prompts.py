@@ -22,7 +22,7 @@ import termios
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from signal import SIGINT
 from typing import Any, Literal, Protocol, TextIO
@@ -139,10 +139,12 @@ class PlainPrompter:
     def line(
         self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
     ) -> str:
-        self._write(wrapped(prompt + (f" [{default}]" if default else "") + ":") + " ")
-        with _echo_off(self._source) if hidden else _as_it_is():
+        ends = None if seconds is None else time.monotonic() + seconds
+        # First of all: a signal must find the handlers before the echo is off.
+        with Interrupts() as interrupts, _echo_off(self._source) if hidden else nullcontext():
+            self._write(wrapped(prompt + (f" [{default}]" if default else "") + ":") + " ")
             try:
-                return self._read_line(seconds)
+                return self._read_line(interrupts, ends)
             finally:
                 if hidden:
                     self._write("\n")
@@ -182,28 +184,25 @@ class PlainPrompter:
         self._sink.write(text)
         self._sink.flush()
 
-    def _read_line(self, seconds: float | None) -> str:
-        ends = None if seconds is None else time.monotonic() + seconds
-        with Interrupts() as interrupts:
-            while "\n" not in self._pending:
-                watched = [self._source, interrupts.descriptor or self._source]
-                left = None if ends is None else max(0.0, ends - time.monotonic())
-                ready, _, _ = select.select(watched, [], [], left)
-                if interrupts.pending:
-                    self._write("\n")
-                    raise interrupts.error()
-                if not ready:
-                    self._write("\n")
-                    raise TimeIsUp
-                try:
-                    chunk = os.read(self._source, 4096)
-                except OSError:  # EIO: the terminal is gone
-                    chunk = b""
-                if not chunk:
-                    self._write("\n")
-                    raise _input_ended()
-                self._pending += self._decoder.decode(chunk)
-                self._pending = self._pending[-LONGEST_LINE:]
+    def _read_line(self, interrupts: Interrupts, ends: float | None) -> str:
+        watched = [self._source, interrupts.descriptor or self._source]
+        while "\n" not in self._pending:
+            left = None if ends is None else max(0.0, ends - time.monotonic())
+            ready, _, _ = select.select(watched, [], [], left)
+            if interrupts.pending:
+                self._write("\n")
+                raise interrupts.error()
+            if not ready:
+                self._write("\n")
+                raise TimeIsUp
+            try:
+                chunk = os.read(self._source, 4096)
+            except OSError:  # EIO: the terminal is gone
+                chunk = b""
+            if not chunk:
+                self._write("\n")
+                raise _input_ended()
+            self._pending = (self._pending + self._decoder.decode(chunk))[-LONGEST_LINE:]
         line, _, self._pending = self._pending.partition("\n")
         return line.rstrip("\r")
 
@@ -221,11 +220,6 @@ def _echo_off(descriptor: int) -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
 
 
 def _input_ended() -> InputEnded:
@@ -264,19 +258,20 @@ class TerminalPrompter:
     ) -> str:
         import questionary  # noqa: PLC0415
 
-        ask = questionary.password if hidden else questionary.text
-        question = ask(wrapped(prompt), instruction=f"({default})" if default else None)
-        filled = False
+        with _session():
+            ask = questionary.password if hidden else questionary.text
+            question = ask(wrapped(prompt), instruction=f"({default})" if default else None)
+            filled = False
 
-        def enter(event: Any) -> None:
-            # What Enter stands for is shown where it would have been typed.
-            nonlocal filled
-            buffer = event.current_buffer
-            if not buffer.text and default and not hidden:
-                filled, buffer.text = True, default
-            buffer.validate_and_handle()
+            def enter(event: Any) -> None:
+                # What Enter stands for is shown where it would have been typed.
+                nonlocal filled
+                buffer = event.current_buffer
+                if not buffer.text and default and not hidden:
+                    filled, buffer.text = True, default
+                buffer.validate_and_handle()
 
-        typed = str(_run(question, {"enter": enter}, seconds))
+            typed = str(_run(question, {"enter": enter}, seconds))
         return "" if filled else typed
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
@@ -296,15 +291,33 @@ class TerminalPrompter:
         # A list in which nothing can be taken still has its moves; the pointer needs a place.
         takeable = [option.value for option in options if not option.refused]
         start = default if default in takeable else takeable[0]
-        question = questionary.select(
-            prompt, choices, default=start, instruction=" ", use_jk_keys=False
-        )
-        keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
-        keys["c-d"] = _leave_with(None)
-        answer = _run(question, keys, None)
+        with _session():
+            question = questionary.select(
+                prompt, choices, default=start, instruction=" ", use_jk_keys=False
+            )
+            keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
+            keys["c-d"] = _leave_with(None)
+            answer = _run(question, keys, None)
         if answer is None:
             raise _input_ended()
         return str(answer)
+
+
+@contextmanager
+def _session() -> Iterator[None]:
+    """A prompt_toolkit session that never asks the terminal where its cursor is.
+
+    Serial consoles do not answer, or so late that the answer lands in what is read next.
+    """
+    from prompt_toolkit.application import create_app_session  # noqa: PLC0415
+    from prompt_toolkit.output import create_output  # noqa: PLC0415
+    from prompt_toolkit.output.vt100 import Vt100_Output  # noqa: PLC0415
+
+    output = create_output()
+    if isinstance(output, Vt100_Output):
+        output.enable_cpr = False
+    with create_app_session(output=output):
+        yield
 
 
 def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: float | None) -> Any:

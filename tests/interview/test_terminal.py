@@ -1,0 +1,254 @@
+"""The interview in a real pseudo-terminal of 80 by 24: drawn, and in plain lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from steps.settings import Settings
+from tests.machines import stock
+from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, UP, Terminal
+from wizard.answer_file import read_text
+from wizard.answers import Answers, settle
+
+ROOT = Path(__file__).parents[2]
+MODES = ("drawn", "plain")
+MEMORY = "How much memory does the host itself (dom0) keep?"
+CONSOLE = "Where do Xen and the host show their messages?"
+
+
+def start(folder: Path, mode: str, *more: str, columns: int = 80, rows: int = 24) -> Terminal:
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    if mode == "plain":
+        environment["TERM"] = "dumb"
+    program = [sys.executable, "-W", "error", "-m", "tests.interview.conversation", *more, "stock"]
+    return Terminal(program, folder, columns=columns, rows=rows, environment=environment)
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, mode: str) -> Iterator[Terminal]:
+    with start(tmp_path, mode) as terminal:
+        yield terminal
+
+
+def test_enter_everywhere_agrees_to_what_is_suggested(terminal: Terminal, mode: str) -> None:
+    terminal.wait_for(MEMORY)
+    terminal.type(ENTER)
+    for prompt in (
+        CONSOLE, "Which bridge", "Which network card", "Where shall", "volume group called",
+        "Which device", "new partition", "guest called", "root volume?", "Which filesystem",
+        "its address", "further packages", "(hidden)", "start with the host", "Another one?",
+        "must boot into Xen",
+    ):  # fmt: skip
+        terminal.wait_for(prompt)
+        terminal.type(ENTER)
+    terminal.wait_for("What now?")
+    assert "THE PLAN for vm01" in terminal.whole_text
+    terminal.type(ENTER)
+    assert 0 == terminal.ends()
+    assert terminal.is_whole
+    settings = str(settle(Answers(Settings), stock()))
+    assert settings in terminal.raw.decode()
+    if mode == "plain":
+        assert b"\x1b" not in terminal.raw
+
+
+def test_no_line_is_cut_at_eighty_columns(terminal: Terminal) -> None:
+    terminal.wait_for(MEMORY)
+    terminal.type("?" + ENTER)
+    terminal.wait_for("comfortable for a host that only runs guests.")
+    terminal.type(CTRL_C)
+    assert 130 == terminal.ends()
+    assert "in now, and the" in " ".join(terminal.text.split())
+
+
+def test_a_wrong_answer_says_why_and_can_be_mended(terminal: Terminal) -> None:
+    terminal.wait_for(MEMORY)
+    terminal.type("64MiB" + ENTER)
+    terminal.wait_for("At least 512MiB is needed.")
+    terminal.type("2GiB" + ENTER)
+    terminal.wait_for(CONSOLE)
+    terminal.type(CTRL_C)
+    assert 130 == terminal.ends()
+
+
+def test_quit_ends_with_status_ten_and_says_that_nothing_was_changed(terminal: Terminal) -> None:
+    terminal.wait_for(MEMORY)
+    terminal.type("quit" + ENTER)
+    assert 10 == terminal.ends()
+    assert terminal.is_whole
+    assert "Nothing was changed." in terminal.text
+    assert "Traceback" not in terminal.whole_text
+
+
+# The prompt before a key is pressed: a line, a list, a hidden line.
+PLACES = {
+    MEMORY: [],
+    CONSOLE: [],
+    "(hidden)": ["--set", "host.dom0_memory=1GiB", "--set", "host.console=both",
+                 "--set", "host.bridge=none", "--set", "storage.use=existing-group",
+                 "--set", "storage.volume_group=x", "--set", "guests.0.name=a",
+                 "--set", "guests.0.root_size=2GiB", "--set", "guests.0.filesystem=ext4",
+                 "--set", "guests.0.network=dhcp", "--set", "guests.0.packages="],
+}  # fmt: skip
+ENDINGS = {
+    "Ctrl-C": (130, "Stopped by Ctrl-C."),
+    "Ctrl-D": (10, "The input ended before the questions did. Nothing was changed."),
+    "SIGINT": (130, "Stopped by Ctrl-C."),
+    "SIGTERM": (143, "Stopped by the signal SIGTERM."),
+    "SIGHUP": (129, "Stopped by the end of the terminal session."),
+}
+
+
+# The signals that reach a drawn and a plain prompt by one way are tried where most is at stake.
+@pytest.mark.parametrize(
+    ("place", "ending"),
+    [(place, ending) for place in PLACES for ending in ("Ctrl-C", "Ctrl-D", "SIGTERM")]
+    + [("(hidden)", "SIGINT"), ("(hidden)", "SIGHUP")],
+)
+def test_every_way_to_stop_leaves_the_terminal_whole(
+    tmp_path: Path, mode: str, place: str, ending: str
+) -> None:
+    with start(tmp_path, mode, *PLACES[place]) as terminal:
+        if place == CONSOLE:
+            terminal.wait_for(MEMORY)
+            terminal.type(ENTER)
+        terminal.wait_for(place)
+        match ending:
+            case "Ctrl-C":
+                terminal.type(CTRL_C)
+            case "Ctrl-D":
+                terminal.type(CTRL_D)
+            case _:
+                terminal.signal(signal.Signals[ending])
+        status, words = ENDINGS[ending]
+        assert status == terminal.ends()
+        assert terminal.is_whole
+        shown = " ".join(terminal.text.split())
+        assert words in shown
+        assert "Nothing was changed." in shown
+        assert "Traceback" not in shown
+        assert [] == list(tmp_path.iterdir())
+
+
+def test_a_password_is_never_on_the_screen(tmp_path: Path, mode: str) -> None:
+    with start(tmp_path, mode, *PLACES["(hidden)"]) as terminal:
+        terminal.wait_for("root password (hidden)")
+        terminal.type("PLANTED" + ENTER)
+        terminal.wait_for("The same again")
+        terminal.type("PLANTED" + ENTER)
+        terminal.wait_for("start with the host")
+        assert b"PLANTED" not in terminal.raw
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+        assert terminal.is_whole
+
+
+def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.wait_for(MEMORY)
+    terminal.type("3GiB" + ENTER)
+    terminal.wait_for(CONSOLE)
+    terminal.type(ENTER * 16)
+    terminal.wait_for("What now?")
+    terminal.type("save" + ENTER if b"\x1b" not in terminal.raw else DOWN * 2 + ENTER)
+    terminal.wait_for("Which file?")
+    terminal.type(ENTER)
+    assert 10 == terminal.ends()
+    assert "sudo xen-setup apply" in terminal.whole_text
+    text = (tmp_path / "answers.yaml").read_text()
+    assert 3072 == settle(read_text(text, Settings), stock()).host.dom0_memory
+
+
+# ---- drawn only
+
+
+def test_a_list_is_moved_through_and_helped_with_single_keys(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn") as terminal:
+        terminal.wait_for(MEMORY)
+        terminal.type(ENTER)
+        terminal.wait_for("» serial")
+        terminal.type("?")
+        terminal.wait_for("is the monitor")
+        terminal.wait_for("» serial")
+        terminal.type(UP)
+        terminal.wait_for("» screen")
+        terminal.type("b")
+        terminal.wait_for(MEMORY, without="» screen")
+        terminal.type(ENTER)
+        terminal.wait_for("» serial")
+        terminal.type("q")
+        assert 10 == terminal.ends()
+
+
+def test_what_cannot_be_chosen_is_passed_over(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn", "--set", "host.bridge=none") as terminal:
+        terminal.wait_for(MEMORY)
+        terminal.type(ENTER * 2)
+        terminal.wait_for("(there is none on this machine)")
+        terminal.wait_for("» unpartitioned space")
+        terminal.type(UP)
+        terminal.wait_for("» quit")  # round the end of the list, over the one that is refused
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+
+
+def test_a_terminal_made_smaller_and_larger_still_shows_the_question(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn") as terminal:
+        terminal.wait_for(MEMORY)
+        terminal.type(ENTER)
+        terminal.wait_for("» serial")
+        for columns, rows in ((40, 12), (200, 50), (80, 24)):
+            terminal.resize(columns, rows)
+            terminal.type(DOWN)
+            terminal.wait_for("» both")
+            terminal.type(UP)
+            terminal.wait_for("» serial")
+        terminal.type(ENTER)
+        terminal.wait_for("Which bridge")
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+        assert terminal.is_whole
+
+
+# ---- plain only
+
+
+def test_plain_lines_are_chosen_by_number_or_word(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn", "--plain") as terminal:
+        terminal.wait_for(MEMORY)
+        terminal.type(ENTER)
+        terminal.wait_for("messages? [2]:")
+        assert "2  serial  (default)" in terminal.text
+        terminal.type("7" + ENTER)
+        terminal.wait_for("Type a number, 1 to 3, or one of the words above.")
+        terminal.type("3" + ENTER)
+        terminal.wait_for("Which bridge")
+        terminal.type("back" + ENTER)
+        terminal.wait_for("messages? [3]:")
+        terminal.type("screen" + ENTER)
+        terminal.wait_for("== Network bridge")
+        terminal.type("quit" + ENTER)
+        assert 10 == terminal.ends()
+        assert b"\x1b" not in terminal.raw
+
+
+def test_no_terminal_is_a_usage_error_that_names_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.interview.conversation", "stock"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    assert 2 == done.returncode
+    assert "xen-setup apply ANSWERS" in done.stderr
+    assert "" == done.stdout

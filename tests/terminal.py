@@ -1,0 +1,130 @@
+"""A real pseudo-terminal with a program in it, and what a person sees on its screen.
+
+with Terminal([sys.executable, "-m", "…"], tmp_path) as terminal:
+    terminal.wait_for("Which device?")
+    terminal.type("\\r")
+    assert terminal.ends() == 0
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pexpect
+import pyte
+
+PATIENCE = 30.0  # seconds: this may run beside emulated machines
+ENTER, DOWN, UP, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x03", "\x04"
+
+
+class Terminal:
+    """The program runs until it ends or the context does. `raw` is all that it wrote."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.screen = pyte.HistoryScreen(columns, rows, history=2000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.process: Any = pexpect.spawn(
+            argv[0],
+            list(argv[1:]),
+            cwd=str(folder),
+            env={**kept, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})},
+            dimensions=(rows, columns),
+            timeout=PATIENCE,
+        )
+        self.process.delaybeforesend = None
+        self.modes = self._modes()
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.close(force=True)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows now."""
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    @property
+    def whole_text(self) -> str:
+        """What the screen shows, and what has gone over its upper edge."""
+        above = [
+            "".join(line[column].data for column in range(self.screen.columns)).rstrip()
+            for line in self.screen.history.top
+        ]
+        return "\n".join([*above, self.text])
+
+    def type(self, keys: str) -> None:
+        """Press these keys."""
+        self.process.send(keys)
+
+    def wait_for(self, words: str, *, without: str = "") -> None:
+        """Wait until the screen shows these words (and no longer those)."""
+        ends = time.monotonic() + PATIENCE
+        while not (words in self.text and not (without and without in self.text)):
+            if time.monotonic() > ends or not self._read(0.2):
+                raise AssertionError(f"{words!r} did not come. The screen:\n{self.text}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal, as `kill` would."""
+        os.kill(self.process.pid, number)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as a window's user would."""
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
+    def ends(self) -> int:
+        """The program's exit status, once it has ended; a signal's is 128 and its number."""
+        ends = time.monotonic() + PATIENCE
+        while self._read(0.2):
+            if time.monotonic() > ends:
+                raise AssertionError(f"The program goes on. The screen:\n{self.text}")
+        # The process's own end of the terminal must be open to ask for the modes.
+        self.modes_after = self._modes()
+        self.process.wait()
+        if self.process.signalstatus is not None:
+            return 128 + int(self.process.signalstatus)
+        return int(self.process.exitstatus)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the terminal is as it was: its modes, and a cursor that can be seen."""
+        return bool(self.modes == self.modes_after and not self.screen.cursor.hidden)
+
+    def _modes(self) -> list[Any]:
+        return list(termios.tcgetattr(self.process.child_fd))
+
+    def _read(self, seconds: float) -> bool:
+        """Take in what the program wrote; False once it has ended."""
+        try:
+            chunk = self.process.read_nonblocking(65536, seconds)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += chunk
+        self._stream.feed(chunk)
+        return True
