@@ -23,6 +23,17 @@ MIB = 1024 * 1024
 _EDGE = 2 * MIB  # bytes at either end: a gpt table has 33 sectors, of 4096 bytes at the most
 _EXTENDED = (0x05, 0x0F, 0x85)  # types of the partition that holds the logical ones
 _LAST_MSDOS_SECTOR = 2**32 - 1
+_REFUSALS = (
+    _ped.CreateException,
+    _ped.DeviceException,
+    _ped.DiskException,
+    _ped.DiskLabelException,
+    _ped.GeometryException,
+    _ped.IOException,
+    _ped.PartedException,
+    _ped.PartitionException,
+    _ped.UnknownTypeException,
+)
 _SPARE_LINKS = 256  # logical partitions; a longer chain is a loop
 
 
@@ -56,35 +67,33 @@ def read_table(path: Path, size: int, sector_size: int = 512) -> Table | None:
     with _copy_of_table(path, size, sector_size) as copy:
         try:
             device = parted.getDevice(str(copy))
-            disk = parted.newDisk(device)
-            if disk.type == "loop":  # a filesystem on the whole disk
-                return None
-            return Table(
-                label=str(disk.type),
-                partitions=tuple(
-                    TablePartition(
-                        int(part.number), int(part.geometry.start), int(part.geometry.length)
-                    )
-                    for part in sorted(disk.partitions, key=lambda part: int(part.geometry.start))
-                    if int(part.number) > 0
-                ),
-                free=tuple(_free_regions(disk, sector_size)),
-            )
-        except (
-            _ped.DeviceException,
-            _ped.DiskException,
-            _ped.DiskLabelException,
-            _ped.GeometryException,
-            _ped.IOException,
-            _ped.PartedException,
-            _ped.PartitionException,
-            _ped.UnknownTypeException,
-            _ped.CreateException,
-        ) as error:
+            try:
+                return _table(device, sector_size)
+            finally:
+                # libparted remembers devices by path, and the next copy may get the same one.
+                device.removeFromCache()
+        except _REFUSALS as error:
             if "unrecognised disk label" in str(error):
                 return None
             reason = " ".join(str(error).replace(str(copy), str(path)).split())
             raise UnreadableTable(reason or "libparted does not accept it") from error
+
+
+def _table(device: Any, sector_size: int) -> Table | None:
+    disk = parted.newDisk(device)
+    if disk.type == "loop":  # a filesystem on the whole disk
+        return None
+    if disk.isFlagAvailable(parted.DISK_CYLINDER_ALIGNMENT):
+        # Else a msdos disk would end with its last whole cylinder.
+        disk.unsetFlag(parted.DISK_CYLINDER_ALIGNMENT)
+    partitions = tuple(
+        TablePartition(int(part.number), int(part.geometry.start), int(part.geometry.length))
+        for part in sorted(disk.partitions, key=lambda part: int(part.geometry.start))
+        if int(part.number) > 0
+    )
+    if any(part.start + part.sectors > int(device.length) for part in partitions):
+        raise UnreadableTable("a partition ends beyond the end of the disk")
+    return Table(str(disk.type), partitions, tuple(_free_regions(disk, sector_size)))
 
 
 def _free_regions(disk: Any, sector_size: int) -> Iterator[FreeRegion]:
