@@ -240,10 +240,10 @@ def make_directory(path: Path, mode: int) -> None:
     """Make a directory with exactly this mode."""
     before = os.umask(0)
     try:
-        # Mode and name at once: a crash must not leave a directory with another mode.
         path.mkdir(mode=mode)
     finally:
         os.umask(before)
+    path.chmod(mode)  # mkdir(2) leaves out the set-user and set-group bits
     sync_directory(path.parent)
 
 

@@ -285,6 +285,8 @@ class Machine:
         if self.is_done(action, undo):
             if isinstance(action, WriteFile | MovePath):
                 self._running.refresh(action.refresh, watch)
+            if isinstance(action, MakeDirectory):
+                self._real(action.path, action.inside).chmod(action.mode)
             return True
         if not isinstance(action, Reboot):
             self.revert(action, undo, watch)

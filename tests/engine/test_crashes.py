@@ -5,26 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import pytest
 
 from tests.engine.world import Count, DieAt, Snapshot, World, full_world, in_child
-
-MEMORY = Path("/dev/shm")  # a tmpfs: the order of writes is what is tested, not the disk
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory where there is one."""
-    if not MEMORY.is_dir():
-        yield tmp_path
-        return
-    with TemporaryDirectory(dir=MEMORY) as name:
-        yield Path(name)
 
 
 @dataclass(frozen=True)
@@ -37,8 +22,8 @@ class Undisturbed:
     undoing: tuple[str, ...]
 
 
-def undisturbed(place: Path) -> Undisturbed:
-    world = full_world(place / "undisturbed")
+def undisturbed(tmp_path: Path) -> Undisturbed:
+    world = full_world(tmp_path / "undisturbed")
     before = world.snapshot(times=True)
     applying, undoing = Count(), Count()
     world.checkpoint = applying
@@ -66,12 +51,12 @@ def nothing_left(world: World) -> bool:
 
 
 def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end_and_then_rolled_back(
-    place: Path,
+    tmp_path: Path,
 ) -> None:
-    expected = undisturbed(place)
+    expected = undisturbed(tmp_path)
     assert len(expected.applying) > 60
     for number, name in enumerate(expected.applying, start=1):
-        world = full_world(place / str(number))
+        world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.resume_or_apply()
         assert (name, expected.after) == (name, world.snapshot(times=False))
@@ -81,22 +66,22 @@ def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end_and_then_rolle
 
 
 def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_times_before(
-    place: Path,
+    tmp_path: Path,
 ) -> None:
-    expected = undisturbed(place)
+    expected = undisturbed(tmp_path)
     for number, name in enumerate(expected.applying, start=1):
-        world = full_world(place / str(number))
+        world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.roll_back()
         assert (name, expected.before) == (name, world.snapshot(times=True))
         assert nothing_left(world), name
 
 
-def test_a_crash_at_any_point_of_rollback_is_finished_by_rolling_back_again(place: Path) -> None:
-    expected = undisturbed(place)
+def test_a_crash_at_any_point_of_rollback_is_finished_by_rolling_back_again(tmp_path: Path) -> None:
+    expected = undisturbed(tmp_path)
     assert len(expected.undoing) > 40
     for number, name in enumerate(expected.undoing, start=1):
-        world = full_world(place / str(number))
+        world = full_world(tmp_path / str(number))
         world.apply()
         assert killed(world, number, world.roll_back), name
         # `resume` of a rollback goes on with the rollback.
@@ -108,12 +93,12 @@ def test_a_crash_at_any_point_of_rollback_is_finished_by_rolling_back_again(plac
         assert nothing_left(world), name
 
 
-def test_two_crashes_at_random_points_lose_nothing(place: Path) -> None:
-    expected = undisturbed(place)
+def test_two_crashes_at_random_points_lose_nothing(tmp_path: Path) -> None:
+    expected = undisturbed(tmp_path)
     seed = int(os.environ.get("CRASH_SEED", "20061124"))
     dice = random.Random(seed)
     for turn in range(40):
-        world = full_world(place / str(turn))
+        world = full_world(tmp_path / str(turn))
         first = dice.randrange(1, len(expected.applying) + 1)
         second = dice.randrange(1, 60)
         trace = f"seed {seed}, turn {turn}: {first}, then {second}"
@@ -126,8 +111,8 @@ def test_two_crashes_at_random_points_lose_nothing(place: Path) -> None:
         assert (trace, expected.before) == (trace, world.snapshot(times=True))
 
 
-def test_a_second_apply_after_a_crash_and_resume_changes_nothing(place: Path) -> None:
-    world = full_world(place / "again")
+def test_a_second_apply_after_a_crash_and_resume_changes_nothing(tmp_path: Path) -> None:
+    world = full_world(tmp_path / "again")
     assert killed(world, 30, world.apply)
     world.resume()
     runs = len(world.store.runs())
