@@ -142,6 +142,8 @@ def _library_files(library: metadata.Distribution) -> Iterator[tuple[str, Path]]
         files = list(_unlisted(library, top))
     for name, path in files:
         if path.suffix in _COMPILED:
+            if path.name.startswith("_") and any(other.suffix == ".py" for _, other in files):
+                continue  # a private accelerator, as wcwidth's: it is pure Python without it
             raise HostNotReady(
                 f"The library {library.name} is compiled ({name}), and would not run in the "
                 "practice machine.",
