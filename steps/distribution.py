@@ -28,7 +28,7 @@ AMD's SVM, new in 2006, are what fully virtualised guests need.
 
 By hand: `lscpu`, `free --mebi`, `lsblk`, `ip link`, `grep XEN_DOM0 /boot/config-*`.
 Undo: nothing is changed here."""
-QUESTIONS: tuple[str, ...] = ()
+QUESTIONS = ("host.ignore",)
 
 # Xen's own structures, and the dom0 memory that Linux keeps from /proc/meminfo. Seen: a machine of
 # 3072 MiB shows 2956 in plain Linux and 3071 in `xl info`; Xen takes about 100 of them.

@@ -39,7 +39,7 @@ By hand: `man xl.cfg` explains every line. `xl create -n` would only check it, b
 Xen; so this step reads the file back itself, and compares it with what is on this machine.
 Undone by removing the file."""
 
-QUESTIONS = ("guests.name", "guests.memory", "guests.vcpus")
+QUESTIONS = ("guests.memory", "guests.vcpus")
 
 _OURS = "# Written by xen-setup for `xl create`; `man xl.cfg` explains the lines."
 _AS_WRITTEN = "# Change it as you like: then xen-setup leaves it alone. As written:"

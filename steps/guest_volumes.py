@@ -29,7 +29,7 @@ By hand: `lvs` lists them, `blkid /dev/xendisks/vm01-root` shows what is on one.
 Never mount a volume in two places at once, host and guest or two guests: each would overwrite
 what the other wrote. Undone by `lvremove`, for the volumes that this step made."""
 
-QUESTIONS = ("guests.root_size", "guests.swap_size", "guests.filesystem")
+QUESTIONS = ("guests.name", "guests.root_size", "guests.swap_size", "guests.filesystem")
 
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
