@@ -26,6 +26,8 @@ from wizard.practice.recipe import GIB, Recipe
 from wizard.practice.sources import RELEASE
 
 Progress = Callable[[str], None]
+# Makes an image's files in a folder, following a recipe.
+Builder = Callable[[Path, Recipe, Progress], None]
 
 # A build takes about 1.3 GiB for the image and 2 GiB on the way.
 _BUILD_BYTES = 4 * GIB
@@ -70,7 +72,9 @@ def cached(cache: Path, recipe: Recipe) -> Image | None:
     return image if image.folder.is_dir() else None
 
 
-def ensure(cache: Path, recipe: Recipe, progress: Progress = silent) -> Image:
+def ensure(
+    cache: Path, recipe: Recipe, progress: Progress = silent, *, build: Builder | None = None
+) -> Image:
     """The image of this recipe, built now if it is not in the cache; takes 2 to 4 minutes then.
 
     Raises HostNotReady (a program, space or the mirror is missing) or MachineTrouble (the image
@@ -78,36 +82,41 @@ def ensure(cache: Path, recipe: Recipe, progress: Progress = silent) -> Image:
     """
     if image := cached(cache, recipe):
         return image
-    processes.require("mmdebstrap", "mke2fs", "sfdisk", "qemu-system-x86_64", "ssh-keygen", "tar")
-    if os.geteuid() != 0:
-        processes.require("newuidmap")
-    cache.mkdir(parents=True, exist_ok=True)
-    with _lock(cache / "lock", progress):
-        if image := cached(cache, recipe):  # another build made it while we waited
-            return image
-        for left in cache.glob("building-*"):
-            shutil.rmtree(left)
-        _require_space(cache)
-        work = cache / f"building-{recipe.key()}"
-        work.mkdir(mode=0o700)
-        try:
-            _build(work, recipe, progress)
-            work.rename(cache / recipe.key())
-        except OSError as error:
-            raise HostNotReady(
-                f"The image of the practice machine cannot be written: {error}.",
-                hint=f"See that {cache} can be written to and has {_BUILD_BYTES // GIB} GiB free.",
-            ) from error
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        # Machines hold a link of their own to the disk they started from: none breaks here.
-        for other in cache.iterdir():
-            if other.is_dir() and other.name != recipe.key():
-                shutil.rmtree(other)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _lock(cache / "lock", progress):
+            if image := cached(cache, recipe):  # another build made it while we waited
+                return image
+            for left in cache.glob("building-*"):
+                shutil.rmtree(left)
+            work = cache / f"building-{recipe.key()}"
+            work.mkdir(mode=0o700)
+            try:
+                (build or build_image)(work, recipe, progress)
+                work.rename(cache / recipe.key())
+            except BaseException:
+                _keep_logs(work, cache / "failed-build")
+                raise
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+            # Machines hold a link of their own to the disk they started from: none breaks here.
+            for other in cache.iterdir():
+                if other.is_dir() and other.name != recipe.key():
+                    shutil.rmtree(other)
+    except OSError as error:
+        raise HostNotReady(
+            f"The image of the practice machine cannot be written: {error}.",
+            hint=f"See that {cache} can be written to and has {_BUILD_BYTES // GIB} GiB free.",
+        ) from error
     return Image(cache / recipe.key())
 
 
-def _build(work: Path, recipe: Recipe, progress: Progress) -> None:
+def build_image(work: Path, recipe: Recipe, progress: Progress) -> None:
+    """Make everything an image consists of in the empty folder `work`."""
+    processes.require("mmdebstrap", "mke2fs", "sfdisk", "qemu-system-x86_64", "ssh-keygen", "tar")
+    if os.geteuid() != 0:
+        processes.require("newuidmap")
+    _require_space(work)
     log = work / "build.log"
     filesystem = str(uuid.uuid4())
     host_key = _make_keys(work)
@@ -339,8 +348,16 @@ def _kernel_of(root_tar: Path, work: Path) -> tuple[Path, Path]:
     return kernel, initrd
 
 
-def _require_space(cache: Path) -> None:
-    wanted = [(cache, _BUILD_BYTES, "XDG_CACHE_HOME")]
+def _keep_logs(work: Path, target: Path) -> None:
+    """What a build that failed said, for whoever looks into it."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for log in work.glob("*.log"):
+        log.rename(target / log.name)
+
+
+def _require_space(work: Path) -> None:
+    wanted = [(work, _BUILD_BYTES, "XDG_CACHE_HOME")]
     if os.geteuid() != 0:
         wanted.append((Path(tempfile.gettempdir()), _UNPACK_BYTES, "TMPDIR"))
     for folder, size, variable in wanted:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -44,6 +45,8 @@ BOOT_SECONDS = 600
 # Under KVM GRUB writes to the console at once; a machine that is silent so long never comes up.
 _LIFE_SECONDS = 30
 _STOP_SECONDS = 150
+# What a terminal acts on instead of showing it (ECMA-48): colours, movements, titles.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_c78=>])")
 _RUN_BYTES = 3 * 1024 * MIB
 
 
@@ -282,7 +285,7 @@ class PracticeMachine:
             return []
         shown = (
             "".join(char for char in line if char.isprintable() or char == "\t").rstrip()
-            for line in text.replace("\r", "\n").split("\n")
+            for line in _ESCAPES.sub("", text).replace("\r", "\n").split("\n")
         )
         return [line for line in shown if line][-lines:]
 
@@ -420,20 +423,21 @@ class PracticeMachine:
             hint="`xen-setup practice exec -- true` starts it.",
         )
 
-    def _tell_qemu(self, command: str) -> None:
+    def _tell_qemu(self, command: str) -> bool:
         launch = self._launch()
         if launch is None:
-            return
+            return False
         # It may be ending already, or hang: the caller looks at the process.
         with suppress(OSError, ValueError), Control(Sockets(Path(launch.sockets)).control) as qmp:
             qmp.command(command)
+            return True
+        return False
 
     def _quit(self) -> None:
         pid = self._pid()
         if pid is None:
             return
-        self._tell_qemu("quit")
-        if not self._ends_within(10):
+        if not (self._tell_qemu("quit") and self._ends_within(10)):
             os.kill(pid, 9)
             self._ends_within(10)
 

@@ -1,0 +1,1 @@
+"""Journeys on the practice machine: they boot it."""

@@ -1,0 +1,114 @@
+"""A practice machine for each file of journeys; what it leaves when a test fails is kept.
+
+The machine has a name of its own, so that several test runs, and the person's own machine, do not
+meet. XEN_SETUP_KEEP=1 leaves it running, for looking around.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from wizard.errors import SetupError
+from wizard.practice.machine import PracticeMachine
+from wizard.practice.places import MachineName
+
+HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
+
+# What is looked at first when a journey failed, from inside the machine.
+_INSIDE = {
+    "journal.txt": "journalctl --boot --no-pager | tail --lines=3000",
+    "status.txt": "ps -ef; mount; ip address; ip route; lsblk; systemctl --failed",
+    "xen.txt": "timeout 20 xl list; timeout 20 xl dmesg; tail --lines=200 /var/log/xen/*",
+    "grub.txt": "cat /boot/grub/grub.cfg; grub-editenv list",
+}
+_TREES = "etc/xen etc/network etc/default/grub.d var/lib/xen-setup var/log/apt var/log/xen"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.vm)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and isinstance(item.parent, pytest.Module):
+        item.parent.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(scope="module")
+def machine(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
+    """A fresh practice machine, running; stopped and removed after the file's last test."""
+    yield from _machine(request)
+
+
+@pytest.fixture(scope="module")
+def machine_off(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
+    """A fresh practice machine that was not started yet."""
+    yield from _machine(request, start=False)
+
+
+def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[PracticeMachine]:
+    module = Path(str(request.node.path)).stem
+    name = MachineName(f"{module}-{secrets.token_hex(3)}")
+    say = _teller(request)
+    machine = PracticeMachine(name, progress=say)
+    try:
+        if start:
+            machine.start()
+        yield machine
+    except BaseException:
+        request.node.stash[FAILED] = True
+        raise
+    finally:
+        if request.node.stash.get(FAILED, False):
+            say(f"The logs of the failed run are in {save_logs(machine)}")
+        if os.environ.get("XEN_SETUP_KEEP"):
+            say(f"The machine was kept: ./xen-setup practice exec --name {name} -- bash")
+        else:
+            machine.reset()
+
+
+def save_logs(machine: PracticeMachine) -> Path:
+    """What the machine can tell, in a folder outside of it: its console's log, and more if it
+    still answers.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"xen-setup-{machine.name}-"))
+    if machine.console_log.exists():
+        shutil.copy(machine.console_log, folder)
+    try:
+        for name, command in _INSIDE.items():
+            done = machine.run(["sh", "-c", f"exec 2>&1; {command}"], seconds=120)
+            (folder / name).write_bytes(done.out)
+        tree = machine.run(["sh", "-c", f"cd /; tar -cz {_TREES} 2>/dev/null"], seconds=120)
+        (folder / "files.tar.gz").write_bytes(tree.out)
+    except (SetupError, TimeoutError) as error:
+        (folder / "incomplete.txt").write_text(f"{error}\n")
+    return folder
+
+
+def _teller(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Words that are seen although pytest keeps the output of passing tests."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(words: str) -> None:
+        if reporter is None:
+            print(words, file=sys.stderr)
+        else:
+            reporter.ensure_newline()
+            reporter.write_line(words)
+
+    return say

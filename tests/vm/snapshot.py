@@ -1,0 +1,358 @@
+"""The state of a machine as data, and what may differ between before and after.
+
+This file runs inside the machine, by its Python alone (`python3 - <snapshot.py` prints JSON), and
+is imported by the tests, which compare. A snapshot is sections of keys and values:
+{"packages": {"lvm2": "…"}, "etc": {"/etc/fstab": "…"}, …}.
+"""
+
+from __future__ import annotations
+
+import difflib
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+Snapshot = dict[str, dict[str, str]]
+
+# ---- taken inside the machine
+
+# Places where a run could leave something, with how deep to look.
+_LEFTOVERS = {
+    "/mnt": 2,
+    "/media": 1,
+    "/tmp": 1,
+    "/var/tmp": 1,
+    "/run": 1,
+    "/opt": 1,
+    "/root": 1,
+    "/srv": 1,
+    "/home": 1,
+    "/usr/local": 3,
+    "/usr/lib": 1,
+    "/lib/modules": 1,
+    "/usr/share": 1,
+    "/var/lib": 1,
+    "/var/cache": 1,
+    "/var/log": 1,
+    "/var/spool": 1,
+    "/var/lib/xen-setup": 9,
+    "/var/lib/xen": 9,
+}
+# Worth reading where they differ, not only their hashes.
+_SHOWN = ("/boot/grub/grub.cfg", "/boot/grub/grubenv")
+
+
+def take() -> Snapshot:
+    """The state of the machine this runs in; needs root."""
+    return {
+        "packages": _packages(),
+        "etc": dict(_files("/etc")),
+        "boot": dict(_files("/boot")),
+        "units": _units(),
+        "lvm": _lvm(),
+        "partitions": _partitions(),
+        "mounts": _mounts(),
+        "network": _network(),
+        "loops": {entry["name"]: str(entry.get("back-file"))
+                  for entry in _json("losetup", "--json").get("loopdevices", [])},
+        "leftovers": {path: kind for folder, depth in _LEFTOVERS.items()
+                      for path, kind in _listing(folder, depth)},
+        "people": _people(),
+        "boot default": _boot_default(),
+    }  # fmt: skip
+
+
+def _run(*argv: str) -> str:
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def _json(*argv: str) -> Any:
+    text = _run(*argv)
+    return json.loads(text) if text.strip() else {}
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def _packages() -> dict[str, str]:
+    automatic = set(_run("apt-mark", "showauto").split())
+    held = set(_run("apt-mark", "showhold").split())
+    listed = _run("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Abbrev}\n")
+    packages = {}
+    for line in listed.splitlines():
+        name, version, status = line.split("\t")
+        marks = ["auto" if name in automatic else "manual", *(["held"] if name in held else [])]
+        packages[name] = " ".join((version, status.strip(), *marks))
+    return packages
+
+
+def _files(top: str) -> Iterator[tuple[str, str]]:
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        for name in sorted([*folders, *names]):
+            path = f"{folder}/{name}"
+            found = os.lstat(path)
+            owner = f"{_user(found.st_uid)}:{_group(found.st_gid)}"
+            about = f"{stat.filemode(found.st_mode)} {owner}"
+            if stat.S_ISLNK(found.st_mode):
+                yield path, f"link {Path(path).readlink()}"
+            elif stat.S_ISREG(found.st_mode):
+                data = Path(path).read_bytes()
+                shown = (
+                    "\n" + data.decode(errors="surrogateescape")
+                    if path in _SHOWN
+                    else hashlib.sha256(data).hexdigest()
+                )
+                yield path, f"{about} {shown}"
+            else:
+                yield path, about
+
+
+def _listing(folder: str, depth: int) -> Iterator[tuple[str, str]]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:
+        return
+    for name in names:
+        path = f"{folder}/{name}"
+        try:
+            found = os.lstat(path)
+        except OSError:
+            continue
+        yield path, stat.filemode(found.st_mode)[0]
+        if depth > 1 and stat.S_ISDIR(found.st_mode):
+            yield from _listing(path, depth - 1)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _units() -> dict[str, str]:
+    listed = _run("systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain")
+    units = {}
+    for line in listed.splitlines():
+        words = line.split()
+        units[words[0]] = words[1]
+    for line in _run(
+        "systemctl", "list-units", "--failed", "--no-legend", "--no-pager", "--plain"
+    ).splitlines():
+        units[f"failed: {line.split()[0]}"] = "failed"
+    return units
+
+
+def _lvm() -> dict[str, str]:
+    found = {}
+    for command, kind in (("pvs", "pv"), ("vgs", "vg"), ("lvs", "lv")):
+        report = _json(command, "--reportformat", "json", "--options", "all").get("report", [])
+        for entry in report[0][kind] if report else []:
+            found[f"{kind} {entry.get(kind + '_uuid')}"] = entry.get(kind + "_name", "")
+    return found
+
+
+def _partitions() -> dict[str, str]:
+    found = {"table": json.dumps(_json("sfdisk", "--json", "/dev/vda"), indent=1)}
+    for device in sorted(Path("/dev").glob("vd*")):
+        signatures = _json("wipefs", "--json", str(device)).get("signatures", [])
+        found[str(device)] = ", ".join(f"{entry['type']} {entry.get('uuid')}"
+                                       for entry in signatures)  # fmt: skip
+    return found
+
+
+def _mounts() -> dict[str, str]:
+    tree = _json(
+        "findmnt", "--json", "--real", "--list", "--output", "TARGET,SOURCE,FSTYPE,OPTIONS"
+    )
+    found = {
+        entry["target"]: f"{entry['source']} {entry['fstype']} {entry['options']}"
+        for entry in tree.get("filesystems", [])
+    }
+    for line in _text("/proc/swaps").splitlines()[1:]:
+        found[f"swap {line.split()[0]}"] = line.split()[1]
+    return found
+
+
+def _network() -> dict[str, str]:
+    found = {"/etc/resolv.conf": _text("/etc/resolv.conf")}
+    for link in _json("ip", "-json", "-details", "address"):
+        kind = link.get("linkinfo", {}).get("info_kind", "")
+        found[f"link {link['ifname']}"] = (
+            f"{link.get('operstate')} {link.get('address')} mtu {link.get('mtu')} {kind} "
+            f"master {link.get('master')}"
+        )
+        for address in link.get("addr_info", []):
+            found[f"address {link['ifname']} {address['local']}/{address['prefixlen']}"] = address[
+                "scope"
+            ]
+    for family in ("-4", "-6"):
+        for route in _json("ip", "-json", family, "route") or []:
+            key = f"route {family} {route['dst']} {route.get('gateway', '')} {route['dev']}"
+            found[key] = str(route.get("metric", ""))
+    return found
+
+
+def _people() -> dict[str, str]:
+    found = {}
+    for path in ("/etc/passwd", "/etc/group"):
+        for line in _text(path).splitlines():
+            found[f"{path} {line.partition(':')[0]}"] = line
+    return found
+
+
+def _boot_default() -> dict[str, str]:
+    return {
+        "kernel": " ".join(
+            word for word in _text("/proc/cmdline").split() if not word.startswith("initrd=")
+        ),
+        "hypervisor": _text("/sys/hypervisor/type").strip() or "none",
+        "environment": _run("grub-editenv", "list"),
+    }
+
+
+# ---- compared outside
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it was; None is "not there"."""
+
+    section: str
+    key: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.section}: {self.key} came: {_short(self.after)}"
+        if self.after is None:
+            return f"{self.section}: {self.key} went: {_short(self.before)}"
+        if "\n" in self.before + self.after:
+            lines = difflib.unified_diff(
+                self.before.splitlines(), self.after.splitlines(), "before", "after", lineterm=""
+            )
+            return f"{self.section}: {self.key} changed:\n  " + "\n  ".join(lines)
+        return f"{self.section}: {self.key} changed: {self.before} → {self.after}"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A difference that may be: where, which keys (a shell pattern), and why."""
+
+    section: str
+    pattern: str
+    reason: str
+
+    def covers(self, difference: Difference) -> bool:
+        return difference.section == self.section and fnmatchcase(difference.key, self.pattern)
+
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        "leftovers",
+        "/var/lib/xen-setup*",
+        "the run's journal and its backups are kept: they tell what was done and undone",
+    ),
+    Allowed(
+        "leftovers",
+        "/run/*",
+        "volatile: which of them are there depends on what has run since the boot",
+    ),
+    Allowed(
+        "leftovers",
+        "/tmp/systemd-private-*",
+        "named anew at each boot",
+    ),
+    Allowed(
+        "leftovers",
+        "/var/tmp/systemd-private-*",
+        "named anew at each boot",
+    ),
+    Allowed(
+        "leftovers",
+        "/opt/xen-setup*",
+        "the program itself, put there by the practice command",
+    ),
+    Allowed(
+        "leftovers",
+        "/usr/local/bin/xen-setup",
+        "the program itself, put there by the practice command",
+    ),
+    Allowed(
+        "leftovers",
+        "/root/answers.yaml",
+        "put there by the practice command",
+    ),
+)
+
+
+def compare(
+    before: Snapshot, after: Snapshot, allowed: Iterable[Allowed] = ALLOWED
+) -> list[Difference]:
+    """What differs and is not allowed to."""
+    allowed = tuple(allowed)
+    return [
+        difference
+        for difference in differences(before, after)
+        if not any(rule.covers(difference) for rule in allowed)
+    ]
+
+
+def differences(before: Snapshot, after: Snapshot) -> list[Difference]:
+    """All that differs, in order of section and key."""
+    return [
+        Difference(section, key, old.get(key), new.get(key))
+        for section in sorted(before.keys() | after.keys())
+        for old, new in ((before.get(section, {}), after.get(section, {})),)
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def table(before: Snapshot, after: Snapshot, allowed: Iterable[Allowed] = ALLOWED) -> str:
+    """Every difference as a line, with the reason it is allowed, or NOT ALLOWED."""
+    allowed = tuple(allowed)
+    lines = []
+    for difference in differences(before, after):
+        reason = next((rule.reason for rule in allowed if rule.covers(difference)), "NOT ALLOWED")
+        lines.append(f"{difference}\n    {reason}")
+    return "\n".join(lines) or "no difference"
+
+
+def _short(text: str | None) -> str:
+    return re.sub(r"\s+", " ", text or "")[:100]
+
+
+if __name__ == "__main__":
+    json.dump(take(), sys.stdout, indent=1, sort_keys=True)
