@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, get_args
 
 from wizard import VERSION
 from wizard.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice"
@@ -17,7 +18,7 @@ Command = Literal[
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
 OnFailure = Literal["rollback", "stop"]
 
-STATE_DIRECTORY = Path("/var/lib/xen-setup")
+STATE_DIRECTORY = "/var/lib/xen-setup"
 
 _EXAMPLES = """\
 Try it on a throwaway machine first; nothing of this machine is touched:
@@ -39,8 +40,7 @@ changed; 130 and 143: stopped by a signal.
 """
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """One call of the program. Fields that a command does not have keep their defaults."""
 
     command: Command = "guided"
@@ -58,8 +58,7 @@ class Arguments:
     to: str | None = None
     unconfirmed: bool = False
     lessons: bool = False
-    state: Path = STATE_DIRECTORY
-    log_file: Path | None = None
+    state: str = STATE_DIRECTORY
     practice: PracticeCommand = "start"
     unattended: bool = False
     name: str | None = None  # of the practice machine
@@ -103,9 +102,12 @@ def parse(argv: Sequence[str]) -> Arguments:
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
     unattended = found.pop("unattended", None)
     if unattended is not None:
-        found["unattended"] = True
-        found["answers"] = Path(unattended) if unattended else None
+        found["unattended"], found["answers"] = True, unattended or None
     given = {name: value for name, value in found.items() if value is not None}
+    # Imported here: --help has ended before, and shall cost little more than Python itself.
+    from pathlib import Path  # noqa: PLC0415
+
+    given |= {name: Path(given[name]) for name in ("answers", "facts") if name in given}
     return Arguments(**given, argv=tuple(rest))
 
 
@@ -133,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     apply = _command(commands, "apply", "do it, with the answers of a file and no question, ever")
-    apply.add_argument("answers", type=Path, metavar="ANSWERS", help="the answer file (YAML)")
+    apply.add_argument("answers", metavar="ANSWERS", help="the answer file (YAML)")
     _answers_options(apply)
     _run_options(apply)
 
@@ -144,7 +146,6 @@ def _parser() -> argparse.ArgumentParser:
         show = _command(commands, name, words)
         show.add_argument(
             "answers",
-            type=Path,
             nargs="?",
             default=None,
             metavar="ANSWERS",
@@ -152,7 +153,6 @@ def _parser() -> argparse.ArgumentParser:
         )
         show.add_argument(
             "--facts",
-            type=Path,
             metavar="FILE",
             help="the saved facts of a machine (xen-setup facts --json), instead of this one",
         )
@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
 
     facts = _command(commands, "facts", "what the wizard sees of this machine")
     facts.add_argument("--json", action="store_true", help="all of it, to be saved in a file")
-    facts.add_argument("--facts", type=Path, metavar="FILE", help="saved facts, instead of it")
+    facts.add_argument("--facts", metavar="FILE", help="saved facts, instead of it")
 
     status = _command(commands, "status", "how far the last run came, and what to type next")
     _state_options(status)
@@ -233,13 +233,6 @@ def _looks(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="plain lines: no colours, nothing that moves; for screen readers and logs",
     )
-    parser.add_argument(
-        "--log-file",
-        type=Path,
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="write what the commands print to this file as well",
-    )
 
 
 def _machine_name(parser: argparse.ArgumentParser) -> None:
@@ -293,7 +286,6 @@ def _state_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state-dir",
         dest="state",
-        type=Path,
         default=argparse.SUPPRESS,
         help=argparse.SUPPRESS,  # for tests: where the journal is
     )

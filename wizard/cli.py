@@ -11,20 +11,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, assert_never
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, assert_never
 
 from wizard import crash
 from wizard.arguments import STATE_DIRECTORY, Arguments, parse
 from wizard.errors import AnswersInvalid, Exit, SetupError, Stopped, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from steps.facts import Facts
     from steps.settings import Settings
     from wizard.answers import Answers
     from wizard.console import Console
+    from wizard.journal import Store
     from wizard.pipeline import OnFailure
     from wizard.preview import StepPreview
     from wizard.prompts import Prompter
@@ -148,8 +149,7 @@ def _say(text: str) -> None:
 # ---- what the commands share
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """Settings on one machine: the facts to plan with, and how to read them again."""
 
     settings: Settings
@@ -215,6 +215,14 @@ def _console(arguments: Arguments) -> Console:
     return Console(sys.stdout, plain=arguments.plain)
 
 
+def _store(arguments: Arguments) -> Store:
+    from pathlib import Path
+
+    from wizard.journal import Store
+
+    return Store(Path(arguments.state))
+
+
 def _text_of(facts: Facts, path: str) -> str | None:
     return facts.files.get(path)
 
@@ -274,16 +282,15 @@ def _look_ahead(arguments: Arguments) -> int:
 
 
 def _status(arguments: Arguments) -> int:
-    from wizard.journal import Store
     from wizard.running import kernel_boot_id
     from wizard.status import status
 
-    if arguments.state.exists() and not os.access(arguments.state, os.R_OK | os.X_OK):
+    if os.path.lexists(arguments.state) and not os.access(arguments.state, os.R_OK | os.X_OK):
         raise UsageError(
             f"Only root can read {arguments.state}.",
             hint="Start it with sudo: sudo xen-setup status",
         )
-    _console(arguments).status(status(Store(arguments.state), kernel_boot_id()))
+    _console(arguments).status(status(_store(arguments), kernel_boot_id()))
     return Exit.DONE
 
 
@@ -304,11 +311,10 @@ def _apply(arguments: Arguments) -> int:
 def _resume(arguments: Arguments) -> int:
     _need_root(arguments)
     from wizard.answers import settle
-    from wizard.journal import Store
     from wizard.pipeline import unfinished_run
     from wizard.prompts import choose_prompter
 
-    run = unfinished_run(Store(arguments.state))
+    run = unfinished_run(_store(arguments))
     if run is None:
         _console(arguments).line("There is no run to go on with.")
         return Exit.DONE
@@ -321,7 +327,6 @@ def _resume(arguments: Arguments) -> int:
 
 
 def _guided(arguments: Arguments) -> int:
-    from wizard.journal import Store
     from wizard.pipeline import GO_ON, unfinished_run
     from wizard.prompts import choose_prompter
 
@@ -332,7 +337,7 @@ def _guided(arguments: Arguments) -> int:
         )
     prompter = choose_prompter(plain=arguments.plain)  # first: sudo gives nobody a terminal
     _need_root(arguments)
-    store = Store(arguments.state)
+    store = _store(arguments)
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
         raise Stopped("An earlier run is not finished.", hint=GO_ON)
@@ -383,18 +388,19 @@ def _run(
     """Apply or resume. `prompter`: a person to ask when something fails; None for nobody.
     `agreed`: the person has seen the plan, points of no return included.
     """
+    from dataclasses import replace
+
     from steps import PIPELINE
     from steps.what_now import what_now
     from wizard.answer_file import write_answers
     from wizard.answers import record, secrets
-    from wizard.journal import Store
     from wizard.machine import Machine
     from wizard.people import confirm_in_time, decide_on_failure
     from wizard.pipeline import Pipeline, Wishes
 
     console = _console(arguments)
     hashes = secrets(session.settings)
-    state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", str(arguments.state))
+    state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
     with console.reporter() as reporter:
         machine = Machine(secrets=hashes.__getitem__, warn=reporter.note)
         wishes = Wishes(
@@ -410,7 +416,7 @@ def _run(
             )
         if arguments.on_failure is not None:
             wishes = replace(wishes, on_failure=_ON_FAILURE[arguments.on_failure])
-        store = Store(arguments.state)
+        store = _store(arguments)
         pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes)
         started = time.monotonic()
         try:
@@ -430,14 +436,13 @@ def _run(
 
 def _rollback(arguments: Arguments) -> int:
     _need_root(arguments)
-    from wizard.journal import Store
     from wizard.machine import Machine
     from wizard.people import agree_to_rollback
     from wizard.prompts import choose_prompter
     from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 
     console = _console(arguments)
-    store = Store(arguments.state)
+    store = _store(arguments)
     step = arguments.to or ""
     if arguments.unconfirmed:
         with console.reporter() as reporter:

@@ -4,24 +4,24 @@ The report holds the traceback, the program's and the machine's versions, and th
 Values of --set and anything that looks like a password's hash are left out of it.
 """
 
+# What a report needs is imported when there is one: this module is there at every start.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import os
-import platform
-import re
-import shlex
 import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from wizard import VERSION
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # crypt(5): $id$ and then parameters, salt and hash.
-_HASH = re.compile(r"\$(?:1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+")
+_HASH = r"\$(?:1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+"
 
 Hook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
 
@@ -30,6 +30,8 @@ def hook(argv: Sequence[str]) -> Hook:
     """A `sys.excepthook` for this command line; the interpreter exits with status 1 after it."""
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        import traceback
+
         text = report(argv, "".join(traceback.format_exception(kind, error, trace)))
         words = "".join(traceback.format_exception_only(kind, error)).strip().splitlines()[-1]
         lines = [f"xen-setup: this is a bug in xen-setup: {_masked(words)}"]
@@ -49,6 +51,11 @@ def hook(argv: Sequence[str]) -> Hook:
 
 def report(argv: Sequence[str], trace: str) -> str:
     """The text of a report, without secrets."""
+    import platform
+    import re
+    import shlex
+    import time
+
     words = [re.sub(r"=.*", "=…", word, flags=re.DOTALL) for word in argv]
     return _masked(
         f"xen-setup {VERSION}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
@@ -59,10 +66,16 @@ def report(argv: Sequence[str], trace: str) -> str:
 
 
 def _masked(text: str) -> str:
-    return _HASH.sub("$…", text)
+    import re
+
+    return re.sub(_HASH, "$…", text)
 
 
 def _save(text: str) -> Path | None:
+    import tempfile
+    import time
+    from pathlib import Path
+
     home = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "") + "/.local/state"
     name = time.strftime("crash-%Y%m%d-%H%M%S-") + str(os.getpid()) + ".txt"
     for folder in (Path(home) / "xen-setup", Path(tempfile.gettempdir())):

@@ -18,8 +18,8 @@ Each error says what is wrong and what to do next, and carries its exit status:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Exit(IntEnum):
@@ -59,8 +59,8 @@ class UsageError(SetupError):
     status = Exit.USAGE
 
 
-@dataclass(frozen=True)
-class AnswerProblem:
+# No dataclass: their module takes as long to import as the rest of what --help needs.
+class AnswerProblem(NamedTuple):
     """One thing wrong with the answers, and where: line and column count from 1, 0 is unknown."""
 
     key: str
