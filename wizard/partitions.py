@@ -111,11 +111,15 @@ def _parted() -> Any:
 
 def _errors(parted: Any) -> tuple[type[Exception], ...]:
     return (
+        parted.CreateException,
         parted.DeviceException,
         parted.DiskException,
-        parted.PartitionException,
+        parted.DiskLabelException,
         parted.GeometryException,
         parted.IOException,
+        parted.PartedException,
+        parted.PartitionException,
+        parted.UnknownTypeException,
     )
 
 

@@ -318,12 +318,14 @@ class Pipeline(Generic[S, F]):
 
     def _probe_confirms(self, guard: Guard) -> bool:
         deadline = time.monotonic() + guard.seconds
-        while (left := deadline - time.monotonic()) > 0:
+        while True:
             self.machine.interrupts.check()
-            if self.machine.reads_well(guard.probe, min(_PROBE_TIME, left)):
+            if self.machine.reads_well(guard.probe, _PROBE_TIME):
                 return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
             self.machine.interrupts.wait(min(1.0, left))
-        return False
 
     def _take_back_guarded(self, journal: Journal, name: str) -> None:
         self.reporter.note(f"{name} is taken back: it was not confirmed.")

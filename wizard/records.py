@@ -251,6 +251,7 @@ class Ledger:
             case RollbackBegun():
                 self.state, self.rollback_to = "rolling back", record.to
                 self.guard_open = False
+                self.booted_for.clear()
             case RollbackEnded():
                 self._end_rollback(complete=record.complete)
             case Finished():
