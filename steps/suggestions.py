@@ -1,0 +1,279 @@
+"""What is suggested and offered for each question, from what is known of this machine.
+
+Defaults, their reasons, choices and checks of settings.py's questions, as functions of `Known`.
+Sizes are in MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from steps.facts import Disk, Facts
+from steps.kinds import show_size
+from wizard.questions import Choice, Known
+
+SPARE_SPACE = 5 * 1024  # MiB: what the tutorial asks for beyond the distribution
+GUEST_MEMORY = 512  # MiB: 256 panics while unpacking Debian 12's initrd (seen)
+NO_BRIDGE = "none"
+
+
+def _facts(known: Known) -> Facts:
+    facts: Facts = known.facts
+    return facts
+
+
+def default_dom0_memory(known: Known) -> int:
+    total = _facts(known).xen.total_memory or _facts(known).memory
+    # A quarter, within bounds; never so much that no guest fits beside it.
+    quarter = min(max(1024, total // 4 // 256 * 256), 4096)
+    return max(512, min(quarter, (total - GUEST_MEMORY - 256) // 128 * 128))
+
+
+def because_dom0_memory(known: Known) -> str:
+    total = _facts(known).xen.total_memory or _facts(known).memory
+    return (
+        f"about a quarter of this machine's {show_size(total)}, 1 to 4 GiB; the rest is for guests"
+    )
+
+
+def default_console(known: Known) -> str:
+    return "serial" if "console=ttyS0" in _facts(known).kernel_options else "screen"
+
+
+def because_console(known: Known) -> str:
+    if default_console(known) == "serial":
+        return "this Linux was booted with console=ttyS0"
+    return "this Linux was booted without a serial console"
+
+
+def _uplink(facts: Facts) -> str:
+    for card in facts.network.cards:
+        if card.default_route and not card.wireless:
+            return card.name
+    for bridge in facts.network.bridges:
+        for port in bridge.ports:
+            if facts.card(port):
+                return port
+    wired = [card.name for card in facts.network.cards if not card.wireless]
+    return wired[0] if wired else ""
+
+
+def default_bridge(known: Known) -> str:
+    facts = _facts(known)
+    card = facts.card(_uplink(facts))
+    if card is not None and card.bridge:
+        return card.bridge
+    return "xenbr0" if card is not None else NO_BRIDGE
+
+
+def default_card(known: Known) -> str | None:
+    return _uplink(_facts(known)) or None
+
+
+def card_choices(known: Known) -> Sequence[Choice]:
+    return [
+        Choice(
+            card.name,
+            f"{card.name}  {card.mac}  {' '.join(card.addresses) or 'no address'}"
+            + ("  default route" if card.default_route else ""),
+            "a wireless card cannot be bridged" if card.wireless else "",
+        )
+        for card in _facts(known).network.cards
+    ]
+
+
+def has_bridge(known: Known) -> bool:
+    return known.answers.get("host.bridge") != NO_BRIDGE
+
+
+# ---- storage
+
+
+def _name_of(disk: Disk) -> str:
+    return disk.names[0] if disk.names else disk.path
+
+
+def _best_place(facts: Facts, use: str = "") -> tuple[str, str]:
+    """The best (use, device), of that use if one is named: free space, then an empty partition,
+    then an empty disk.
+    """
+    regions = [
+        (region.size, _name_of(disk))
+        for disk in facts.disks
+        for region in disk.free
+        if disk.table and region.usable and region.size >= SPARE_SPACE and not disk.read_only
+    ]
+    if regions and use in ("", "free-space"):
+        return "free-space", max(regions)[1]
+    partitions = [
+        (part.size, part.names[0] if part.names else part.path)
+        for disk in facts.disks
+        for part in disk.partitions
+        if part.content.kind == "empty" and not part.system and part.size >= SPARE_SPACE
+    ]
+    empty = [
+        (disk.size, _name_of(disk))
+        for disk in facts.disks
+        if disk.content.kind == "empty" and not disk.partitions and not disk.system
+        if disk.size >= SPARE_SPACE and not disk.read_only and not disk.removable
+    ]
+    if (partitions or empty) and use in ("", "device"):
+        return "device", max(partitions or empty)[1]
+    return "", ""
+
+
+def _roomy_group(facts: Facts) -> str:
+    groups = [
+        (group.free, group.name)
+        for group in facts.volume_groups or ()
+        if group.free >= SPARE_SPACE or "xen-setup" in group.tags
+    ]
+    return max(groups)[1] if groups else ""
+
+
+def default_use(known: Known) -> str | None:
+    facts = _facts(known)
+    return "existing-group" if _roomy_group(facts) else _best_place(facts)[0] or None
+
+
+def because_use(known: Known) -> str:
+    match default_use(known):
+        case "existing-group":
+            return f"the volume group {_roomy_group(_facts(known))} is here and has room"
+        case "free-space":
+            return f"{_best_place(_facts(known))[1]} has unpartitioned space: nothing is lost there"
+        case "device":
+            return f"{_best_place(_facts(known))[1]} is empty"
+    return "no spare space was found"
+
+
+def default_device(known: Known) -> str | None:
+    return _best_place(_facts(known), str(known.answers.get("storage.use", "")))[1] or None
+
+
+def default_group(known: Known) -> str:
+    if known.answers.get("storage.use") == "existing-group":
+        return _roomy_group(_facts(known)) or "xendisks"
+    return "xendisks"
+
+
+def needs_device(known: Known) -> bool:
+    return known.answers.get("storage.use") != "existing-group"
+
+
+def takes_free_space(known: Known) -> bool:
+    return known.answers.get("storage.use") == "free-space"
+
+
+def takes_device(known: Known) -> bool:
+    return known.answers.get("storage.use") == "device"
+
+
+def use_choices(known: Known) -> Sequence[Choice]:
+    facts = _facts(known)
+    groups = ", ".join(
+        f"{group.name} ({show_size(group.free)} free)" for group in facts.volume_groups or ()
+    )
+    return [
+        Choice(
+            "existing-group",
+            f"a volume group that is here: {groups or 'none'}",
+            "" if groups else "there is none on this machine",
+        ),
+        Choice(
+            "free-space",
+            "unpartitioned space of a disk: a new partition is made in it",
+            "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
+        ),
+        Choice("device", "a whole partition or disk, which must be empty"),
+    ]
+
+
+def group_choices(known: Known) -> Sequence[Choice]:
+    if known.answers.get("storage.use") != "existing-group":
+        return []
+    return [
+        Choice(
+            group.name,
+            f"{group.name}  {show_size(group.size)}, {show_size(group.free)} of it free",
+            "" if group.free or "xen-setup" in group.tags else "it is full",
+        )
+        for group in _facts(known).volume_groups or ()
+    ]
+
+
+def device_choices(known: Known) -> Sequence[Choice]:
+    facts = _facts(known)
+    if takes_free_space(known):
+        return [
+            Choice(
+                _name_of(disk),
+                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}, of it free in one "
+                f"piece {show_size(max((region.size for region in disk.free), default=0))}",
+                "" if disk.free and disk.table else "no unpartitioned space",
+            )
+            for disk in facts.disks
+        ]
+    choices = []
+    for disk in facts.disks:
+        inside = disk.content.kind != "empty" or bool(disk.partitions)
+        choices.append(
+            Choice(
+                _name_of(disk),
+                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}  whole disk",
+                ("the system runs from it" if disk.system else "it is not empty") if inside else "",
+            )
+        )
+        for part in disk.partitions:
+            held = " ".join((part.content.detail or part.content.kind, part.content.label)).strip()
+            choices.append(
+                Choice(
+                    part.names[0] if part.names else part.path,
+                    f"{part.path}  {show_size(part.size)}  {held}",
+                    "" if part.content.kind == "empty" else f"it holds: {held}",
+                )
+            )
+    return choices
+
+
+# ---- guests
+
+
+def _of_other_guests(known: Known, name: str) -> list[object]:
+    """That answer of each guest before this one."""
+    return [
+        value
+        for key, value in known.answers.items()
+        if key.startswith("guests.") and key.rpartition(".")[2] == name
+    ]
+
+
+def default_name(known: Known) -> str:
+    taken = _of_other_guests(known, "name")
+    return next(name for number in count(1) if (name := f"vm{number:02}") not in taken)
+
+
+def name_is_free(name: str, known: Known) -> str:
+    taken = name in _of_other_guests(known, "name")
+    return f"Another guest is called {name}: give each its own name." if taken else ""
+
+
+def address_is_free(network: str, known: Known) -> str:
+    address = network.partition("/")[0]
+    others = [str(other).partition("/")[0] for other in _of_other_guests(known, "network")]
+    taken = address != "dhcp" and address in others
+    return f"Another guest has the address {address}: give each its own." if taken else ""
+
+
+def has_static_address(known: Known) -> bool:
+    return bool(known.answers.get("network", "dhcp") != "dhcp")
+
+
+def default_gateway(known: Known) -> str | None:
+    return _facts(known).network.gateway or None
+
+
+def default_release(known: Known) -> str:
+    distribution = _facts(known).distribution
+    return distribution.codename or "stable"
