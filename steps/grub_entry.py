@@ -66,6 +66,14 @@ def check(_settings: Settings, facts: Facts) -> list[Problem]:
             )
         ]
     problems = []
+    if not facts.xen.images:
+        problems.append(
+            Problem(
+                "no-hypervisor",
+                "There is no hypervisor in /boot that an entry could start.",
+                "The package xen-system-amd64 brings it; the step before installs that.",
+            )
+        )
     if not plain_entries(boot.entries):
         problems.append(
             Problem(
