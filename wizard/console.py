@@ -26,6 +26,7 @@ from wizard.errors import SetupError
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter
 from wizard.preview import StepPreview
+from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
 from wizard.step import Plan, Problem, Severity
 from wizard.wording import (
@@ -65,7 +66,7 @@ _NARROWEST = 40
 
 def is_plain(stream: TextIO, *, asked: bool) -> bool:
     """Whether a stream gets plain lines: asked for, no terminal, or one that can do nothing."""
-    return asked or not stream.isatty() or os.environ.get("TERM", "dumb") in {"dumb", "unknown"}
+    return asked or not stream.isatty() or is_plain_terminal(os.environ)
 
 
 class Console:
@@ -376,6 +377,11 @@ class LiveReporter:
             yield
         finally:
             self.__enter__()
+
+    def refresh(self) -> None:
+        """Draw it now; otherwise it is drawn four times a second."""
+        if self._live is not None:
+            self._live.refresh()
 
     def _render(self) -> RenderableType:
         if not self._action:

@@ -40,6 +40,9 @@ class PlainReporter:
         """Lines need not make room for a question."""
         yield
 
+    def refresh(self) -> None:
+        """What was told is there already."""
+
     def _line(self, text: str) -> None:
         if self._mute:
             return
