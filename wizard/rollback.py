@@ -23,6 +23,7 @@ from wizard.records import (
     Undone,
 )
 from wizard.reporter import Reporter
+from wizard.undo import PackagesUndo
 
 _HINT_AGAIN = "Go on with `sudo xen-setup rollback`."
 
@@ -113,9 +114,20 @@ def take_back_entry(journal: Journal, machine: Machine, reporter: Reporter, entr
         reporter.conflict(entry.action, text)
         return False
     machine.checkpoint("undo: before its end is journaled")
-    journal.append(Undone(entry.number))
+    note = _stays_changed(entry)
+    journal.append(Undone(entry.number, note))
+    if note:
+        reporter.note(note)
     reporter.undone(entry.action)
     return True
+
+
+def _stays_changed(entry: Entry) -> str:
+    """What an undo leaves in another state than before, in a sentence."""
+    if isinstance(entry.undo, PackagesUndo) and entry.undo.upgraded:
+        names = ", ".join(entry.undo.upgraded)
+        return f"Packages that were there and came in newer versions stay so: {names}."
+    return ""
 
 
 def take_back_step(journal: Journal, machine: Machine, reporter: Reporter, step: str) -> bool:

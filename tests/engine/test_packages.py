@@ -1,0 +1,232 @@
+"""Packages: exactly what came in goes again; a model that keeps state plays apt and dpkg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from wizard.actions import InstallPackages
+from wizard.commands import Answer, Completed
+from wizard.errors import Conflict, StepFailed
+from wizard.machine import Machine
+from wizard.packages import Transaction, parse_states, parse_transaction
+from wizard.running import Unwatched, Workplace
+from wizard.undo import PackagesUndo, Undo
+
+# `apt-get --simulate --no-install-recommends install xen-system-amd64` on Debian 12, shortened.
+XEN = """\
+Reading package lists...
+NOTE: This is only a simulation!
+Inst libxenmisc4.17 (4.17.5+23-ga4e5191dc0-1 Debian:12.10/stable [amd64])
+Inst xen-utils-common (4.17.5+23-ga4e5191dc0-1 Debian:12.10/stable [amd64]) []
+Inst libc6 [2.36-9] (2.36-9+deb12u9 Debian:12.10/stable [amd64])
+Inst libyajl2:i386 (2.1.0-3+deb12u2 Debian:12.10/stable [i386])
+Conf libxenmisc4.17 (4.17.5+23-ga4e5191dc0-1 Debian:12.10/stable [amd64])
+Remv exim4 [4.96-15]
+Purg exim4 [4.96-15]
+"""
+
+
+def test_a_simulated_transaction_is_read() -> None:
+    assert parse_transaction(XEN) == Transaction(
+        new=("libxenmisc4.17", "xen-utils-common", "libyajl2:i386"),
+        upgraded=("libc6",),
+        removed=("exim4",),
+    )
+
+
+def test_package_states_are_known_with_and_without_architecture() -> None:
+    states = parse_states("libc6:amd64 installed\nlibc6:i386 config-files\nxen-utils unpacked\n")
+    assert "installed" == states["libc6"]
+    assert "config-files" == states["libc6:i386"]
+    assert "unpacked" == states["xen-utils"]
+
+
+@dataclass
+class Apt:
+    """apt and dpkg as far as the engine asks them: what depends on what, and states."""
+
+    needs: dict[str, tuple[str, ...]]
+    states: dict[str, str]
+    automatic: set[str] = field(default_factory=set)
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+    status: int = 0
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        timeout: float = 20.0,
+        input: str | None = None,  # noqa: A002
+    ) -> Answer:
+        match argv:
+            case ["dpkg-query", *_]:
+                lines = [f"{name} {state}" for name, state in self.states.items()]
+                return Answer(0, "\n".join(lines), "")
+            case ["apt-mark", "showauto", *names]:
+                return Answer(0, "\n".join(name for name in names if name in self.automatic), "")
+            case ["apt-get", "--simulate", _, verb, *names]:
+                unknown = [name for name in names if name not in self.needs]
+                if unknown:
+                    return Answer(100, "", f"E: Unable to locate package {unknown[0]}")
+                return Answer(0, self.simulated(verb, names), "")
+        raise AssertionError(argv)
+
+    def simulated(self, verb: str, names: Sequence[str]) -> str:
+        if verb == "install":
+            new = [name for name in self.closure(names) if self.states.get(name) != "installed"]
+            return "".join(f"Inst {name} (1.0 Debian:12 [amd64])\n" for name in new)
+        return "".join(f"Purg {name} [1.0]\n" for name in self.dependents(names))
+
+    def closure(self, names: Sequence[str]) -> list[str]:
+        found = list(names)
+        for name in found:
+            found += [other for other in self.needs[name] if other not in found]
+        return found
+
+    def dependents(self, names: Sequence[str]) -> list[str]:
+        found = list(names)
+        for name in found:
+            found += [
+                other
+                for other, needed in self.needs.items()
+                if name in needed and other not in found and self.states.get(other) == "installed"
+            ]
+        return found
+
+    def run(self, argv: Sequence[str], **options: object) -> Completed:
+        self.commands.append(tuple(argv))
+        words = [word for word in argv if not word.startswith("-") and "=" not in word]
+        match words:
+            case ["apt-get", "install", *names] if self.status == 0:
+                for name in self.closure(names):
+                    self.states[name] = "installed"
+            case ["apt-get", "purge", *names]:
+                for name in self.dependents(names):
+                    self.states.pop(name, None)
+            case ["apt-get", "remove", *names]:
+                for name in self.dependents(names):
+                    self.states[name] = "config-files"
+            case ["apt-mark", "auto", *names]:
+                self.automatic |= set(names)
+            case ["dpkg", *_]:
+                self.states = {
+                    name: "installed" if state == "half-configured" else state
+                    for name, state in self.states.items()
+                }
+        return Completed(tuple(argv), self.status, "exited", (), 0.0, 1.0)
+
+
+XEN_SYSTEM = InstallPackages(("xen-system-amd64", "lvm2"), "Why.")
+
+
+@pytest.fixture
+def apt() -> Apt:
+    return Apt(
+        needs={
+            "xen-system-amd64": ("xen-utils", "bridge-utils"),
+            "xen-utils": ("libxen",),
+            "libxen": (),
+            "bridge-utils": (),
+            "lvm2": ("libdevmapper",),
+            "libdevmapper": (),
+            "mine": ("libxen",),
+        },
+        states={"lvm2": "installed", "libdevmapper": "installed", "bridge-utils": "config-files"},
+        automatic={"lvm2", "libdevmapper"},
+    )
+
+
+@pytest.fixture
+def machine(apt: Apt, tmp_path: Path) -> Machine:
+    machine = Machine(run_command=apt.run, ask_command=apt.ask, work=tmp_path)
+    machine.attend(Workplace(tmp_path / "log", tmp_path))
+    return machine
+
+
+def install(machine: Machine) -> Undo:
+    undo = machine.prepare(XEN_SYSTEM, "1")
+    machine.perform(XEN_SYSTEM, undo, Unwatched())
+    return undo
+
+
+def test_exactly_what_came_in_goes_again_and_marks_are_as_before(
+    apt: Apt, machine: Machine
+) -> None:
+    before = dict(apt.states), set(apt.automatic)
+    assert not machine.is_done(XEN_SYSTEM)
+    undo = install(machine)
+    assert undo == PackagesUndo(
+        names=("xen-system-amd64", "xen-utils", "bridge-utils", "libxen"),
+        configured=("bridge-utils",),
+        automatic=("lvm2",),
+    )
+    assert machine.is_done(XEN_SYSTEM)
+    apt.automatic.discard("lvm2")  # as apt does with what is asked for by name
+    for _twice in range(2):
+        machine.revert(XEN_SYSTEM, undo, Unwatched())
+        assert before == (apt.states, apt.automatic)
+
+
+def test_what_others_need_by_now_stays_and_they_are_named(apt: Apt, machine: Machine) -> None:
+    undo = install(machine)
+    apt.states["mine"] = "installed"
+    states = dict(apt.states)
+    with pytest.raises(Conflict, match="in need of these packages: mine"):
+        machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert states == apt.states
+    del apt.states["mine"]
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert "libxen" not in apt.states
+
+
+def test_what_the_user_purged_already_is_no_error(apt: Apt, machine: Machine) -> None:
+    undo = install(machine)
+    for name in ("xen-system-amd64", "xen-utils"):
+        del apt.states[name]
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert "libxen" not in apt.states
+    purge = next(command for command in apt.commands if "purge" in command)
+    assert ("purge", "libxen") == purge[-2:]
+
+
+def test_an_interrupted_transaction_is_finished_first(apt: Apt, machine: Machine) -> None:
+    apt.states["half"] = "half-configured"
+    install(machine)
+    assert "dpkg" == apt.commands[0][0]
+    assert "installed" == apt.states["half"]
+
+
+def test_a_killed_installation_goes_on_where_it_was(apt: Apt, machine: Machine) -> None:
+    undo = machine.prepare(XEN_SYSTEM, "1")
+    apt.states["libxen"] = "half-configured"
+    assert machine.settle(XEN_SYSTEM, undo, Unwatched())
+    assert machine.is_done(XEN_SYSTEM)
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert "libxen" not in apt.states
+
+
+def test_an_unknown_package_is_a_failure_before_anything_is_begun(
+    apt: Apt, machine: Machine
+) -> None:
+    with pytest.raises(StepFailed, match="apt cannot install nowhere") as error:
+        machine.prepare(InstallPackages(("nowhere",), "Why."), "1")
+    assert ("E: Unable to locate package nowhere",) == error.value.details
+    assert [] == apt.commands
+
+
+def test_a_failing_apt_is_a_failure(apt: Apt, machine: Machine) -> None:
+    apt.status = 100
+    with pytest.raises(StepFailed, match="exit status 100"):
+        install(machine)
+
+
+def test_packages_are_never_asked_about_and_nothing_is_removed_by_installing(
+    apt: Apt, machine: Machine
+) -> None:
+    install(machine)
+    command = apt.commands[0]
+    assert {"--yes", "--no-remove", "--no-install-recommends"} <= set(command)
+    assert "Dpkg::Options::=--force-confold" in command
