@@ -142,7 +142,8 @@ class PlainPrompter:
         ends = None if seconds is None else time.monotonic() + seconds
         # First of all: a signal must find the handlers before the echo is off.
         with Interrupts() as interrupts, _echo_off(self._source) if hidden else nullcontext():
-            self._write(wrapped(prompt + (f" [{default}]" if default else "") + ":") + " ")
+            shown = f"{prompt} [{default}]:" if default else prompt
+            self._write(wrapped(shown if shown[-1] in ":?" else shown + ":") + " ")
             try:
                 return self._read_line(interrupts, ends)
             finally:
@@ -181,7 +182,8 @@ class PlainPrompter:
                 self.say(f"Type {wanted} above.", "wrong")
 
     def _write(self, text: str) -> None:
-        self._sink.write(text)
+        encoding = self._sink.encoding or "utf-8"
+        self._sink.write(text.encode(encoding, "replace").decode(encoding))
         self._sink.flush()
 
     def _read_line(self, interrupts: Interrupts, ends: float | None) -> str:

@@ -1,6 +1,7 @@
 """A guided run without a pipeline: the interview on a saved machine, for tests on a terminal.
 
     python -m tests.interview.conversation [--plain] [--every] [--set KEY=VALUE]… MACHINE
+    python -m tests.interview.conversation [--plain] --confirm SECONDS
 
 Prints the settings that were agreed to, or the error with its exit status.
 """
@@ -15,8 +16,8 @@ from steps.settings import Settings
 from tests.machines import machines
 from wizard.answer_file import read_answers
 from wizard.errors import SetupError
-from wizard.interview import Interview, Review, guided
-from wizard.prompts import choose_prompter
+from wizard.interview import Interview, Review, confirm, guided
+from wizard.prompts import TimeIsUp, choose_prompter
 from wizard.step import Plan, Problem
 
 
@@ -58,6 +59,13 @@ STEPS = (
 
 def main(arguments: list[str]) -> int:
     """Hold the conversation; the exit status is the program's."""
+    if "--confirm" in arguments:
+        prompter = choose_prompter(plain="--plain" in arguments)
+        try:
+            print("Agreed:", confirm(prompter, "Is it well?", seconds=float(arguments[-1])))
+        except TimeIsUp:
+            print("The time is up.")
+        return 0
     facts = machines()[arguments[-1]]
     assignments = [arguments[index + 1] for index, word in enumerate(arguments) if word == "--set"]
 

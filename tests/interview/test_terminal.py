@@ -23,12 +23,13 @@ MEMORY = "How much memory does the host itself (dom0) keep?"
 CONSOLE = "Where do Xen and the host show their messages?"
 
 
-def start(folder: Path, mode: str, *more: str, columns: int = 80, rows: int = 24) -> Terminal:
+def start(folder: Path, mode: str, *more: str, machine: str = "stock") -> Terminal:
     environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     if mode == "plain":
         environment["TERM"] = "dumb"
-    program = [sys.executable, "-W", "error", "-m", "tests.interview.conversation", *more, "stock"]
-    return Terminal(program, folder, columns=columns, rows=rows, environment=environment)
+    words = [*more, *([machine] if machine else [])]
+    program = [sys.executable, "-W", "error", "-m", "tests.interview.conversation", *words]
+    return Terminal(program, folder, environment=environment)
 
 
 @pytest.fixture(params=MODES)
@@ -168,6 +169,32 @@ def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> Non
     assert "sudo xen-setup apply" in terminal.whole_text
     text = (tmp_path / "answers.yaml").read_text()
     assert 3072 == settle(read_text(text, Settings), stock()).host.dom0_memory
+
+
+@pytest.mark.parametrize(("keys", "seconds", "outcome"), [
+    ("", "0.5", "The time is up."),
+    ("yes" + ENTER, "60", "Agreed: True"),
+    ("perhaps" + ENTER + "no" + ENTER, "60", "Agreed: False"),
+])  # fmt: skip
+def test_a_confirmation_waits_no_longer_than_it_may(
+    tmp_path: Path, mode: str, keys: str, seconds: str, outcome: str
+) -> None:
+    with start(tmp_path, mode, "--confirm", seconds, machine="") as terminal:
+        terminal.wait_for("Is it well?")
+        terminal.type(keys)
+        assert 0 == terminal.ends()
+        assert outcome in terminal.text
+        assert terminal.is_whole
+
+
+def test_a_line_without_a_size_is_taken_for_eighty_columns(tmp_path: Path, mode: str) -> None:
+    with start(tmp_path, mode) as terminal:
+        terminal.process.setwinsize(0, 0)
+        terminal.wait_for(MEMORY)
+        terminal.type(ENTER)
+        terminal.wait_for(CONSOLE)
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
 
 
 # ---- drawn only

@@ -1,0 +1,97 @@
+"""The real pipeline's questions, on every machine that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from steps import PIPELINE
+from steps.settings import Settings
+from tests.machines import machines
+from wizard.answers import Answers, draft, parts, settle, text_of, walk
+from wizard.interview import Interview
+from wizard.prompts import Option, ScriptedPrompter
+from wizard.questions import questions_of
+
+MACHINES = machines()
+
+
+def test_every_question_is_asked_by_exactly_one_step() -> None:
+    declared = [
+        f"{part.name}.{name}" for part in parts(Settings) for name, _ in questions_of(part.section)
+    ]
+    asked = [key for step in PIPELINE for key in step.QUESTIONS]
+    assert sorted(declared) == sorted(asked)
+
+
+def test_a_guests_name_is_the_first_thing_asked_of_it() -> None:
+    asked = [key for step in PIPELINE for key in step.QUESTIONS if key.startswith("guests.")]
+    assert "guests.name" == asked[0]
+
+
+class Obliging(ScriptedPrompter):
+    """Takes what is suggested, and the first thing that can be taken when nothing is."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        self.asked.append((prompt, default))
+        return "" if default else "/dev/vdz"
+
+    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
+        self.offered.append(tuple(options))
+        self.asked.append((prompt, default))
+        return default or next(option.value for option in options if not option.refused)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_machine_is_a_dead_end(name: str) -> None:
+    facts, prompter = MACHINES[name], Obliging()
+    interview = Interview(PIPELINE, Answers(Settings), facts, prompter)
+    interview.ask_all()
+    assert () == draft(interview.answers, facts).problems
+    for options in prompter.offered:
+        assert any(not option.refused and not option.move for option in options)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_suggestion_is_one_of_the_things_offered_and_has_its_reason(name: str) -> None:
+    facts = MACHINES[name]
+    for item in walk(Answers(Settings), facts):
+        assert item.question.help
+        assert item.question.because(item.known) or item.default is None
+        if item.needed and item.default is not None and item.question.choices:
+            offered = [
+                choice.value for choice in item.question.choices(item.known) if not choice.refused
+            ]
+            assert not offered or text_of(item.question, item.default) in offered
+
+
+def test_the_device_follows_the_use_that_was_chosen() -> None:
+    facts = MACHINES["spare-partition"]
+    devices = {
+        use: settle(Answers(Settings).with_answer("storage.use", use), facts).storage.device
+        for use in ("free-space", "device")
+    }
+    assert "/dev/disk/by-id/virtio-practice-disk" == devices["free-space"]
+    assert "/dev/disk/by-id/virtio-vdb-serial-part1" == devices["device"]
+
+
+def test_without_a_place_of_the_chosen_use_no_device_is_suggested() -> None:
+    drafted = draft(Answers(Settings).with_answer("storage.use", "device"), MACHINES["stock"])
+    assert ["storage.device"] == [problem.key for problem in drafted.problems]
+
+
+def test_groups_that_are_there_are_offered_with_their_room() -> None:
+    facts = MACHINES["volume-group"]
+    items = {item.name: item for item in walk(Answers(Settings), facts)}
+    group = items["volume_group"]
+    assert group.question.choices is not None
+    (choice,) = group.question.choices(group.known)
+    assert ("xendisks", "xendisks  10236MiB, 8188MiB of it free", "") == (
+        choice.value, choice.title, choice.refused,
+    )  # fmt: skip
