@@ -1,0 +1,69 @@
+"""How long the program takes to start and to plan, as multiples of a bare Python's start.
+
+CPU time of the processes, the best of several: other work on the machine shows less in it than in
+the time on the wall. Ratios, since machines differ.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import ROOT, STOCK, environment
+
+ROUNDS = 8
+BARE = (sys.executable, "-c", "pass")
+PROGRAM = (sys.executable, "-P", "-m", "wizard")
+
+
+def processor_seconds(argv: Sequence[str], env: Mapping[str, str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, env=dict(env), cwd=ROOT, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def ratio(argv: Sequence[str], rounds: int = ROUNDS, **others: str) -> tuple[float, float]:
+    """How many bare Pythons a command costs, and its seconds. They take turns."""
+    env = {**environment(**others), "PYTHONDONTWRITEBYTECODE": ""}
+    processor_seconds(argv, env)  # compiles what is not compiled yet
+    pairs = [(processor_seconds(argv, env), processor_seconds(BARE, env)) for _ in range(rounds)]
+    ours, bare = (min(times) for times in zip(*pairs, strict=True))
+    return ours / bare, ours
+
+
+def tell(capsys: pytest.CaptureFixture[str], what: str, times: float, seconds: float) -> None:
+    with capsys.disabled():
+        print(f"\n  {what}: {times:.1f} times `python3 -c pass` ({seconds * 1000:.0f} ms)", end="")
+
+
+def test_help_costs_less_than_four_bare_pythons(capsys: pytest.CaptureFixture[str]) -> None:
+    times, seconds = ratio([*PROGRAM, "--help"])
+    tell(capsys, "xen-setup --help", times, seconds)
+    assert times < 4
+
+
+def test_the_launcher_adds_no_more_than_the_program_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = Path(sys.executable).parents[2]
+    launcher = str(ROOT / "xen-setup")
+    if not list(cache.glob("python3*/bin/python")):  # not started by tests/run
+        cache = tmp_path_factory.mktemp("cache")
+    times, seconds = ratio([launcher, "--help"], XEN_SETUP_CACHE=str(cache))
+    alone, _ = ratio([*PROGRAM, "--help"])
+    tell(capsys, "./xen-setup --help", times, seconds)
+    assert times < 2 * alone
+
+
+def test_a_plan_of_the_whole_pipeline_takes_less_than_a_second(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    times, seconds = ratio([*PROGRAM, "plan", "--facts", str(STOCK)], rounds=4)
+    tell(capsys, "xen-setup plan --facts", times, seconds)
+    assert seconds < 1
