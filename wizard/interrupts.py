@@ -40,6 +40,7 @@ class Interrupts:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
+        self.received = None
         self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         for number in _STATUS:
             self._before[number] = signal.signal(number, self._note)

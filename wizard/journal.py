@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from wizard.codec import CodecError, decode, encode
-from wizard.errors import Locked, SetupError, Stopped
+from wizard.errors import Exit, Locked, SetupError, Stopped, UsageError
 from wizard.files import sync_directory, write_atomically
 from wizard.records import VERSION, Ledger, Record, RunBegun, replay
 from wizard.running import Workplace
@@ -38,6 +38,8 @@ _START = "0" * 32  # the checksum before the first record
 
 class JournalDamaged(SetupError):
     """The journal cannot be trusted; nothing was read from it, and nothing done."""
+
+    status = Exit.CHECKS_FAILED
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,11 @@ class Store:
         """Hold the lock of this machine; raises `Locked` when another run does."""
         self._make(self.directory)
         path = self.directory / "lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise _cannot(path, error) from error
         try:
             deadline = time.monotonic() + _LOCK_PATIENCE
             while not _try_lock(descriptor):
@@ -321,10 +327,15 @@ class Store:
             found = [RunDirectory(path) for path in top.iterdir() if path.name.isdigit()]
         except FileNotFoundError:
             return []
+        except PermissionError as error:
+            raise UsageError(
+                f"Only root can read {top}, where the journals are.",
+                hint="Type it with sudo in front.",
+            ) from error
         except OSError as error:
             raise JournalDamaged(
                 f"{top} cannot be read: {error.strerror}.",
-                hint="Run it as root: sudo xen-setup …",
+                hint="Nothing is done or undone without it: move what is in its place away.",
             ) from error
         runs = sorted(found, key=lambda run: run.number)
         return [run for run in runs if os.path.lexists(run.journal)]
@@ -336,9 +347,12 @@ class Store:
         taken = [int(path.name) for path in top.iterdir() if path.name.isdigit()]
         run = RunDirectory(top / f"{max(taken, default=0) + 1:04}")
         self._make(run.workplace.backups)
-        write_atomically(
-            run.answers, answers.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid()
-        )
+        try:
+            write_atomically(
+                run.answers, answers.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid()
+            )
+        except OSError as error:
+            raise _cannot(run.answers, error) from error
         return run
 
     def journal(self, run: RunDirectory) -> Journal:
@@ -366,11 +380,15 @@ class Store:
                 place.chmod(0o700)
                 sync_directory(place.parent)
         except OSError as error:
-            raise Stopped(
-                f"{path} cannot be made: {error.strerror}.",
-                hint="Nothing was changed. xen-setup keeps its journal there: it needs root, "
-                "and a disk that can be written.",
-            ) from error
+            raise _cannot(path, error) from error
+
+
+def _cannot(path: Path, error: OSError) -> Stopped:
+    return Stopped(
+        f"{path} cannot be written: {error.strerror}.",
+        hint="Nothing was changed. xen-setup keeps its journal there: it needs root, and a disk "
+        "that can be written (`df -h`).",
+    )
 
 
 def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:

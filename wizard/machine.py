@@ -205,6 +205,12 @@ class Machine:
         `label` names the backup. Raises `StepFailed` when the action cannot be begun at all.
         """
         self._mounts.only(action.inside)
+        try:
+            return self._prepare(action, label)
+        except OSError as error:
+            raise _from_os(error, action) from error
+
+    def _prepare(self, action: Action, label: str) -> Undo:
         match action:
             case WriteFile():
                 target = self._real(action.path, action.inside)
@@ -262,7 +268,7 @@ class Machine:
                     self._packages.install(action, watch)
                 case CreatePartition():
                     self._refuse_other_device(action)
-                    partitions.create(action, self._running.ask)
+                    partitions.create(action, self._running)
                 case Reboot():
                     raise RebootNeeded("The machine must boot now.", hint="")
                 case _:
@@ -287,6 +293,8 @@ class Machine:
                 self._running.refresh(action.refresh, watch)
             if isinstance(action, MakeDirectory):
                 self._real(action.path, action.inside).chmod(action.mode)
+            if isinstance(action, CreatePartition):
+                partitions.announce(action, self._running)
             return True
         if not isinstance(action, Reboot):
             self.revert(action, undo, watch)

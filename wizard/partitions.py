@@ -16,6 +16,7 @@ from wizard.actions import CreatePartition
 from wizard.commands import Answer
 from wizard.errors import Conflict, StepFailed
 from wizard.mounts import mounted_now
+from wizard.running import Running
 
 Ask = Callable[[tuple[str, ...], float], Answer]
 
@@ -29,7 +30,7 @@ def is_there(action: CreatePartition) -> bool:
     return found is not None and _same_place(found, action)
 
 
-def create(action: CreatePartition, ask: Ask) -> None:
+def create(action: CreatePartition, running: Running) -> None:
     """Make the partition and wait for its node; refuses when its place is not free any more."""
     parted = _parted()
     disk = _table(action)
@@ -67,7 +68,25 @@ def create(action: CreatePartition, ask: Ask) -> None:
             f"The partition could not be made on {action.disk.path}: {error}",
             hint="See `dmesg`; a disk that is read-only or failing says so there.",
         ) from error
-    _wait_for(action, ask)
+    announce(action, running)
+
+
+def announce(action: CreatePartition, running: Running) -> None:
+    """See that the kernel knows the partition in the table, and wait for its node."""
+    node = Path(action.path)
+    running.ask(("udevadm", "settle", f"--timeout={_NODE_WAIT:.0f}"), _NODE_WAIT + 5)
+    if not node.is_block_device():
+        # A crash came between the table and the kernel.
+        disk = str(Path(action.disk.path).resolve())
+        running.quietly(("partx", "--add", "--nr", str(action.number), disk), _NODE_WAIT)
+    deadline = time.monotonic() + _NODE_WAIT
+    while not node.is_block_device():
+        if time.monotonic() > deadline:
+            raise StepFailed(
+                f"The partition is in the table, but {node} did not appear.",
+                hint=f"Try `partprobe {action.disk.path}`; if that does not help, boot, and go on.",
+            )
+        time.sleep(0.05)
 
 
 def remove(action: CreatePartition, ask: Ask) -> None:
@@ -149,19 +168,6 @@ def _numbered(disk: Any, number: int) -> Any:
 def _same_place(partition: Any, action: CreatePartition) -> bool:
     geometry = partition.geometry
     return bool(geometry.start == action.start and geometry.length == action.sectors)
-
-
-def _wait_for(action: CreatePartition, ask: Ask) -> None:
-    node = Path(action.path)
-    ask(("udevadm", "settle", f"--timeout={_NODE_WAIT:.0f}"), _NODE_WAIT + 5)
-    deadline = time.monotonic() + _NODE_WAIT
-    while not node.is_block_device():
-        if time.monotonic() > deadline:
-            raise StepFailed(
-                f"The partition was made, but {node} did not appear.",
-                hint=f"Try `partprobe {action.disk.path}`; if that does not help, boot, and go on.",
-            )
-        time.sleep(0.05)
 
 
 def _use_of(action: CreatePartition, ask: Ask) -> str:

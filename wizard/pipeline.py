@@ -105,6 +105,10 @@ class Pipeline(Generic[S, F]):
     reporter: Reporter
     wishes: Wishes = field(default_factory=Wishes)
 
+    def __post_init__(self) -> None:
+        self._step_now = ""
+        self._action_now: Action | None = None
+
     # --- the two ways in ----------------------------------------------------------------------
 
     def apply(self, settings: S, answers: str) -> Outcome:
@@ -181,6 +185,7 @@ class Pipeline(Generic[S, F]):
     def _step(self, journal: Journal, settings: S, step: Step[S, F], facts: F) -> F:
         """Check, plan, do and verify one step; the facts after it."""
         name = step_name(step)
+        self._step_now, self._action_now = name, None
         started = time.monotonic()
         problems = ignoring(step.check(settings, facts), self.wishes.ignore)
         self._stop_for(name, "cannot go on", errors_in(problems))
@@ -196,6 +201,7 @@ class Pipeline(Generic[S, F]):
                 self.machine.arm((*self.wishes.program, "rollback", "--unconfirmed"), guard.seconds)
             for index, action in enumerate(plan.actions, start=1):
                 self._action(journal, name, action, index, len(plan.actions))
+            self._action_now = None
             self.machine.release()
             if plan.actions:
                 facts = self.read_facts()
@@ -218,6 +224,7 @@ class Pipeline(Generic[S, F]):
     def _action(self, journal: Journal, name: str, action: Action, index: int, of: int) -> None:
         """Do one action by the journal's rules."""
         self.machine.interrupts.check()
+        self._action_now = action
         self.reporter.action_begins(action, index, of)
         if self.machine.is_done(action):
             journal.append(Skipped(name, action))
@@ -338,10 +345,10 @@ class Pipeline(Generic[S, F]):
 
     def _failed(self, journal: Journal, error: StepFailed) -> None:
         """Decide what becomes of the run; returns only when it is to be tried again."""
-        step = journal.ledger.current
+        step = self._step_now or journal.ledger.current
         self.machine.release()
         self.machine.note(f"failed: {error.what}")
-        self.reporter.failed(step, None, error)
+        self.reporter.failed(step, self._action_now, error)
         decision = self._decide(journal.ledger, step, error)
         if decision == "roll back":
             self._roll_back_failed(journal, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,29 @@ def test_a_refresh_that_fails_is_a_failure_and_the_file_comes_back(
         machine.perform(action, undo, Unwatched())
     take_back(machine, action, undo)
     assert "old\n" == (tree / "a").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a filesystem of our own can be mounted by root only")
+@pytest.mark.parametrize("full", ["tree", "backups"])
+def test_a_full_disk_is_a_failure_and_leaves_the_old_file(
+    machine: Machine, tree: Path, tmp_path: Path, full: str
+) -> None:
+    subprocess.run(
+        ("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(tmp_path / full)), check=True
+    )
+    try:
+        (tree / "a").write_text("old\n" * 10_000)
+        before = snapshot(tree, times=True)
+        filler = tmp_path / full / "filler"
+        filler.write_bytes(b"x" * (100 << 10 if full == "backups" else 60 << 10))
+        with pytest.raises(StepFailed, match="No space left on device") as error:
+            do(machine, written(tree / "a", "new\n" * 20_000, "Why."))
+        assert "df -h" in error.value.hint
+        filler.unlink()
+        assert before == snapshot(tree, times=True)
+        assert [] == list((tmp_path / full).glob(".*"))
+    finally:
+        subprocess.run(("umount", str(tmp_path / full)), check=True)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,26 @@ def test_a_partition_with_something_on_it_is_not_removed(
     assert not machine.is_done(wanted)
 
 
+def test_a_partition_that_a_crash_hid_from_the_kernel_is_shown_to_it_again(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("partx", "--delete", "--nr", "2", disk[0])
+    assert not Path(wanted.path).exists()
+    assert machine.settle(wanted, PlainUndo(), Unwatched())
+    assert Path(wanted.path).is_block_device()
+    machine.revert(wanted, PlainUndo(), Unwatched())
+
+
+def test_a_partition_that_was_not_made_is_taken_back_without_harm(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    before = head(disk)
+    assert not machine.settle(action(disk), PlainUndo(), Unwatched())
+    assert before == head(disk)
+
+
 def test_another_partition_in_its_place_is_not_removed(
     disk: tuple[str, str], machine: Machine
 ) -> None:
