@@ -15,8 +15,11 @@ from steps.suggestions import (
     NO_BRIDGE,
     SPARE_SPACE,
     address_is_free,
+    because_card,
     because_console,
+    because_device,
     because_dom0_memory,
+    because_gateway,
     because_use,
     card_choices,
     default_bridge,
@@ -95,7 +98,7 @@ class HostSettings:
         help="The card with the default route, mostly. Its address moves to the bridge; the "
         "connection pauses for some seconds.",
         default=default_card,
-        because="it has the host's default route",
+        because=because_card,
         choices=card_choices,
         needed=has_bridge,
     )
@@ -153,7 +156,7 @@ class StorageSettings:
         help="For free space: the disk that has it. Otherwise the partition or disk to take. Only "
         "an empty one is accepted. Names under /dev/disk/by-id stay the same over reboots.",
         default=default_device,
-        because="it is the largest spare place of this machine",
+        because=because_device,
         choices=device_choices,
         needed=needs_device,
     )
@@ -262,7 +265,7 @@ class GuestSettings:
         kinds.or_word(kinds.ADDRESS, "none"),
         help="The router's address in the guest's network. `none`: no way out.",
         default=default_gateway,
-        because="the host's own",
+        because=because_gateway,
         needed=has_static_address,
     )
     nameservers: tuple[str, ...] = asked(

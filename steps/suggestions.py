@@ -71,6 +71,16 @@ def default_card(known: Known) -> str | None:
     return _uplink(_facts(known)) or None
 
 
+def because_card(known: Known) -> str:
+    facts = _facts(known)
+    card = facts.card(_uplink(facts))
+    if card is None:
+        return "no network card with a wire was found"
+    if card.default_route:
+        return "it has the host's default route"
+    return f"it is a port of {card.bridge}" if card.bridge else "it is the first with a wire"
+
+
 def card_choices(known: Known) -> Sequence[Choice]:
     return [
         Choice(
@@ -145,11 +155,23 @@ def because_use(known: Known) -> str:
             return f"{_best_place(_facts(known))[1]} has unpartitioned space: nothing is lost there"
         case "device":
             return f"{_best_place(_facts(known))[1]} is empty"
-    return "no spare space was found"
+    return _why_no_place(_facts(known))
+
+
+def _why_no_place(facts: Facts) -> str:
+    if not facts.as_root:
+        return "only root can read what is free on the disks"
+    return f"no group, partition, disk or unpartitioned space of {show_size(SPARE_SPACE)} was found"
 
 
 def default_device(known: Known) -> str | None:
     return _best_place(_facts(known), str(known.answers.get("storage.use", "")))[1] or None
+
+
+def because_device(known: Known) -> str:
+    if default_device(known) is None:
+        return _why_no_place(_facts(known))
+    return "it is the largest spare place of this machine"
 
 
 def default_group(known: Known) -> str:
@@ -272,6 +294,10 @@ def has_static_address(known: Known) -> bool:
 
 def default_gateway(known: Known) -> str | None:
     return _facts(known).network.gateway or None
+
+
+def because_gateway(known: Known) -> str:
+    return "the host's own" if default_gateway(known) else "the host has none"
 
 
 def default_release(known: Known) -> str:

@@ -153,9 +153,9 @@ def _walk_section(
             problem = _problem(
                 key,
                 place,
-                "The answer is missing, and this machine suggests none.",
+                f"The answer is missing, and nothing suggests one: {question.because(known)}.",
                 f"{question.prompt} Give {question.kind.name}.",
-            )
+            )._replace(missing=True)
         elif needed and question.check and (wrong := question.check(value, known)):
             place = answers.places.get(prefix, Place())
             shown = refusal_of_value(question, value)

@@ -270,8 +270,12 @@ def _look_ahead(arguments: Arguments) -> int:
     console.line()
     if not facts.as_root:
         console.line("What only root can read is not known here; with sudo it is.", "magenta")
-    if drafted.problems:
+    # Nobody is at fault for what only root could have suggested: it is unknown, no more.
+    unread = [] if facts.as_root else [item.key for item in drafted.problems if item.missing]
+    if len(unread) < len(drafted.problems):
         raise AnswersInvalid(drafted.problems)
+    if unread:
+        console.line(f"Without root nothing suggests an answer for {', '.join(unread)}.", "magenta")
     count = sum(len(errors_in(preview.problems)) for preview in previews)
     if count:
         noun = "check" if count == 1 else "checks"

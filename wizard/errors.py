@@ -61,7 +61,10 @@ class UsageError(SetupError):
 
 # No dataclass: their module takes as long to import as the rest of what --help needs.
 class AnswerProblem(NamedTuple):
-    """One thing wrong with the answers, and where: line and column count from 1, 0 is unknown."""
+    """One thing wrong with the answers, and where: line and column count from 1, 0 is unknown.
+
+    `missing`: there is no answer, and what is known of the machine suggests none.
+    """
 
     key: str
     what: str
@@ -69,6 +72,7 @@ class AnswerProblem(NamedTuple):
     file: str = ""
     line: int = 0
     column: int = 0
+    missing: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else ""

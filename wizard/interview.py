@@ -202,7 +202,7 @@ class Interview(Generic[S]):
                 self.answers = self.answers.with_answer(item.key, value)
                 return "on"
             elif text == "":
-                self._prompter.say("An answer is needed here: nothing suggests one.", "wrong")
+                self._prompter.say("An answer is needed here.", "wrong")
             elif self._take(item, _unquoted(text)):
                 return "on"
 
@@ -273,7 +273,11 @@ class Interview(Generic[S]):
     def _tell(self, item: Settled) -> None:
         """The line above a question: what is suggested on this machine, and why."""
         because = item.question.because(item.known)
-        if because and item.default is not None and item.key not in self.answers.given:
+        if not because or item.key in self.answers.given:
+            return
+        if item.default is None:
+            self._prompter.say(f"Nothing is suggested: {because}.", "note")
+        else:
             suggestion = text_of(item.question, item.default) or "nothing"
             self._prompter.say(f"Suggested: {suggestion} ({because}).", "note")
 

@@ -56,11 +56,11 @@ class Known:
 class Question(Generic[T]):
     """One question. `default` is computed from what is known; None means that there is none.
 
-    `because` says, in words and for this machine, why that default. `choices` lists real things
-    of this machine. `needed` tells whether the question makes sense after the earlier answers
-    (its default counts when not). `check` looks at a parsed value against the machine and
-    returns what is wrong with it ("" for nothing). `secret` answers are never shown or recorded
-    in the clear.
+    `because` says, in words and for this machine, why that default, or why there is none.
+    `choices` lists real things of this machine. `needed` tells whether the question makes sense
+    after the earlier answers (its default counts when not). `check` looks at a parsed value
+    against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
+    never shown or recorded in the clear.
     """
 
     prompt: str

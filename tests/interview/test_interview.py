@@ -200,7 +200,8 @@ def test_a_question_without_a_suggestion_needs_an_answer() -> None:
     facts = replace(facts, network=replace(facts.network, gateway=""))
     talk = Talk([*script(NETWORK=("192.0.2.7/24", "", "192.0.2.1")), "apply"], facts)
     assert "192.0.2.1" == talk.hold().guests[0].gateway
-    assert "An answer is needed here: nothing suggests one." in talk.prompter.said
+    assert "Nothing is suggested: the host has none." in talk.prompter.said
+    assert "An answer is needed here." in talk.prompter.said
 
 
 def test_a_list_is_typed_with_commas_and_emptied_with_a_dash() -> None:

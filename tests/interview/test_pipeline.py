@@ -63,7 +63,7 @@ def test_every_suggestion_is_one_of_the_things_offered_and_has_its_reason(name: 
     facts = MACHINES[name]
     for item in walk(Answers(Settings), facts):
         assert item.question.help
-        assert item.question.because(item.known) or item.default is None
+        assert item.question.because(item.known)
         if item.needed and item.default is not None and item.question.choices:
             offered = [
                 choice.value for choice in item.question.choices(item.known) if not choice.refused
