@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from steps.facts import FACTS_VERSION, Facts
@@ -12,9 +14,20 @@ from wizard.errors import UsageError
 _AGAIN = "Save the machine's facts again: xen-setup facts --json > FILE"
 
 
+# Passwords that configuration files may hold: ifupdown's for wireless networks, a guest's screen.
+_SECRET = re.compile(
+    r"^([ \t]*(?:wpa-(?:psk|passphrase|password|private-key-passwd\S*|wep-key\d)|wireless-key\d?"
+    r"|vncpasswd|spicepasswd)[ \t]*=?[ \t]*).+$",
+    re.MULTILINE,
+)
+_HIDDEN = "********"
+
+
 def facts_text(facts: Facts) -> str:
-    """The JSON text of these facts, one field a line at the top, ending in a newline."""
-    return json.dumps(encode(facts), indent=1, ensure_ascii=False) + "\n"
+    """The JSON text of these facts, ending in a newline; passwords in files are left out of it."""
+    files = {path: _SECRET.sub(rf"\g<1>{_HIDDEN}", text) for path, text in facts.files.items()}
+    value = encode(replace(facts, files=files))
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def facts_from_text(text: str, name: str = "The text") -> Facts:

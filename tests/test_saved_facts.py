@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,24 @@ def test_every_machine_is_a_different_one() -> None:
     for facts in machines().values():
         assert facts not in found
         found.append(facts)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    wpa-psk hunter2-secret",
+        "\twpa-passphrase   hunter2-secret words",
+        'vncpasswd = "hunter2-secret"',
+        "vncpasswd='hunter2-secret'",
+        "wireless-key1 hunter2-secret",
+    ],
+)
+def test_passwords_in_configuration_files_are_not_saved(line: str) -> None:
+    text = f"iface wlan0 inet dhcp\n{line}\n    metric 3\n"
+    facts = replace(stock(), files={**stock().files, "/etc/network/interfaces.d/wlan0": text})
+    saved = facts_text(facts)
+    assert "hunter2" not in saved
+    kept = facts_from_text(saved).files["/etc/network/interfaces.d/wlan0"]
+    assert kept.splitlines()[0] == "iface wlan0 inet dhcp"
+    assert kept.splitlines()[2] == "    metric 3"
+    assert kept.splitlines()[1].endswith("********")

@@ -6,6 +6,7 @@ Formats: sources.list(5): one-line entries in *.list, and deb822 stanzas in *.so
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -160,7 +161,16 @@ def _lists_age(view: View) -> int | None:
 
 def _reachable(view: View, mirror: str, codename: str) -> bool | None:
     # apt's own fetcher: it takes the proxies that are configured for apt.
-    answer = view.ask(
-        ("/usr/lib/apt/apt-helper", "cat-file", f"{mirror}/dists/{codename}/InRelease"), 15.0
-    )
+    with tempfile.TemporaryDirectory(prefix="xen-setup-look-") as directory:
+        answer = view.ask(
+            (
+                "/usr/lib/apt/apt-helper",
+                "--option",
+                "Acquire::Retries=0",
+                "download-file",
+                f"{mirror}/dists/{codename}/InRelease",
+                f"{directory}/InRelease",
+            ),
+            15.0,
+        )
     return None if answer.status in (126, 127) else answer.status == 0

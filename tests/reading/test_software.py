@@ -168,17 +168,22 @@ def test_apt_is_asked_again_only_after_something_changed(tmp_path: Path) -> None
     view = view_of(
         tmp_path,
         {"/var/lib/dpkg/status": "1", "/var/lib/apt/lists": None},
-        {"apt-cache policy": Said(captured("stock-apt-policy")), "dpkg-query": Said("a\t1\tii \n")},
+        {
+            "apt-cache policy": Said(captured("stock-apt-policy")),
+            "apt-cache pkgnames": Said("xen-hypervisor-4.17-amd64\n"),
+            "dpkg-query": Said("a\t1\tii \n"),
+        },
     )
     assert isinstance(view.ask, Answers)
     for _ in range(3):
         assert "lvm2" in read_installable(view)
         assert read_packages(view) == {"a": "1"}
-    assert len(view.ask.asked) == 2
+    assert len(view.ask.asked) == 3
+    assert view.ask.asked[1][-1] == "xen-hypervisor-4.17-amd64"
     (tmp_path / "var/lib/dpkg/status").write_text("12")
     read_installable(view)
     read_packages(view)
-    assert len(view.ask.asked) == 4
+    assert len(view.ask.asked) == 5
 
 
 def test_without_dpkg_that_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,168 @@
+"""The whole reading: a captured machine, an empty one, this one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steps.facts import BootLoader, Facts
+from steps.read_facts import read_facts
+from steps.reading.view import Ask
+from steps.saved_facts import facts_from_text, facts_text
+from tests.machines import stock
+from tests.reading.looking import Answers, Said, captured, program, tree
+from tests.reading.test_block_devices import EXT4, STOCK, probed
+from tests.reading.test_initrd import archive
+from tests.reading.test_network import ANSWERS, DEVICE
+
+OS_RELEASE = """\
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+VERSION_ID="12"
+VERSION_CODENAME=bookworm
+ID=debian
+"""
+
+
+def practice(root: Path) -> tuple[Path, Answers]:
+    """The practice machine's files and answers, as far as they were captured."""
+    files = (
+        STOCK
+        | DEVICE
+        | dict(stock().files)
+        | {
+            "/etc/os-release": OS_RELEASE,
+            "/etc/machine-id": "0123456789abcdef\n",
+            "/etc/xen/README": "left out",
+            "/etc/xen/big.cfg": "x" * 300_000,
+            "/etc/xen/vm01.cfg": 'name = "vm01"\n',
+            "/etc/xen/auto/10-vm01": "-> ../vm01.cfg",
+            "/etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n",
+            "/proc/cpuinfo": captured("stock-cpuinfo"),
+            "/proc/meminfo": captured("stock-meminfo"),
+            "/proc/cmdline": stock().kernel_options + "\n",
+            "/proc/sys/kernel/hostname": "practice\n",
+            "/proc/sys/kernel/osrelease": stock().kernel + "\n",
+            "/proc/sys/kernel/random/boot_id": stock().boot_id + "\n",
+            "/run/systemd/system": None,
+            "/run/udev/control": "",
+            "/boot/grub/grub.cfg": captured("stock-grub.cfg"),
+            "/boot/vmlinuz-6.1.0-56-amd64": "",
+            "/boot/config-6.1.0-56-amd64": "CONFIG_XEN_DOM0=y\nCONFIG_XEN_BLKDEV_FRONTEND=m\n",
+            "/boot/initrd.img-6.1.0-56-amd64": gzip.compress(
+                archive(("usr/lib/xen-blkfront.ko", b"x" * (2**20 - 500)))
+            ),
+            "/lib/modules/6.1.0-56-amd64": None,
+            "/usr/share/keyrings/debian-archive-keyring.gpg": "",
+        }
+    )
+    program(root, "ifup")
+    tree(root, files)
+    installed = "".join(f"{name}\t{text}\tii \n" for name, text in stock().packages.items())
+    candidates = "".join(f"{name}:\n  Candidate: 1\n" for name in stock().installable)
+    answers = {
+        **ANSWERS,
+        **probed(vda="PTTYPE=dos\nPTUUID=5cc03136\n", vda1=EXT4),
+        "dpkg-query": Said(installed),
+        "apt-cache policy": Said(candidates),
+        "systemctl show": Said(captured("stock-systemctl-show")),
+        "systemd-detect-virt": Said("none\n", 1),
+    }
+    return root, Answers(answers)
+
+
+def read(root: Path, ask: Ask, *, as_root: bool = True) -> Facts:
+    return read_facts(ask=ask, root=root, as_root=as_root)
+
+
+def test_the_captured_machine_is_the_saved_stock_machine(tmp_path: Path) -> None:
+    facts = read(*practice(tmp_path))
+    (kernel,) = stock().kernels
+    saved = replace(stock(), kernels=(replace(kernel, initrd_unpacked_mib=1),))
+    for name in (
+        "hostname", "distribution", "architecture", "processor", "memory", "firmware",
+        "secure_boot", "container", "kernel", "kernel_options", "kernels", "udev",
+        "service_manager", "graphics_modules", "xen", "packages", "installable", "boot_id",
+    ):  # fmt: skip
+        assert getattr(facts, name) == getattr(saved, name), name
+    assert facts.network.cards == saved.network.cards
+    assert facts.network.manager == "ifupdown"
+    assert facts.service("networking").enabled
+    assert [entry.title for entry in facts.boot.entries or ()] == [
+        entry.title for entry in saved.boot.entries or ()
+    ]
+
+
+def test_configuration_files_and_links_are_taken_along(tmp_path: Path) -> None:
+    facts = read(*practice(tmp_path))
+    assert facts.files["/etc/default/grub"] == stock().files["/etc/default/grub"]
+    assert facts.files["/etc/xen/vm01.cfg"] == 'name = "vm01"\n'
+    assert facts.files["/etc/xen/auto/10-vm01"] == 'name = "vm01"\n'
+    assert "/etc/xen/README" not in facts.files
+    assert "/etc/xen/big.cfg" not in facts.files
+    assert facts.links["/etc/xen/auto/10-vm01"] == "../vm01.cfg"
+    assert "/etc/xen/auto" in facts.directories
+    assert "/etc/netplan" not in facts.directories
+
+
+def test_a_machines_name_gives_its_machine_id_away_to_nobody(tmp_path: Path) -> None:
+    facts = read(*practice(tmp_path))
+    assert len(facts.machine) == 16
+    assert "0123456789abcdef" not in facts_text(facts)
+
+
+def test_what_was_read_can_be_saved(tmp_path: Path) -> None:
+    facts = read(*practice(tmp_path))
+    assert facts_from_text(facts_text(facts)) == facts
+
+
+def test_reading_twice_gives_the_same_and_asks_less(tmp_path: Path) -> None:
+    root, ask = practice(tmp_path)
+    first = read(root, ask)
+    asked = len(ask.asked)
+    assert read(root, ask) == first
+    assert len(ask.asked) < 2 * asked
+
+
+def test_an_ordinary_users_reading_says_what_it_lacks(tmp_path: Path) -> None:
+    root, ask = practice(tmp_path)
+    facts = read(root, ask, as_root=False)
+    assert not facts.as_root
+    assert facts.disks[0].partitions[0].content.detail == "ext4"
+    assert not any(argv[0] in ("blkid", "mount", "pvs", "xl") for argv in ask.asked)
+
+
+def test_an_empty_tree_without_any_program_is_a_machine_too(tmp_path: Path) -> None:
+    facts = read(tmp_path, Answers())
+    assert facts.boot == BootLoader(
+        "none", "", "", None, "", None, None, None, submenu_disabled=False, root_uuid=""
+    )
+    assert (facts.disks, facts.volume_groups, facts.kernels) == ((), (), ())
+    assert facts.service_manager == "unknown"
+    assert facts.unknown == ("packages: this machine has no dpkg; others are not read yet",)
+    assert facts_from_text(facts_text(facts)) == facts
+
+
+@pytest.mark.parametrize("status", [1, 124, 126])
+def test_commands_that_all_fail_spoil_nothing(tmp_path: Path, status: int) -> None:
+    root, _ = practice(tmp_path)
+
+    def fails(argv: tuple[str, ...], timeout: float = 20.0, /) -> Said:
+        return Said("garbage \x00 { [", status)
+
+    facts = read(root, fails)
+    assert facts.hostname == "practice"
+    assert facts.unknown
+    assert facts_from_text(facts_text(facts)) == facts
+
+
+def test_this_machine_can_be_read_and_is_left_as_it_was() -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+    facts = read_facts(("/dev/none",), ("vm01",))
+    assert facts.hostname == Path("/proc/sys/kernel/hostname").read_text().strip()
+    assert facts.as_root == (os.geteuid() == 0)
+    assert facts_from_text(facts_text(facts)) == facts
+    assert Path("/proc/self/mountinfo").read_text() == before
