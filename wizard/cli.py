@@ -345,11 +345,11 @@ def _guided(arguments: Arguments) -> int:
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
         raise Stopped("An earlier run is not finished.", hint=GO_ON)
-    session = _interview(arguments, prompter)
+    session = interview(arguments, prompter)
     return _run(arguments, session, prompter, agreed=True)
 
 
-def _interview(arguments: Arguments, prompter: Prompter) -> Session:
+def interview(arguments: Arguments, prompter: Prompter) -> Session:
     """Ask everything, show the plan, have it agreed to; raises Cancelled if it is not."""
     from steps import PIPELINE
     from wizard.interview import Interview, Review, guided

@@ -1,0 +1,56 @@
+"""Answers on the command line: what only root knows, what is secret, what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steps.saved_facts import facts_text
+from tests.cli.program import ROOT, STOCK, xen_setup
+from tests.machines import machines
+
+PACKAGED = ROOT / "wizard/practice/first-guest.yaml"
+
+
+def test_what_only_root_could_suggest_is_unknown_and_not_an_invalid_answer(tmp_path: Path) -> None:
+    facts = tmp_path / "user.json"
+    facts.write_text(facts_text(machines()["user"]))
+    for command in ("check", "plan"):
+        done = xen_setup(command, "--facts", facts)
+        assert 0 == done.returncode, done.stdout + done.stderr
+        assert "Without root nothing suggests an answer for storage.use" in done.stdout
+
+
+def test_a_wrong_answer_is_wrong_for_an_ordinary_user_too(tmp_path: Path) -> None:
+    facts = tmp_path / "user.json"
+    facts.write_text(facts_text(machines()["user"]))
+    done = xen_setup("check", "--facts", facts, "--set", "guests.0.memory=12")
+    assert 3 == done.returncode
+    assert "guests.0.memory" in done.stderr
+
+
+def test_the_packaged_answers_plan_without_a_problem_and_show_no_hash() -> None:
+    (hashed,) = [line.split('"')[1] for line in PACKAGED.read_text().splitlines() if '"$6$' in line]
+    for command in ("check", "plan"):
+        done = xen_setup(command, PACKAGED, "--facts", STOCK)
+        assert 0 == done.returncode, done.stdout + done.stderr
+        assert hashed not in done.stdout + done.stderr
+
+
+def test_a_plain_password_is_refused_without_being_shown(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nguests:\n- root_password: PLANTED-secret\n")
+    done = xen_setup("plan", answers, "--facts", STOCK)
+    assert 3 == done.returncode
+    assert f"{answers}:3:18: guests.0.root_password:" in done.stderr
+    assert "PLANTED" not in done.stdout + done.stderr
+
+
+def test_all_problems_of_a_file_come_at_once_on_standard_error(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nhost: {brige: a}\nguests: [{memory: 2048}, {vcpus: 0}]\n")
+    done = xen_setup("apply", answers, "--state-dir", tmp_path / "state")
+    assert 3 == done.returncode
+    assert "" == done.stdout
+    for place in (":2:8: host.brige:", ":3:19: guests.0.memory:", ":3:35: guests.1.vcpus:"):
+        assert place in done.stderr
+    assert not (tmp_path / "state").exists()
