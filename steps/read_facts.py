@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from steps.facts import Facts
+from steps.guest_login import login_prompt
 from steps.reading.apt_sources import read_apt
 from steps.reading.boot_loader import read_boot_loader
 from steps.reading.guest_tree import read_guest_trees
@@ -114,12 +115,12 @@ def read_facts(
 
 
 def sees_login_prompt(name: str) -> bool | None:
-    """Whether the console of a running guest shows a login prompt after Enter, in ten seconds."""
+    """Whether someone can log in at a running guest's console, seen in ten seconds after Enter."""
     # xl console takes no input from a pipe: `script` gives it a terminal of its own.
     done = commands.run(
         ("script", "--quiet", "--command", f"xl console {name}", "/dev/null"),
         input="\n",
-        until=r"login: ",
+        until=login_prompt(name),
         timeout=_LOGIN_LIMIT,
     )
     return done.ended == "matched"
