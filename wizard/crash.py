@@ -76,9 +76,13 @@ def _save(text: str) -> Path | None:
     import time
     from pathlib import Path
 
-    home = os.environ.get("XDG_STATE_HOME") or os.environ.get("HOME", "") + "/.local/state"
+    folders = [Path(tempfile.gettempdir())]
+    if home := os.environ.get("HOME"):  # a service has none
+        folders.insert(0, Path(home) / ".local" / "state" / "xen-setup")
+    if state := os.environ.get("XDG_STATE_HOME"):
+        folders.insert(0, Path(state) / "xen-setup")
     name = time.strftime("crash-%Y%m%d-%H%M%S-") + str(os.getpid()) + ".txt"
-    for folder in (Path(home) / "xen-setup", Path(tempfile.gettempdir())):
+    for folder in folders:
         path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
