@@ -25,7 +25,6 @@ _KEEP_CONFIGURATION = (
     "-o",
     "Dpkg::Options::=--force-confold",
 )
-_STATUS = ("-o", "APT::Status-Fd=1")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,6 @@ def install_command(names: Iterable[str]) -> tuple[str, ...]:
         "--no-install-recommends",
         "--no-remove",
         *_KEEP_CONFIGURATION,
-        *_STATUS,
         "install",
         *names,
     )
@@ -85,7 +83,7 @@ def install_command(names: Iterable[str]) -> tuple[str, ...]:
 
 def removal_command(verb: str, names: Iterable[str]) -> tuple[str, ...]:
     """The command that purges or removes packages, and nothing that came with them."""
-    return (*_APT, "--no-auto-remove", *_STATUS, verb, *names)
+    return (*_APT, "--no-auto-remove", verb, *names)
 
 
 REPAIR = ("dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")

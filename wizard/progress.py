@@ -14,24 +14,52 @@ Progress = tuple[float | None, str]
 Reader = Callable[[str], Progress | None]
 
 # Downloading is taken as the first third: on the practice machine it was 25 to 40 % of the time.
-_APT_DOWNLOAD = 0.3
+# apt's own machine-readable progress (APT::Status-Fd) is not used: apt sets close-on-exec on that
+# descriptor, so with 1 or 2 dpkg and its scripts would start without that output (seen: a script
+# failed with "echo: I/O error").
+_APT_SHARES = {"Get": 0.3, "Unpacking": 0.3, "Setting up": 0.4}
+_APT_LINE = re.compile(
+    r"(?:(Get):(\d+) \S+ \S+ \S+ (\S+)|(Unpacking|Setting up|Removing) (\S+?)(?::\w+)? \()"
+)
+_APT_COUNT = re.compile(r"(\d+) upgraded, (\d+) newly installed, (\d+) to remove")
 
 
 def _apt() -> Reader:
-    """`apt-get -o APT::Status-Fd=1`: its dlstatus and pmstatus lines."""
-    status = re.compile(r"(dlstatus|pmstatus):([^:]*):(\d+(?:\.\d+)?):(.*)")
+    """The lines of apt-get and dpkg; how many packages there are stands in apt's own count."""
+    seen: dict[str, set[str]] = {}
+    total = removals = 0
 
     def read(line: str) -> Progress | None:
-        found = status.match(line)
+        nonlocal total, removals
+        if counted := _APT_COUNT.match(line):
+            total = int(counted[1]) + int(counted[2])
+            removals = int(counted[3])
+            return 0.0, line
+        if line.startswith("Processing triggers for "):
+            return (1.0 if total or removals else None), line.removesuffix(" ...")
+        found = _APT_LINE.match(line)
         if not found:
             return None
-        phase, _item, percent, words = found.groups()
-        share = min(float(percent) / 100, 1.0)
-        if phase == "dlstatus":
-            return share * _APT_DOWNLOAD, words.strip() or "Downloading"
-        return _APT_DOWNLOAD + share * (1 - _APT_DOWNLOAD), words.strip()
+        phase, item = found[1] or found[4], found[3] or found[5]
+        seen.setdefault(phase, set()).add(item)
+        words = f"Fetching {item}" if phase == "Get" else f"{phase} {item}"
+        if phase == "Removing":
+            return (min(len(seen[phase]) / removals, 1.0) if removals else None), words
+        if not total:
+            return None, words
+        reached = 0.0
+        for name, share in _APT_SHARES.items():
+            done = min(len(seen.get(name, ())) / total, 1.0)
+            # What is unpacked was fetched, even when it lay in apt's cache already.
+            reached += share * (1.0 if _later(name, seen) else done)
+        return reached, words
 
     return read
+
+
+def _later(name: str, seen: Mapping[str, set[str]]) -> bool:
+    names = list(_APT_SHARES)
+    return any(after in seen for after in names[names.index(name) + 1 :]) and name == "Get"
 
 
 # Phases of debootstrap with their shares of its time (emulated, minbase: 343 s), in order.

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import pytest
+from wizard.progress import reader
 
-from wizard.progress import Progress, reader
-
+MIRROR = "http://mirror.example.org/debian bookworm/main amd64"
 APT = [
     ("Reading package lists...", None),
-    ("dlstatus:1:0:Retrieving file 1 of 2", (0.0, "Retrieving file 1 of 2")),
-    ("dlstatus:2:50.0000:Retrieving file 2 of 2", (0.15, "Retrieving file 2 of 2")),
-    ("pmstatus:libxen:0.0000:Preparing libxen", (0.3, "Preparing libxen")),
-    ("pmstatus:libxen:100.0000:Installed libxen", (1.0, "Installed libxen")),
-    ("pmstatus:nonsense", None),
+    ("0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.", 0.0),
+    ("Need to get 66.8 kB of archives.", None),
+    (f"Get:1 {MIRROR} libxen amd64 4.17 [33.4 kB]", 0.15),
+    (f"Get:2 {MIRROR} xen-utils amd64 4.17 [33.4 kB]", 0.3),
+    ("Selecting previously unselected package libxen:amd64.", None),
+    ("Unpacking libxen:amd64 (4.17) ...", 0.45),
+    ("Unpacking xen-utils (4.17) ...", 0.6),
+    ("Setting up libxen:amd64 (4.17) ...", 0.8),
+    ("Setting up xen-utils (4.17) ...", 1.0),
+    ("Processing triggers for libc-bin (2.36-9) ...", 1.0),
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), APT)
-def test_apt_status_lines_are_read(line: str, expected: Progress | None) -> None:
-    assert expected == reader("apt")(line)
+def test_apt_moves_forward_by_its_own_count() -> None:
+    read = reader("apt")
+    found = [read(line) for line, _expected in APT]
+    fractions = [round(found[0], 6) if found and found[0] is not None else None for found in found]
+    assert [expected for _line, expected in APT] == fractions
+    assert found[3] == (0.15, "Fetching libxen")
+    assert found[6] is not None
+    assert found[6][1] == "Unpacking libxen"
+
+
+def test_apt_moves_forward_when_it_removes_and_when_all_was_fetched_before() -> None:
+    read = reader("apt")
+    read("0 upgraded, 0 newly installed, 2 to remove and 0 not upgraded.")
+    assert read("Removing xen-utils (4.17) ...") == (0.5, "Removing xen-utils")
+    read = reader("apt")
+    read("0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.")
+    assert read("Unpacking libxen:amd64 (4.17) ...") == (0.6, "Unpacking libxen")
 
 
 def test_debootstrap_moves_forward_through_its_phases_to_the_end() -> None:

@@ -33,6 +33,15 @@ _INSIDE = {
 _TREES = "etc/xen etc/network etc/default/grub.d var/lib/xen-setup var/log/apt var/log/xen"
 
 
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Say:
+    """Tells the person who watches: seen although pytest keeps the output of passing tests."""
+    return _teller(request)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
@@ -100,7 +109,7 @@ def save_logs(machine: PracticeMachine) -> Path:
     return folder
 
 
-def _teller(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def _teller(request: pytest.FixtureRequest) -> Say:
     """Words that are seen although pytest keeps the output of passing tests."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
 

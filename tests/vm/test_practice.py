@@ -112,7 +112,8 @@ def test_practice_exec_gives_the_command_the_terminal(
 def test_ctrl_c_reaches_a_command_without_a_terminal(machine: PracticeMachine) -> None:
     command = "trap 'echo caught; exit 130' INT; echo ready; while :; do sleep 0.2; done"
     with subprocess.Popen(
-        [*practice(machine, "exec"), "--", "sh", "-c", command],
+        # Tests started in the background of a shell have it ignored, and hand that on.
+        ["env", "--default-signal=INT", *practice(machine, "exec"), "--", "sh", "-c", command],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

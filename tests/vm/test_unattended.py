@@ -1,0 +1,192 @@
+"""The whole journey without a person: stock Debian, all steps, reboot, login, again, and back.
+
+The tests of this file are one journey, in this order; after a failure the rest is not tried.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vm import snapshot
+from tests.vm.conftest import FAILED, Say
+from wizard.practice.machine import PracticeMachine
+
+ROOT = Path(__file__).parent.parent.parent
+ANSWERS = "/root/answers.yaml"
+MINUTES = 60.0
+
+
+class Journey:
+    """What one test leaves for the next."""
+
+    before: snapshot.Snapshot
+    finished: snapshot.Snapshot
+    output: str = ""
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    return Journey()
+
+
+@pytest.fixture(autouse=True)
+def _one_after_the_other(request: pytest.FixtureRequest) -> None:
+    if request.node.parent.stash.get(FAILED, False):
+        pytest.fail("An earlier part of this journey failed.")
+
+
+def state_of(machine: PracticeMachine) -> snapshot.Snapshot:
+    """The machine's state as data, taken inside."""
+    script = Path(snapshot.__file__).read_bytes()
+    done = machine.run(["python3", "-"], stdin=script, seconds=300)
+    assert done.status == 0, done.err.decode()
+    taken: snapshot.Snapshot = json.loads(done.out)
+    return taken
+
+
+def inside(machine: PracticeMachine, *argv: str, seconds: float = 30 * MINUTES) -> tuple[int, str]:
+    """A command in the machine: its exit status, and all that it said."""
+    done = machine.run(argv, seconds=seconds)
+    return done.status, (done.out + done.err).decode(errors="replace")
+
+
+def records_of(machine: PracticeMachine) -> list[dict[str, Any]]:
+    """The newest run's journal."""
+    done = machine.run(["sh", "-c", "cat $(ls -d /var/lib/xen-setup/runs/* | tail -1)/journal*"])
+    return [json.loads(line) for line in done.out.decode().splitlines()]
+
+
+def test_check_and_plan_find_nothing_wrong_and_change_nothing(
+    machine: PracticeMachine, journey: Journey, say: Say
+) -> None:
+    answers = (ROOT / "wizard/practice/first-guest.yaml").read_bytes()
+    subprocess.run(
+        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    machine.write_file(ANSWERS, answers, mode=0o600)
+    journey.before = state_of(machine)
+    for command in ("check", "plan"):
+        started = time.monotonic()
+        status, said = inside(machine, "xen-setup", command, ANSWERS)
+        say(f"{command}: {time.monotonic() - started:.0f} s")
+        assert status == 0, said
+    assert "debootstrap --arch=amd64" in said
+    assert snapshot.compare(journey.before, state_of(machine)) == []
+
+
+def test_stock_debian_becomes_a_xen_host_with_a_guest_at_its_login_prompt(
+    machine: PracticeMachine, journey: Journey, say: Say
+) -> None:
+    command = [str(ROOT / "xen-setup"), "practice", "--unattended", "--name", str(machine.name)]
+    started = time.monotonic()
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            journey.output += line
+            if not line.lstrip().startswith(("…", "$")):
+                say(f"  {time.monotonic() - started:5.0f} s  {line.rstrip()}")
+    assert process.returncode == 0, journey.output[-3000:]
+    say(f"practice --unattended: {time.monotonic() - started:.0f} s")
+    assert re.search(r"^Domain-0 +0 ", journey.output, re.MULTILINE)
+    assert re.search(r"^vm01 +\d+ ", journey.output, re.MULTILINE)
+    assert "\x1b" not in journey.output
+
+
+def test_the_host_runs_under_xen_and_xen_is_the_default(machine: PracticeMachine) -> None:
+    assert machine.read_file("/proc/xen/capabilities").strip() == b"control_d"
+    status, listed = inside(machine, "xl", "list")
+    assert status == 0
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["Domain-0", "vm01"]
+    default = re.search(
+        rb'^\s*set default="(xen-[^"]*)"', machine.read_file("/boot/grub/grub.cfg"), re.M
+    )
+    assert default is not None
+    assert inside(machine, "systemctl", "is-enabled", "xendomains")[0] == 0
+    link = machine.run(["readlink", "/etc/xen/auto/vm01.cfg"]).out.strip()
+    assert link == b"/etc/xen/vm01.cfg"
+
+
+def test_the_guest_lets_root_in_and_reaches_the_network(machine: PracticeMachine) -> None:
+    conversation = (ROOT / "tests/vm/guest_login.py").read_bytes()
+    machine.write_file("/tmp/guest_login.py", conversation)
+    status, said = inside(
+        machine, "python3", "/tmp/guest_login.py", "vm01", "root", "xen", seconds=600
+    )
+    machine.run(["rm", "/tmp/guest_login.py"])
+    assert status == 0, said
+    assert "uid=0(root)" in said
+    assert re.search(r"inet 10\.0\.2\.\d+/24", said), said
+    assert "/dev/xvda1 on / type ext4" in said
+
+
+def test_a_second_apply_changes_nothing(
+    machine: PracticeMachine, journey: Journey, say: Say
+) -> None:
+    journey.finished = state_of(machine)
+    started = time.monotonic()
+    status, said = inside(machine, "xen-setup", "apply", ANSWERS)
+    say(f"second apply: {time.monotonic() - started:.0f} s")
+    assert status == 0, said
+    changed = snapshot.differences(journey.finished, state_of(machine))
+    assert [item for item in changed if item.section != "leftovers"] == []
+
+
+def test_status_says_that_it_is_finished(machine: PracticeMachine) -> None:
+    status, said = inside(machine, "xen-setup", "status")
+    assert status == 0
+    assert "finished" in said.lower()
+
+
+def test_no_secret_is_in_the_journal_the_log_or_the_output(
+    machine: PracticeMachine, journey: Journey
+) -> None:
+    answers = (ROOT / "wizard/practice/first-guest.yaml").read_text()
+    found = re.search(r'root_password: "(\$6\$[^"]+)"', answers)
+    assert found is not None
+    secret = found[1].rpartition("$")[2]
+    assert secret not in journey.output
+    status, said = inside(
+        machine, "sh", "-c", f"grep -rlF '{secret}' /var/lib/xen-setup /var/log /tmp /run || true"
+    )
+    # The run's own copy of the answers holds the hash, as the answer file does: 0600, root's.
+    assert [line for line in said.split() if not line.endswith("/answers.yaml")] == [], status
+
+
+def test_the_engines_share_of_the_time_is_small(machine: PracticeMachine, say: Say) -> None:
+    """The figures for tests/bench: where the time of this very run went."""
+    steps = [record for record in records_of(machine) if "StepVerified" in json.dumps(record)]
+    say(f"{len(steps)} steps were verified")
+    assert len(steps) == 11
+
+
+def test_rollback_gives_back_the_machine_as_it_was(
+    machine: PracticeMachine, journey: Journey, say: Say
+) -> None:
+    started = time.monotonic()
+    status, said = inside(machine, "xen-setup", "rollback", "--yes")
+    say(f"rollback: {time.monotonic() - started:.0f} s")
+    print(said, file=sys.stderr)
+    assert status == 0, said
+    machine.reboot()
+    assert machine.run(["test", "-e", "/proc/xen/capabilities"]).status != 0
+    after = state_of(machine)
+    say("What differs after the rollback and a reboot:")
+    say(snapshot.table(journey.before, after))
+    assert snapshot.compare(journey.before, after) == []
