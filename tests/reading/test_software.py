@@ -170,7 +170,6 @@ def test_apt_is_asked_again_only_after_something_changed(tmp_path: Path) -> None
         {"/var/lib/dpkg/status": "1", "/var/lib/apt/lists": None},
         {
             "apt-cache policy": Said(captured("stock-apt-policy")),
-            "apt-cache pkgnames": Said("xen-hypervisor-4.17-amd64\n"),
             "dpkg-query": Said("a\t1\tii \n"),
         },
     )
@@ -178,12 +177,12 @@ def test_apt_is_asked_again_only_after_something_changed(tmp_path: Path) -> None
     for _ in range(3):
         assert "lvm2" in read_installable(view)
         assert read_packages(view) == {"a": "1"}
-    assert len(view.ask.asked) == 3
-    assert view.ask.asked[1][-1] == "xen-hypervisor-4.17-amd64"
+    assert len(view.ask.asked) == 2
+    assert view.ask.asked[0][-1] == "xen-hypervisor-*"
     (tmp_path / "var/lib/dpkg/status").write_text("12")
     read_installable(view)
     read_packages(view)
-    assert len(view.ask.asked) == 5
+    assert len(view.ask.asked) == 4
 
 
 def test_without_dpkg_that_is_said(tmp_path: Path) -> None:
