@@ -52,14 +52,13 @@ def size(minimum: int = 1) -> Kind[int]:
         if mib != int(mib):
             raise ValueError("That is no whole number of MiB.")
         if mib < minimum:
-            raise ValueError(f"At least {show_size(minimum)} is needed.")
+            raise ValueError("It is too small.")
         if mib > 1024 * 1024 * 1024:
             raise ValueError("That is more than a pebibyte.")
         return int(mib)
 
-    return Kind(
-        "a size", parse, show_size, {"type": "string", "pattern": r"^\d+(\.\d+)?[MGT]i?B?$"}
-    )
+    name = f"a size of at least {show_size(minimum)}" if minimum > 1 else "a size"
+    return Kind(name, parse, show_size, {"type": "string", "pattern": r"^\d+(\.\d+)?[MGT]i?B?$"})
 
 
 def show_size(mib: int) -> str:
@@ -75,7 +74,7 @@ def size_or_rest(minimum: int) -> Kind[int]:
         return 0 if value == "rest" else inner.parse(value)
 
     return Kind(
-        "a size or `rest`",
+        f"{inner.name}, or `rest`",
         parse,
         lambda mib: show_size(mib) if mib else "rest",
         {"anyOf": [{"const": "rest"}, dict(inner.schema)]},
@@ -90,7 +89,7 @@ def size_or_none(minimum: int) -> Kind[int]:
         return 0 if value == "none" else inner.parse(value)
 
     return Kind(
-        "a size or `none`",
+        f"{inner.name}, or `none`",
         parse,
         lambda mib: show_size(mib) if mib else "none",
         {"anyOf": [{"const": "none"}, dict(inner.schema)]},
@@ -125,13 +124,18 @@ def whole_number(low: int, high: int) -> Kind[int]:
     def parse(value: object) -> int:
         digits = isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
-            raise ValueError(f"Give a whole number from {low} to {high}.")
+            raise ValueError("Write it in digits.")
         number = int(str(value))
         if not low <= number <= high:
-            raise ValueError(f"Give a whole number from {low} to {high}.")
+            raise ValueError("It is too small." if number < low else "It is too large.")
         return number
 
-    return Kind("a number", parse, int, {"type": "integer", "minimum": low, "maximum": high})
+    return Kind(
+        f"a whole number from {low} to {high}",
+        parse,
+        int,
+        {"type": "integer", "minimum": low, "maximum": high},
+    )
 
 
 def list_of(inner: Kind[T], name: str, separators: str = r"[,\s]+") -> Kind[tuple[T, ...]]:

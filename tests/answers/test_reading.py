@@ -56,7 +56,7 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, int, str, str]]]] = {
     ),
     "too little": (
         "version: 1\nhost: {dom0_memory: 64MiB}\n",
-        [(2, 21, "host.dom0_memory", "'64MiB' is not a size. At least 512MiB is needed.")],
+        [(2, 21, "host.dom0_memory", "'64MiB' is not a size of at least 512MiB. It is too small.")],
     ),
     "a number for text": (
         "version: 1\nguests: [{name: 12}]\n",
@@ -223,7 +223,7 @@ ASSIGNMENTS = {
     "guests.2.memory=1GiB": "guests.2.memory: There is no `2` in the list.",
     "guests.-1.memory=1GiB": "guests.-1.memory: There is no `-1` in the list.",
     "guests.vm07.memory=1GiB": "guests.vm07.memory: There is no `vm07` in the list.",
-    "guests.0.memory=": "guests.0.memory: '' is not a size. Write a size with its unit",
+    "guests.0.memory=": "guests.0.memory: '' is not a size of at least 64MiB.",
 }
 
 

@@ -120,8 +120,8 @@ def test_an_answer_is_checked_when_it_is_given_with_the_reason() -> None:
     assert 2048 == talk.hold().host.dom0_memory
     assert [PROMPTS[0]] * 3 == talk.prompts[:3]
     said = "\n".join(talk.prompter.said)
-    assert "'lots' is not a size. Write a size with its unit" in said
-    assert "'64MiB' is not a size. At least 512MiB is needed." in said
+    assert "'lots' is not a size of at least 512MiB. Write a size with its unit" in said
+    assert "'64MiB' is not a size of at least 512MiB. It is too small." in said
 
 
 def test_a_question_mark_explains_and_asks_again() -> None:

@@ -77,7 +77,7 @@ def test_no_line_is_cut_at_eighty_columns(terminal: Terminal) -> None:
 def test_a_wrong_answer_says_why_and_can_be_mended(terminal: Terminal) -> None:
     terminal.wait_for(MEMORY)
     terminal.type("64MiB" + ENTER)
-    terminal.wait_for("At least 512MiB is needed.")
+    terminal.wait_for("is not a size of at least 512MiB")
     terminal.type("2GiB" + ENTER)
     terminal.wait_for(CONSOLE)
     terminal.type(CTRL_C)
