@@ -355,3 +355,21 @@ def test_a_bug_leaves_a_report_without_secrets(tmp_path: Path) -> None:
     assert "guests.0.root_password=…" in text
     assert "ThisIsTheSalt" not in text + done.stderr
     assert report.stat().st_mode & 0o777 == 0o600
+
+
+# ---- practice, as far as it goes without a machine
+
+
+def test_a_practice_machine_that_was_never_started_is_told_as_such(tmp_path: Path) -> None:
+    places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = xen_setup("practice", "status", "--name", "mine", **places)
+    assert done.returncode == Exit.DONE
+    assert re.search(r"state: +absent", done.stdout)
+    for command in ("stop", "reset"):
+        assert xen_setup("practice", command, **places).returncode == Exit.DONE
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_guided_practice_without_a_terminal_names_the_other_way(tmp_path: Path) -> None:
+    done = xen_setup("practice", XDG_STATE_HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    told_an_error(done, Exit.USAGE, "practice --unattended")
