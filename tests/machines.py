@@ -322,13 +322,11 @@ def running(facts: Facts, *domains: Domain) -> Facts:
 
 VARIANTS: dict[str, Callable[[Facts], Facts]] = {
     "volume-group": with_volume_group,
-    "spare-partition": with_spare_partition,
     "second-disk": with_second_disk,
     "container": in_container,
     "desktop": desktop,
     "full": full,
     "foreign": foreign,
-    "user": as_user,
     "static": static_with_session,
     "bridge": with_bridge,
 }
