@@ -10,7 +10,7 @@ What update-grub makes of it was read in GRUB 2.06's 10_linux, 20_linux_xen and 
   "00-" comes before the `xen.cfg` of Debian's package, which makes Xen the default unless
   XEN_OVERRIDE_GRUB_DEFAULT is set.
 - a dom0 line is "root=… ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT", in which the
-  variables with XEN_REPLACE in their names replace these two;
+  variables with XEN_REPLACE in their names replace these two, unless they are empty;
 - `xen-gnulinux-simple-UUID` is the top-level entry, and boots the newest kernel with the newest
   hypervisor. With GRUB_DISABLE_SUBMENU there is none, and `xen-gnulinux-VERSION-advanced-UUID`
   stands at the top level.
@@ -28,7 +28,7 @@ from steps.settings import Settings
 DIRECTORY = "/etc/default/grub.d"
 DROP_IN = f"{DIRECTORY}/00-xen-setup.cfg"
 _OVERRIDE = "XEN_OVERRIDE_GRUB_DEFAULT=0"
-_PANIC_SECONDS = 10  # then dom0's kernel resets, and the fallback entry gets its turn
+_PANIC = "panic=10"  # seconds; then dom0's kernel resets, and the fallback entry gets its turn
 
 _HEAD = """\
 # Written by xen-setup; `xen-setup rollback` takes it away again.
@@ -64,28 +64,48 @@ def hypervisor_options(settings: Settings) -> tuple[str, ...]:
 
 
 def kernel_options(settings: Settings) -> tuple[str, ...]:
-    """The words that dom0's kernel gets after plain Linux's own; the last console counts."""
+    """The words that dom0's kernel gets beside plain Linux's own; the last console counts."""
     consoles = {
         "screen": ("console=tty0",),
         "serial": ("console=hvc0",),
         "both": ("console=tty0", "console=hvc0"),
     }
-    return (*consoles[settings.host.console], f"panic={_PANIC_SECONDS}")
+    return (_PANIC, *consoles[settings.host.console])
+
+
+def unwanted_kernel_option(settings: Settings, word: str) -> bool:
+    """Whether dom0's kernel must do without this word of plain Linux's.
+
+    The first serial port is Xen's when Xen's messages go there: a dom0 that opens it too has a
+    second console and a second login on the same line (seen).
+    """
+    return settings.host.console != "screen" and re.match(r"console=ttyS0(,|$)", word) is not None
 
 
 def drop_in(settings: Settings, facts: Facts, xen_default: bool) -> str:
     """The whole file: options for hypervisor and dom0, and Xen as the default or not."""
     hypervisor = " ".join(hypervisor_options(settings))
-    kernel = " ".join(kernel_options(settings))
+    consoles = " ".join(kernel_options(settings)[1:])
     text = f"""\
 {_HEAD}{_GUARD}
 # For the hypervisor: dom0 gets a fixed amount of memory, guests the rest; and where Xen's
 # messages go. What stood in these variables stays in front.
 GRUB_CMDLINE_XEN_DEFAULT="$GRUB_CMDLINE_XEN_DEFAULT {hypervisor}"
 
-# For dom0's kernel, after plain Linux's own options. A serial port belongs to the hypervisor:
-# dom0 writes to it through hvc0. After a panic dom0 resets, instead of standing still.
-GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {kernel}"
+# For dom0's kernel, beside plain Linux's own options: after a panic it resets, instead of standing
+# still; and the last console is the one that matters.
+"""
+    if settings.host.console == "screen":
+        text += f"""\
+GRUB_CMDLINE_LINUX_XEN_REPLACE="$GRUB_CMDLINE_LINUX {_PANIC}"
+GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {consoles}"
+"""
+    else:
+        text += f"""\
+# The serial port is the hypervisor's now: dom0 writes to it through hvc0, and not to ttyS0.
+without_ttyS0() {{ printf '%s' "$1" | sed 's/console=ttyS0[^ ]*//g'; }}
+GRUB_CMDLINE_LINUX_XEN_REPLACE="$(without_ttyS0 "$GRUB_CMDLINE_LINUX") {_PANIC}"
+GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT="$(without_ttyS0 "$GRUB_CMDLINE_LINUX_DEFAULT") {consoles}"
 """
     if xen_default:
         text += f"""
@@ -198,7 +218,10 @@ def _xen_entries(facts: Facts, settings: Settings | None) -> list[BootEntry]:
             (known.kernel_options for known in plain if known.kernel == kernel.image),
             plain[0].kernel_options if plain else f"root=UUID={uuid} ro",
         )
-        words = kernel_options(settings) if settings is not None and not recovery else ()
+        words = base.split()
+        if settings is not None:
+            words = [word for word in words if not unwanted_kernel_option(settings, word)]
+            words += kernel_options(settings)[: 1 if recovery else None]
         return BootEntry(
             id=name,
             path=path,
@@ -207,8 +230,10 @@ def _xen_entries(facts: Facts, settings: Settings | None) -> list[BootEntry]:
             kernel=kernel.image,
             initrd=kernel.initrd or "",
             hypervisor=image,
-            hypervisor_options=" ".join(hypervisor_options(settings)) if settings else "",
-            kernel_options=" ".join((base, *(("single",) if recovery else ()), *words)),
+            hypervisor_options=" ".join(hypervisor_options(settings))
+            if settings is not None and not recovery
+            else "",
+            kernel_options=" ".join((*words, *(("single",) if recovery else ()))),
             recovery=recovery,
         )
 

@@ -12,6 +12,7 @@ from steps.boot_drop_in import (
     kernel_options,
     plain_entries,
     promoted,
+    unwanted_kernel_option,
     with_menu,
     xen_entry,
 )
@@ -262,6 +263,16 @@ def _menu_problems(settings: Settings, facts: Facts) -> list[Problem]:
                 f"The Xen entry lacks {' '.join(lacking)}.",
                 "Another file in /etc/default/grub.d sets GRUB_CMDLINE_XEN_DEFAULT or "
                 "GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT after ours: take that line out there.",
+            )
+        )
+    left = [word for word in entry.kernel_options.split() if unwanted_kernel_option(settings, word)]
+    if left:
+        problems.append(
+            Problem(
+                "xen-entry-console",
+                f"The Xen entry still has {' '.join(left)}: dom0 and Xen would share that port.",
+                "Another file in /etc/default/grub.d adds it after ours: move it to "
+                "/etc/default/grub, from where it is taken out for Xen.",
             )
         )
     current = default_entry(facts)
