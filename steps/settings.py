@@ -282,7 +282,7 @@ class GuestSettings:
         help="Only its hash is kept. `locked`: nobody logs in with a password; give an SSH key "
         "then. In an answer file: `locked`, or a hash as `openssl passwd -6` prints it.",
         default=LOCKED,
-        because="no password is better than one that many know",
+        because="nobody logs in with a password then; type one if you want to",
         secret=True,
     )
     ssh_keys: tuple[str, ...] = asked(
