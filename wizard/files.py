@@ -148,7 +148,8 @@ def write_atomically(
 
 def remove_half_written(path: Path) -> None:
     """Remove what an interrupted `write_atomically` may have left beside the file."""
-    _beside(path).unlink(missing_ok=True)
+    if path.parent.is_dir():
+        _beside(path).unlink(missing_ok=True)
 
 
 def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
@@ -173,11 +174,8 @@ def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
 def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
     """Make the file as it was; raises `Conflict` when someone changed what we wrote."""
     target, before = Path(undo.target), undo.before
-    if target.parent.is_dir():
-        remove_half_written(target)
-        now = _hash_there(target, undo, backups)
-    else:
-        now = None
+    remove_half_written(target)
+    now = _hash_there(target, undo, backups)
     if before is None:
         if now not in (None, undo.sha256):
             raise _edited(undo, "it was edited since it was written", backups)

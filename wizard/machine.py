@@ -281,12 +281,11 @@ class Machine:
 
     def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
         """Finish what a crash cut off; true when it is done now, false when it is taken back."""
-        self._mounts.only(action.inside)
         if isinstance(action, InstallPackages):
             # Downloads and unpacked files are worth keeping: apt goes on where it was.
             self.perform(action, undo, watch)
             return True
-        if isinstance(undo, FileUndo) and Path(undo.target).parent.is_dir():
+        if isinstance(undo, FileUndo) and self._reachable(action.inside):
             files.remove_half_written(Path(undo.target))
         if self.is_done(action, undo):
             if isinstance(action, WriteFile | MovePath):

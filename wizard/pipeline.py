@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ __all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview
 
 S = TypeVar("S")
 F = TypeVar("F")
+A = TypeVar("A")
 
 OnFailure = Literal["roll back", "stop", "retry"]
 
@@ -209,7 +211,7 @@ class Pipeline(Generic[S, F]):
             self._stop_for(name, "did its work, but it is not right", errors_in(problems))
             if guard is not None:
                 self._confirm(name, guard)
-        except (StepFailed, Interrupted):
+        except (StepFailed, Interrupted, Cancelled):
             if guard is not None:
                 # Whoever could go on from here may have lost the way to this machine.
                 self._take_back_guarded(journal, name)
@@ -312,8 +314,9 @@ class Pipeline(Generic[S, F]):
     def _confirm(self, name: str, guard: Guard) -> None:
         """Wait for the confirmation; raises `StepFailed` when it does not come in time."""
         self.reporter.waiting(guard.question, guard.seconds)
-        if guard.ask and self.wishes.confirm is not None:
-            if self.wishes.confirm(guard.question, guard.seconds):
+        confirm = self.wishes.confirm
+        if guard.ask and confirm is not None:
+            if self._asked(lambda: confirm(guard.question, guard.seconds)):
                 return
         elif self._probe_confirms(guard):
             return
@@ -361,12 +364,13 @@ class Pipeline(Generic[S, F]):
             ) from error
 
     def _decide(self, ledger: Ledger, step: str, error: StepFailed) -> OnFailure:
-        if callable(self.wishes.on_failure):
-            return self.wishes.on_failure(step, error)
-        if self.wishes.on_failure == "roll back" and ledger.has_booted():
+        wish = self.wishes.on_failure
+        if callable(wish):
+            return self._asked(lambda: wish(step, error))
+        if wish == "roll back" and ledger.has_booted():
             # A guest that is slow to start must not cost the user the whole host.
             return "stop"
-        return self.wishes.on_failure
+        return wish
 
     def _roll_back_failed(self, journal: Journal, error: StepFailed) -> None:
         left = take_back(journal, self.machine, self.reporter)
@@ -391,6 +395,16 @@ class Pipeline(Generic[S, F]):
                 hint=problems[0].hint,
                 details=tuple(problem_words(problem) for problem in problems),
             )
+
+    def _asked(self, ask: Callable[[], A]) -> A:
+        """A person's answer. Ctrl-C and a terminal that is gone are signals like any other."""
+        try:
+            return ask()
+        except KeyboardInterrupt:
+            self.machine.interrupts.note(signal.SIGINT)
+        except EOFError:
+            self.machine.interrupts.note(signal.SIGHUP)
+        raise self.machine.interrupts.error()
 
     # --- small things -------------------------------------------------------------------------
 

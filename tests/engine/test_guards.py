@@ -126,6 +126,21 @@ def test_a_person_confirms_or_does_not(world: World, systemd: Systemd, answer: b
     assert [("Do you still see this?", 1)] == asked
 
 
+@pytest.mark.parametrize(("raised", "status"), [(KeyboardInterrupt, 130), (EOFError, 129)])
+def test_a_person_who_leaves_instead_of_answering_has_not_confirmed(
+    world: World, systemd: Systemd, raised: type[BaseException], status: int
+) -> None:
+    def leave(_question: str, _seconds: float) -> bool:
+        raise raised
+
+    world.wishes = Wishes(confirm=leave)
+    with pytest.raises(Interrupted) as error:
+        apply(world, systemd)
+    assert status == error.value.status
+    assert (world.tree / "first").exists()
+    assert not (world.tree / "network").exists()
+
+
 def test_a_guarded_step_whose_verification_fails_is_taken_back_at_once(
     world: World, systemd: Systemd
 ) -> None:
