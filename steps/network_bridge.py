@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import replace
 
 from steps import interfaces_file
@@ -37,7 +38,7 @@ _MANAGERS = {
     "add type bridge-slave ifname {card} master {bridge}",
     "networkd": "a .netdev file of Kind=bridge and a .network file with Bridge={bridge} in "
     "/etc/systemd/network",
-    "netplan": "a `bridges:` section with `interfaces: [{card}]` in /etc/netplan, and netplan try",
+    "netplan": "`bridges: {bridge}:` with `interfaces: [{card}]` in /etc/netplan, and netplan try",
 }
 
 
@@ -49,7 +50,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
     card = facts.card(settings.host.bridge_card)
     bridge = facts.bridge(name)
     if bridge is not None:
-        return _check_existing(settings, bridge)
+        return _check_existing(settings, bridge) or _check_kept(facts, name)
     if card is None:
         return [_no_such_card(settings, facts)]
     problems = []
@@ -167,6 +168,21 @@ def _check_existing(settings: Settings, bridge: Bridge) -> list[Problem]:
     ]
 
 
+def _check_kept(facts: Facts, name: str) -> list[Problem]:
+    files = interfaces_file.files_in_use(facts.files)
+    if facts.network.manager != "ifupdown" or interfaces_file.bridge_ports(files, name) is not None:
+        return []
+    return [
+        Problem(
+            "bridge-not-kept",
+            f"The bridge {name} is there, but no file of ifupdown's makes it at the next boot.",
+            "Write it into /etc/network/interfaces (man bridge-utils-interfaces), or take it down "
+            f"(ip link delete {name}) and start again: then this program does.",
+            "warning",
+        )
+    ]
+
+
 def _no_such_card(settings: Settings, facts: Facts) -> Problem:
     names = ", ".join(card.name for card in facts.network.cards) or "none at all"
     return Problem(
@@ -272,7 +288,7 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
         ("ifup", name),
         f"Makes the bridge {name}, plugs {card.name} into it{moving}.",
         probe=CommandShows(
-            ("ip", "-oneline", "link", "show", "master", name), rf"^\d+: {card.name}[:@]"
+            ("ip", "-oneline", "link", "show", "master", name), rf"^\d+: {re.escape(card.name)}[:@]"
         ),
         undo=("ifdown", "--force", name),
         undo_class="exact",

@@ -1,0 +1,234 @@
+"""The bridge: what is done, in which order, under which guard; and where it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from steps import network_bridge
+from steps.expected import with_file, with_packages
+from steps.facts import Bridge, Card, Facts
+from steps.interfaces_file import MAIN
+from tests.machines import desktop, in_container, static_with_session, stock, with_bridge
+from tests.steps.answered import answered
+from wizard.actions import CommandShows, RunCommand, WriteFile
+
+MINE = {"host.bridge": "xenbr0", "host.bridge_card": "ens3"}
+
+
+def card(**changes: object) -> Callable[[Facts], Facts]:
+    def change(facts: Facts) -> Facts:
+        (first, *rest) = facts.network.cards
+        cards = (replace(first, **changes), *rest)  # type: ignore[arg-type]
+        return replace(facts, network=replace(facts.network, cards=cards))
+
+    return change
+
+
+def interfaces(text: str) -> Callable[[Facts], Facts]:
+    return lambda facts: with_file(facts, MAIN, text)
+
+
+def manager(name: str) -> Callable[[Facts], Facts]:
+    return lambda facts: replace(facts, network=replace(facts.network, manager=name))  # type: ignore[arg-type]
+
+
+def argvs(facts: Facts, answers: Mapping[str, object] = MINE) -> list[tuple[str, ...]]:
+    return [
+        action.argv if isinstance(action, RunCommand) else ("write", getattr(action, "path", ""))
+        for action in network_bridge.plan(answered(facts, answers), facts).actions
+    ]
+
+
+def test_the_card_goes_down_before_the_file_changes_and_the_bridge_comes_up_after() -> None:
+    assert [
+        ("ifdown", "--force", "ens3"),
+        ("ip", "link", "set", "dev", "ens3", "addrgenmode", "none"),
+        ("write", MAIN),
+        ("ifup", "xenbr0"),
+    ] == argvs(stock())
+
+
+def test_undone_in_reverse_it_leads_back_through_the_same_states() -> None:
+    actions = network_bridge.plan(answered(stock(), MINE), stock()).actions
+    undos = [action.undo for action in reversed(actions) if isinstance(action, RunCommand)]
+    assert [
+        ("ifdown", "--force", "xenbr0"),
+        ("ip", "link", "set", "dev", "ens3", "addrgenmode", "eui64"),
+        ("ifup", "ens3"),
+    ] == undos
+    assert isinstance(actions[-2], WriteFile)
+
+
+def test_after_a_stop_between_file_and_bridge_only_the_rest_is_done() -> None:
+    facts = network_bridge.plan(answered(stock(), MINE), stock()).then
+    bare = replace(facts.network.cards[0], bridge="", addresses=())
+    stopped = replace(facts, network=replace(facts.network, bridges=(), cards=(bare,)))
+    assert [("ip", "link", "set", "dev", "ens3", "addrgenmode", "none"),
+            ("ifup", "xenbr0")] == argvs(stopped)  # fmt: skip
+    assert [] == network_bridge.check(answered(stopped, MINE), stopped)
+
+
+def test_without_ipv6_nothing_is_said_of_it() -> None:
+    facts = replace(stock(), kernel_options=f"{stock().kernel_options} ipv6.disable=1")
+    assert not any("addrgenmode" in argv for argv in argvs(facts))
+
+
+def test_a_card_without_an_address_needs_no_farewell_and_no_guard() -> None:
+    facts = card(addresses=(), default_route=False)(interfaces("auto lo\n")(stock()))
+    assert ("ifdown", "--force", "ens3") not in argvs(facts)
+    assert None is network_bridge.plan(answered(facts, MINE), facts).guard
+
+
+def test_the_address_moves_to_the_bridge() -> None:
+    then = network_bridge.plan(answered(stock(), MINE), stock()).then
+    bridge = then.bridge("xenbr0")
+    assert Bridge("xenbr0", ("ens3",), ("10.0.2.15/24",), True, True) == bridge
+    port = then.card("ens3")
+    assert port is not None
+    assert ((), "xenbr0", False) == (port.addresses, port.bridge, port.default_route)
+
+
+def test_the_session_over_the_card_is_asked_for() -> None:
+    facts = static_with_session(stock())
+    plan = network_bridge.plan(answered(facts, MINE), facts)
+    assert plan.guard is not None
+    assert plan.guard.ask
+    assert 90 == plan.guard.seconds
+    assert "xenbr0" == plan.then.network.session_card
+    other = network_bridge.plan(answered(stock(), MINE), stock()).guard
+    assert other is not None
+    assert not other.ask
+
+
+def v6(facts: Facts) -> Facts:
+    return replace(facts, network=replace(facts.network, gateway="2001:db8::1"))
+
+
+GUARDS: list[tuple[str, Callable[[Facts], Facts], tuple[str, ...]]] = [
+    ("dhcp: the lease is the proof", lambda facts: facts, ("ip", "route", "get", "10.0.2.2")),
+    ("static", static_with_session, ("ping", "-c", "1", "-W", "5", "192.0.2.1")),
+    ("static, with arping",
+     lambda facts: with_packages(static_with_session(facts), ("iputils-arping",)),
+     ("arping", "-c", "1", "-w", "5", "-I", "xenbr0", "192.0.2.1")),
+    ("static, IPv6", lambda facts: v6(static_with_session(facts)),
+     ("ip", "route", "get", "2001:db8::1")),
+    ("no way out over this card", card(default_route=False),
+     ("ip", "link", "show", "dev", "xenbr0", "up")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in GUARDS],
+                         ids=[row[0] for row in GUARDS])  # fmt: skip
+def test_what_confirms_that_the_host_is_still_connected(
+    change: Callable[[Facts], Facts], expected: tuple[str, ...]
+) -> None:
+    facts = change(stock())
+    guard = network_bridge.plan(answered(facts, MINE), facts).guard
+    assert guard is not None
+    assert expected == guard.probe
+
+
+def test_a_bridge_that_is_there_is_used_as_it_is() -> None:
+    facts = with_bridge(stock())
+    plan = network_bridge.plan(answered(facts, MINE), facts)
+    assert () == plan.actions
+    assert "already" in plan.skipped[0]
+    assert [] == network_bridge.check(answered(facts, MINE), facts)
+
+
+def test_without_a_bridge_nothing_is_done() -> None:
+    plan = network_bridge.plan(answered(stock(), {"host.bridge": "none"}), stock())
+    assert () == plan.actions
+    assert "No bridge is wanted" in plan.skipped[0]
+    assert [] == network_bridge.verify(answered(stock(), {"host.bridge": "none"}), stock())
+
+
+CHECKS: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str]]] = [
+    ("stock", lambda facts: facts, MINE, []),
+    ("no such card", lambda facts: facts, {**MINE, "host.bridge_card": "eth7"}, ["bridge-card"]),
+    ("the card's own name", lambda facts: facts, {**MINE, "host.bridge": "ens3"}, ["bridge-name"]),
+    ("wireless", card(wireless=True), MINE, ["wireless-card"]),
+    ("in another bridge", card(bridge="br0"), MINE, ["card-in-bridge"]),
+    ("the bridge has another card",
+     lambda facts: replace(facts, network=replace(
+         facts.network, bridges=(Bridge("xenbr0", ("eth1",), (), True),))),
+     MINE, ["bridge-ports"]),
+    ("NetworkManager", desktop, {**MINE, "host.bridge_card": "enp3s0"}, ["network-manager"]),
+    ("netplan", manager("netplan"), MINE, ["network-manager"]),
+    ("networkd", manager("networkd"), MINE, ["network-manager"]),
+    ("nobody knows", manager("unknown"), MINE, ["network-manager"]),
+    ("a container", in_container, MINE, ["network-manager"]),
+    ("an address from nowhere", interfaces("auto lo\n"), MINE, ["card-unconfigured"]),
+    ("a VLAN on the card",
+     interfaces("iface ens3 inet dhcp\niface ens3.7 inet dhcp\n"), MINE, ["card-in-use"]),
+    ("the bridge is in the file without the card",
+     interfaces("iface ens3 inet dhcp\niface xenbr0 inet manual\n    bridge_ports none\n"),
+     MINE, ["bridge-configured"]),
+    ("the bridge is in the file with the card, and down",
+     interfaces("iface ens3 inet manual\niface xenbr0 inet dhcp\n    bridge_ports ens3\n"),
+     MINE, []),
+    ("there, and in no file",
+     lambda facts: with_file(with_bridge(facts), MAIN, "iface ens3 inet manual\n"), MINE,
+     ["bridge-not-kept"]),
+    ("none wanted", in_container, {"host.bridge": "none"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "answers", "expected"), [row[1:] for row in CHECKS],
+                         ids=[row[0] for row in CHECKS])  # fmt: skip
+def test_what_stands_in_the_way(
+    change: Callable[[Facts], Facts], answers: Mapping[str, object], expected: list[str]
+) -> None:
+    facts = change(stock())
+    problems = network_bridge.check(answered(facts, answers), facts)
+    assert expected == [problem.name for problem in problems]
+
+
+@pytest.mark.parametrize("name", ["NetworkManager", "netplan", "networkd"])
+def test_who_configures_the_network_is_named_with_what_to_do_there(name: str) -> None:
+    facts = manager(name)(stock())
+    (problem,) = network_bridge.check(answered(facts, MINE), facts)
+    assert name in problem.what
+    assert "xenbr0" in problem.hint
+    assert "ens3" in problem.hint or name == "networkd"
+
+
+def bridged(**changes: object) -> Callable[[Facts], Facts]:
+    def change(facts: Facts) -> Facts:
+        then = network_bridge.plan(answered(facts, MINE), facts).then
+        bridges = tuple(replace(item, **changes) for item in then.network.bridges)  # type: ignore[arg-type]
+        return replace(then, network=replace(then.network, bridges=bridges))
+
+    return change
+
+
+FOUND: list[tuple[str, Callable[[Facts], Facts], list[str]]] = [
+    ("all is well", bridged(), []),
+    ("no bridge", lambda facts: facts, ["bridge-missing"]),
+    ("no port", bridged(ports=()), ["bridge-ports"]),
+    ("no address", bridged(addresses=()), ["bridge-address"]),
+    ("gone from the file", lambda facts: with_file(bridged()(facts), MAIN, "auto lo\n"), []),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), [row[1:] for row in FOUND],
+                         ids=[row[0] for row in FOUND])  # fmt: skip
+def test_what_the_network_read_again_shows(
+    change: Callable[[Facts], Facts], expected: list[str]
+) -> None:
+    facts = change(stock())
+    problems = network_bridge.verify(answered(stock(), MINE), facts)
+    assert expected == [problem.name for problem in problems]
+
+
+def test_a_card_of_a_name_with_dots_is_not_taken_for_a_pattern() -> None:
+    odd = Card("e.0", "02:00:00:00:00:01", "x", (), True, "", False)
+    facts = replace(stock(), network=replace(stock().network, cards=(odd,)))
+    facts = with_file(facts, MAIN, "auto lo\n")
+    plan = network_bridge.plan(answered(facts, {**MINE, "host.bridge_card": "e.0"}), facts)
+    probes = [action.probe for action in plan.actions if isinstance(action, RunCommand)]
+    patterns = [probe.pattern for probe in probes if isinstance(probe, CommandShows)]
+    assert any(r"e\.0" in pattern for pattern in patterns)
