@@ -1,7 +1,8 @@
-"""What a person types after all is done: how to get into the guests, and around them."""
+"""What a person types after all is done, or taken back: into the guests, and around them."""
 
 from __future__ import annotations
 
+from steps.facts import Facts
 from steps.settings import LOCKED, Settings
 
 
@@ -26,3 +27,10 @@ def what_now(settings: Settings) -> tuple[tuple[str, str], ...]:
         ("sudo xen-setup rollback", "take everything back"),
     ]
     return tuple(lines)
+
+
+def after_rollback(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Commands to type after a rollback, each with what it does."""
+    if not facts.xen.running:
+        return ()
+    return (("sudo reboot", "Xen itself runs until the next boot, which is plain Linux's again"),)

@@ -361,12 +361,15 @@ def test_a_bug_leaves_a_report_without_secrets(tmp_path: Path) -> None:
 
 
 def test_a_practice_machine_that_was_never_started_is_told_as_such(tmp_path: Path) -> None:
-    places = {"XDG_STATE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    done = xen_setup("practice", "status", "--name", "mine", **places)
+    place = str(tmp_path)
+    done = xen_setup(
+        "practice", "status", "--name", "mine", XDG_STATE_HOME=place, XDG_CACHE_HOME=place
+    )
     assert done.returncode == Exit.DONE
     assert re.search(r"state: +absent", done.stdout)
     for command in ("stop", "reset"):
-        assert xen_setup("practice", command, **places).returncode == Exit.DONE
+        done = xen_setup("practice", command, XDG_STATE_HOME=place, XDG_CACHE_HOME=place)
+        assert done.returncode == Exit.DONE
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.cli.program import STOCK, xen_setup
 from wizard.arguments import Arguments
-from wizard.cli import interview
 from wizard.errors import Cancelled
+from wizard.program import interview
 from wizard.prompts import Look, Option
 
 
