@@ -263,6 +263,7 @@ class Pipeline(Generic[S, F]):
                 journal.append(Done(entry.number))
             else:
                 journal.append(Undone(entry.number, "cut off, and done again"))
+        self.machine.release()  # what reads the facts next must find the volumes free
 
     def _position(self, ledger: Ledger) -> int:
         """The index of the first step that is not verified."""

@@ -7,13 +7,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.engine.devices import loop_disk, needs_loop, tool
-from tests.engine.world import DieAt, Piece, Task, World, in_child, written
+from tests.engine.world import Count, DieAt, Piece, Task, World, in_child, written
 from wizard.actions import (
+    Action,
     CommandShows,
     MakeDirectory,
     PathAbsent,
@@ -271,3 +273,34 @@ def test_a_busy_volume_that_nobody_can_be_ended_for_is_unmounted_lazily_and_said
     finally:
         subprocess.run(("losetup", "--detach", device), check=True)
         os.sync()
+
+
+def test_a_guests_system_survives_a_kill_at_every_kind_of_point(place: Place) -> None:
+    (place.top / "boot_id").write_text("boot-1")
+    tree = place.point / "etc"
+    make = replace(touch(place, "etc", ("mkdir", str(tree))), undo=("rm", "-r", str(tree)))
+    hosts = replace(written(tree / "hosts", "127.0.0.1 vm01\n", "A file."), inside=place.volume)
+    made = MakeDirectory(str(tree / "made"), "A directory.", inside=place.volume)
+
+    def seen(action: Action) -> bool:
+        done = place.machine.is_done(action)
+        place.machine.release()
+        return done
+
+    pieces = [Piece(action, partial(seen, action)) for action in (make, hosts, made)]
+    world = World(place.top, tasks=[Task("guest", pieces)])
+    points = Count()
+    world.checkpoint = points
+    world.apply()
+    kinds = {name: number for number, name in enumerate(points.names, start=1)}
+    world.roll_back()
+    for name, number in kinds.items():
+        world.checkpoint = DieAt(number)
+        assert -9 == in_child(world.apply), name
+        world.checkpoint = lambda _name: None
+        world.resume_or_apply()
+        assert [] == place.mounts()
+        assert all(piece.seen() for piece in pieces), name
+        world.roll_back()
+        assert [] == place.mounts()
+        assert not pieces[0].seen()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.engine.devices import MIB, loop_disk, needs_loop, tool
+from tests.engine.world import Count, DieAt, Piece, Task, World, in_child
 from wizard.actions import CreatePartition, Identity
 from wizard.errors import Conflict, StepFailed
 from wizard.machine import Machine
@@ -188,3 +190,32 @@ def test_a_disk_without_a_table_is_an_error_with_words(tmp_path: Path, machine: 
         )
         with pytest.raises(StepFailed, match="cannot be read"):
             make(machine, wanted)
+
+
+@pytest.mark.parametrize("rolls_back", [False, True])
+def test_a_partition_survives_a_kill_at_any_point(tmp_path: Path, rolls_back: bool) -> None:
+    with loop_disk(tmp_path / "disk.img", 64) as device:
+        tool("parted", "--script", device, "mklabel", "msdos")
+        disk = (device, "msdos")
+        wanted, before = action(disk, number=1), head(disk)
+        (tmp_path / "boot_id").write_text("boot-1")
+        world = World(tmp_path)
+        seen = partial(Machine(work=tmp_path / "work").is_done, wanted)
+        world.tasks = [Task("partition", [Piece(wanted, seen)])]
+        points = Count()
+        world.checkpoint = points
+        world.apply()
+        applied = head(disk)
+        count = len(points.names)
+        world.roll_back()
+        for number in range(1, count + 1):
+            world.checkpoint = DieAt(number)
+            assert -9 == in_child(world.apply), points.names[number - 1]
+            world.checkpoint = lambda _name: None
+            if not rolls_back:
+                world.resume_or_apply()
+                assert applied == head(disk)
+                assert Path(wanted.path).is_block_device()
+            world.roll_back()
+            assert before == head(disk)
+            assert not Path(wanted.path).exists()
