@@ -49,14 +49,6 @@ def hash_password(password: str) -> str:
     return text
 
 
-def fits(password: str, hashed: str) -> bool:
-    """Whether a password gives that hash."""
-    data = ctypes.create_string_buffer(_DATA_SIZE)
-    phrase = password.encode("utf-8", "surrogateescape")
-    result = _library().crypt_rn(phrase, hashed.encode(), data, _DATA_SIZE)
-    return bool(result) and result == hashed.encode()
-
-
 def _library() -> ctypes.CDLL:
     for name in _LIBRARIES:
         try:

@@ -3,7 +3,6 @@
     TerminalPrompter   a terminal that can draw: lists with a pointer (questionary)
     PlainPrompter      lines and numbers only, no escape sequence: dumb and serial terminals,
                        screen readers, `--plain`
-    AnswersOnly        nobody is there: whatever is asked for is a missing answer
     ScriptedPrompter   answers from a list: for tests
 
 A prompter only asks: what an answer means, `?`, `back` and `quit` are the interview's
@@ -22,12 +21,12 @@ import termios
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from signal import SIGINT
 from typing import Any, Literal, Protocol, TextIO
 
-from wizard.errors import AnswerProblem, AnswersInvalid, Cancelled, UsageError
+from wizard.errors import Cancelled, Interrupted, UsageError
 from wizard.interrupts import Interrupts
 
 Look = Literal["plain", "heading", "note", "wrong", "good"]
@@ -145,10 +144,13 @@ class PlainPrompter:
             shown = f"{prompt} [{default}]:" if default else prompt
             self._write(wrapped(shown if shown[-1] in ":?" else shown + ":") + " ")
             try:
-                return self._read_line(interrupts, ends)
-            finally:
-                if hidden:
-                    self._write("\n")
+                line = self._read_line(interrupts, ends)
+            except (Interrupted, TimeIsUp, InputEnded):
+                self._write("\n")
+                raise
+        if hidden:
+            self._write("\n")
+        return line
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         takeable = [option for option in options if not option.refused and not option.move]
@@ -183,26 +185,24 @@ class PlainPrompter:
 
     def _write(self, text: str) -> None:
         encoding = self._sink.encoding or "utf-8"
-        self._sink.write(text.encode(encoding, "replace").decode(encoding))
-        self._sink.flush()
+        with suppress(OSError):  # nobody is there to read it; what is read next tells
+            self._sink.write(text.encode(encoding, "replace").decode(encoding))
+            self._sink.flush()
 
     def _read_line(self, interrupts: Interrupts, ends: float | None) -> str:
         watched = [self._source, interrupts.descriptor or self._source]
         while "\n" not in self._pending:
             left = None if ends is None else max(0.0, ends - time.monotonic())
             ready, _, _ = select.select(watched, [], [], left)
-            if interrupts.pending:
-                self._write("\n")
-                raise interrupts.error()
+            interrupts.check()
             if not ready:
-                self._write("\n")
                 raise TimeIsUp
             try:
                 chunk = os.read(self._source, 4096)
             except OSError:  # EIO: the terminal is gone
                 chunk = b""
             if not chunk:
-                self._write("\n")
+                interrupts.check()
                 raise _input_ended()
             self._pending = (self._pending + self._decoder.decode(chunk))[-LONGEST_LINE:]
         line, _, self._pending = self._pending.partition("\n")
@@ -253,7 +253,8 @@ class TerminalPrompter:
             text = f"\n── {text} ".ljust(min(shutil.get_terminal_size().columns, _WIDEST), "─")
         else:
             text = wrapped(text)
-        questionary.print(text, style=_STYLE[look] or None)
+        with suppress(OSError):  # nobody is there to read it; what is read next tells
+            questionary.print(text, style=_STYLE[look] or None)
 
     def line(
         self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
@@ -354,7 +355,8 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
         except KeyboardInterrupt:
             interrupts.note(SIGINT)
             raise interrupts.error() from None
-        except EOFError:
+        except (EOFError, OSError):  # OSError: the terminal is gone (EIO)
+            interrupts.check()
             raise _input_ended() from None
 
 
@@ -366,26 +368,7 @@ def _leave_with(value: str | None) -> Callable[[Any], None]:
     return leave
 
 
-# ---- nobody, and a script
-
-
-class AnswersOnly:
-    """Nobody is asked: a question that comes up is an answer that is missing."""
-
-    def say(self, text: str, look: Look = "plain") -> None:
-        """Nobody reads it."""
-
-    def line(
-        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
-    ) -> str:
-        raise self._missing(prompt)
-
-    def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
-        raise self._missing(prompt)
-
-    def _missing(self, prompt: str) -> AnswersInvalid:
-        problem = AnswerProblem("", f"Nobody can be asked: {prompt}", "Give the answer beforehand.")
-        return AnswersInvalid((problem,))
+# ---- a script
 
 
 class ScriptedPrompter:

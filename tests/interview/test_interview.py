@@ -15,9 +15,9 @@ from tests.interview.conversation import STEPS
 from tests.machines import machines, stock
 from wizard.answer_file import read_answers, read_text
 from wizard.answers import Answers, settle
-from wizard.errors import AnswersInvalid, Cancelled, Exit
+from wizard.errors import Cancelled, Exit
 from wizard.interview import Interview, Review, confirm, guided
-from wizard.prompts import AnswersOnly, InputEnded, ScriptedPrompter
+from wizard.prompts import InputEnded, ScriptedPrompter
 
 # What is asked on the stock machine when everything suggested is taken, in order.
 PROMPTS = [
@@ -338,13 +338,6 @@ def test_saving_can_be_thought_better_of(tmp_path: Path) -> None:
     talk = Talk([*script(), "save", "back", "apply"], save_as=tmp_path / "ok.yaml")
     talk.hold()
     assert [] == list(tmp_path.iterdir())
-
-
-def test_without_anybody_a_question_is_a_missing_answer() -> None:
-    facts = stock()
-    interview = Interview(STEPS, Answers(Settings), facts, AnswersOnly())
-    with pytest.raises(AnswersInvalid, match="problem"):
-        interview.ask_all()
 
 
 def test_yes_and_no_are_typed() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 
 from steps.settings import Settings
 from tests.machines import stock
-from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, UP, Terminal
+from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, PATIENCE, UP, Terminal
 from wizard.answer_file import read_text
 from wizard.answers import Answers, settle
 
@@ -169,6 +172,34 @@ def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> Non
     assert "sudo xen-setup apply" in terminal.whole_text
     text = (tmp_path / "answers.yaml").read_text()
     assert 3072 == settle(read_text(text, Settings), stock()).host.dom0_memory
+
+
+@pytest.mark.parametrize("controlling", [True, False])
+def test_a_terminal_that_is_gone_ends_it_with_a_sentence(
+    tmp_path: Path, mode: str, controlling: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    words = tmp_path / "words"
+    term = {"TERM": "dumb" if mode == "plain" else "xterm"}
+    with words.open("w") as errors:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "tests.interview.conversation", "stock"],
+            stdin=theirs, stdout=theirs, stderr=errors, start_new_session=True, cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **term},
+            preexec_fn=(  # noqa: PLW1509 - there are no threads here
+                (lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None
+            ),
+        )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while b"keep?" not in shown:
+        shown += os.read(ours, 65536)
+    os.close(ours)
+    status = program.wait(PATIENCE)
+    # The kernel tells of it by a signal to whoever has it as the controlling terminal.
+    assert status in ({129, 10} if controlling else {10})
+    assert "Nothing was changed." in words.read_text()
+    assert "Traceback" not in words.read_text()
 
 
 @pytest.mark.parametrize(("keys", "seconds", "outcome"), [
