@@ -372,7 +372,6 @@ def _show_domains() -> RunCommand:
     return RunCommand(
         ("xl", "list"),
         why="Shows what runs: Domain-0, and the guests beside it.",
-        until=r"^Domain-0\s",
         undo_note="it only looks",
         timeout=60,
     )
