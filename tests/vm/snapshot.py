@@ -165,7 +165,8 @@ def _units() -> dict[str, str]:
     units = {}
     for line in listed.splitlines():
         words = line.split()
-        units[words[0]] = words[1]
+        if words[1] != "transient":  # a login's scope, say: of this moment, in no file
+            units[words[0]] = words[1]
     for line in _run(
         "systemctl", "list-units", "--failed", "--no-legend", "--no-pager", "--plain"
     ).splitlines():

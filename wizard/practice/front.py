@@ -22,6 +22,15 @@ FIRST_GUEST = Path(__file__).with_name("first-guest.yaml")
 _GUIDED = ("xen-setup",)
 _APPLY = ("xen-setup", "apply", "/root/answers.yaml")
 _RESUME = ("xen-setup", "resume")
+# When the run goes on by itself, a service does it, and the boot is not over before it ends: what
+# it prints is shown until then. Otherwise there is nothing to wait for.
+_FOLLOW = (
+    "sh",
+    "-c",
+    "test -e /etc/systemd/system/xen-setup-resume.service || exit 0; "
+    "journalctl --boot --lines=all --follow --output=cat --unit=xen-setup-resume.service & "
+    "systemctl is-system-running --wait >/dev/null; sleep 1; kill $!",
+)
 _MOST_REBOOTS = 5
 
 
@@ -152,6 +161,7 @@ def _over_reboots(
                 machine.reboot(before=boot)
             elif status != Exit.TERMINATED or not _rebooted(machine, boot):
                 return status
+        machine.execute(_FOLLOW)
         argv = again
     raise MachineTrouble(
         f"The practice machine wanted to be rebooted more than {_MOST_REBOOTS} times.",
