@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console as RichConsole
 from rich.console import Group, RenderableType
@@ -20,6 +20,34 @@ from wizard.actions import Action
 from wizard.errors import SetupError
 from wizard.step import Plan, Problem
 from wizard.wording import commands, duration, headline, printable, verdict
+
+
+class _Lasting:
+    """A stream to which nothing is written any more once it has failed.
+
+    The terminal may go (a session is cut while its network is rebuilt): the run must not.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._gone = False
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, do: Callable[[], object]) -> None:
+        if not self._gone:
+            try:
+                do()
+            except OSError:
+                self._gone = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class LiveReporter:
@@ -42,8 +70,11 @@ class LiveReporter:
         self._output = ""
         self._undoes = False
         self._live: Live | None = None
+        self._stream: IO[str] = rich.file
 
     def __enter__(self) -> LiveReporter:
+        self._stream = self._rich.file
+        self._rich.file = cast("IO[str]", _Lasting(self._stream))
         self._live = Live(
             get_renderable=self._render,
             console=self._rich,
@@ -59,6 +90,7 @@ class LiveReporter:
         if self._live is not None:
             self._live.stop()
             self._live = None
+            self._rich.file = self._stream
 
     @contextmanager
     def paused(self) -> Iterator[None]:
