@@ -80,9 +80,9 @@ class Terminal:
         """Press these keys."""
         self.process.send(keys)
 
-    def wait_for(self, words: str, *, without: str = "") -> None:
+    def wait_for(self, words: str, *, without: str = "", seconds: float = PATIENCE) -> None:
         """Wait until the screen shows these words (and no longer those)."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + seconds
         while not (words in self.text and not (without and without in self.text)):
             if time.monotonic() > ends or not self._read(0.2):
                 raise AssertionError(f"{words!r} did not come. The screen:\n{self.text}")
@@ -96,9 +96,9 @@ class Terminal:
         self.screen.resize(rows, columns)
         self.process.setwinsize(rows, columns)
 
-    def ends(self) -> int:
+    def ends(self, *, seconds: float = PATIENCE) -> int:
         """The program's exit status, once it has ended; a signal's is 128 and its number."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + seconds
         while self._read(0.2):
             if time.monotonic() > ends:
                 raise AssertionError(f"The program goes on. The screen:\n{self.text}")

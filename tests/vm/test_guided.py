@@ -1,0 +1,108 @@
+"""The guided journey: a real terminal, in which a person's keys answer the wizard's questions.
+
+The tests of this file are one journey, in this order; after a failure the rest is not tried.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import DOWN, ENTER, Terminal
+from tests.vm.conftest import FAILED, Say
+from tests.vm.test_unattended import inside
+from wizard.practice.machine import PracticeMachine
+
+ROOT = Path(__file__).parent.parent.parent
+
+# What the screen asks, in order, and the keys that answer it. The first asks for help, takes a
+# bad answer and gives a good one; the rest takes what is suggested, but for the password and for
+# what happens after the reboot.
+SLOW = 300.0  # seconds: the machine is emulated, and may not be alone
+CONVERSATION = (
+    ("How much memory does the host itself", f"?{ENTER}"),
+    ("Linux needs 512MiB at the least", f"a lot{ENTER}"),
+    ("Write a size with its unit", f"1GiB{ENTER}"),
+    ("Where do Xen and the host show", ENTER),
+    ("Which bridge connects", ENTER),
+    ("Which network card", ENTER),
+    ("Where shall the guests' disks", ENTER),
+    ("What is the volume group called", ENTER),
+    ("Which device", ENTER),
+    ("How large shall the new partition", ENTER),
+    ("What is the guest called", ENTER),
+    ("How large is the guest's root", ENTER),
+    ("How large is its swap", ENTER),
+    ("Which filesystem", ENTER),
+    ("Which Debian or Ubuntu release", ENTER),
+    ("Which further packages", ENTER),
+    ("How does the guest get its address", ENTER),
+    ("The guest's root password", f"xen{ENTER}"),
+    ("again", f"xen{ENTER}"),
+    ("Which public SSH keys", ENTER),
+    ("How much memory does the guest", ENTER),
+    ("How many processors", ENTER),
+    ("Shall the guest start with the host", ENTER),
+    ("Another one?", ENTER),
+    ("How does the work go on", f"{DOWN}{ENTER}"),
+    ("Shall Xen be what the machine boots", ENTER),
+    ("What now?", ENTER),
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_after_the_other(request: pytest.FixtureRequest) -> None:
+    if request.node.parent.stash.get(FAILED, False):
+        pytest.fail("An earlier part of this journey failed.")
+
+
+def test_a_persons_answers_lead_to_a_guests_login_prompt(
+    machine: PracticeMachine, say: Say
+) -> None:
+    command = [str(ROOT / "xen-setup"), "practice", "--name", str(machine.name)]
+    started = time.monotonic()
+    with Terminal(command, ROOT) as terminal:
+        try:
+            for words, keys in CONVERSATION:
+                terminal.wait_for(words, seconds=SLOW)
+                terminal.type(keys)
+            say(f"  {time.monotonic() - started:5.0f} s  all questions are answered")
+            # The session comes in by the card that goes into the bridge: a person confirms.
+            terminal.wait_for("still connected?", seconds=15 * 60)
+            terminal.type(f"yes{ENTER}")
+            say(f"  {time.monotonic() - started:5.0f} s  the bridge is confirmed")
+            terminal.wait_for("The practice machine still runs", seconds=45 * 60)
+            status = terminal.ends(seconds=60)
+        finally:
+            Path("/tmp/xen-setup-guided-screens.txt").write_text(terminal.whole_text)
+        say(f"practice, guided: {time.monotonic() - started:.0f} s")
+        assert status == 0, terminal.whole_text
+        assert terminal.is_whole
+        assert "Domain-0" in terminal.text
+        assert "vm01" in terminal.text
+
+
+def test_the_answers_are_kept_and_plan_nothing_more(machine: PracticeMachine) -> None:
+    kept = "$(ls -d /var/lib/xen-setup/runs/*/answers.yaml | tail -1)"
+    status, said = inside(machine, "sh", "-c", f"stat --format=%a {kept}; xen-setup apply {kept}")
+    assert status == 0, said
+    assert said.startswith("600\n")
+
+
+def test_the_service_that_went_on_after_the_boot_is_gone(machine: PracticeMachine) -> None:
+    status, said = inside(
+        machine, "sh", "-c", "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants"
+    )
+    assert status == 0
+    assert "xen-setup" not in said
+    assert inside(machine, "systemctl", "is-failed", "xen-setup-resume.service")[0] != 0
+
+
+def test_the_guests_password_is_the_one_that_was_typed(machine: PracticeMachine) -> None:
+    machine.write_file("/tmp/guest_login.py", (ROOT / "tests/vm/guest_login.py").read_bytes())
+    status, said = inside(
+        machine, "python3", "/tmp/guest_login.py", "vm01", "root", "xen", seconds=600
+    )
+    assert status == 0, said
