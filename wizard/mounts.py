@@ -158,8 +158,6 @@ class Mounts:
 
     def _unmount_below(self, point: Path) -> None:
         points = [mount.point for mount in mounted_now() if _is_at_or_below(mount.point, point)]
-        if points:
-            end_processes_in(point)
         for mounted in reversed(points):
             self._unmount(mounted)
         # Only what is empty and ours goes: a lazily unmounted tree may still show there.
@@ -192,16 +190,17 @@ def mounted_at(point: Path) -> list[Mounted]:
 
 def end_processes_in(point: Path, grace: float = 2.0) -> list[int]:
     """End the processes that have their root, directory, program or a file below `point`."""
-    found = _processes_in(point)
+    found = left = _processes_in(point)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in _processes_in(point):
+        for pid in left:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
         deadline = time.monotonic() + grace
-        while _processes_in(point) and time.monotonic() < deadline:
+        while left and time.monotonic() < deadline:
             time.sleep(0.05)
+            left = _processes_in(point)
     return found
 
 

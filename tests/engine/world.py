@@ -103,6 +103,7 @@ class World:
     tasks: list[Task] = field(default_factory=list)
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     checkpoint: Callable[[str], None] = lambda _name: None
+    after_reading: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.tree = self.top / "tree"
@@ -131,7 +132,9 @@ class World:
 
     def read_facts(self) -> Facts:
         """What is there of all tasks."""
-        return frozenset().union(*(task.facts() for task in self.tasks))
+        found = frozenset[str]().union(*(task.facts() for task in self.tasks))
+        self.after_reading()
+        return found
 
     def apply(self) -> None:
         """Apply, booting when asked to."""
