@@ -11,6 +11,7 @@ from steps.facts import BootLoader
 from steps.reading.boot_menu import Menu, in_boot, parse_environment, parse_menu
 from steps.reading.view import View
 
+_Kind = Literal["grub2", "grub-legacy", "other", "none"]
 _CONFIGS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 _LEGACY = ("/boot/grub/menu.lst", "/boot/grub/grub.conf")
 _OTHERS = (
@@ -50,6 +51,10 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
     if legacy:
         view.not_known("boot menu", "the menu of GRUB Legacy is not read yet")
         return _without_menu("grub-legacy", packages.get("grub-legacy", ""), legacy, root_uuid)
+    if any(name in packages for name in _PACKAGES[:2]):
+        why = "there is no grub.cfg (update-grub makes it)" if view.as_root else "only root sees it"
+        view.not_known("boot menu", why)
+        return _without_menu("grub2", version, _CONFIGS[0], root_uuid)
     other = next((path for path in _OTHERS if view.exists(path)), "")
     return _without_menu("other" if other else "none", "", other, root_uuid)
 
@@ -69,9 +74,7 @@ def grub_settings(texts: list[str]) -> dict[str, str]:
     return found
 
 
-def _without_menu(
-    kind: Literal["grub-legacy", "other", "none"], version: str, config: str, root_uuid: str
-) -> BootLoader:
+def _without_menu(kind: _Kind, version: str, config: str, root_uuid: str) -> BootLoader:
     return BootLoader(
         kind=kind,
         version=version,

@@ -153,6 +153,16 @@ def test_each_boot_loader_is_known_by_its_file(
     assert (boot.kind, boot.config) == (kind, config)
 
 
+@pytest.mark.parametrize(("as_root", "why"), [(True, "update-grub"), (False, "only root")])
+def test_an_installed_grub_without_a_menu_to_be_seen_is_grub(
+    tmp_path: Path, as_root: bool, why: str
+) -> None:
+    view = view_of(tmp_path, {}, as_root=as_root)
+    boot = read_boot_loader(view, {"grub-pc": "2.06-13"}, "u")
+    assert (boot.kind, boot.version, boot.entries) == ("grub2", "2.06-13", None)
+    assert why in view.unknown[0]
+
+
 def test_removed_packages_are_not_installed() -> None:
     text = "lvm2\t2.03\tii \nbridge-utils\t1.7\trc \nxen\t\tun \nheld\t1\thi \nhalf\t1\tiF \nx\n"
     assert parse_installed(text) == {"lvm2": "2.03", "held": "1"}
