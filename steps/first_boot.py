@@ -302,7 +302,7 @@ def _start_guest(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Fact
             why=f"{guest.name}'s console is followed until someone could log in there: the proof "
             "that kernel, disk and system work together.",
             undo_note="it only looks",
-            input="\n",  # a prompt that is there already is printed again
+            # Without a terminal xenconsole only shows; what nobody has read yet, it shows first.
             until=login_prompt(guest.name),
             timeout=_LOGIN_TIME,
             estimate=60,
