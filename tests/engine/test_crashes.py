@@ -50,7 +50,7 @@ def nothing_left(world: World) -> bool:
     return not names and world.store.running() is None
 
 
-def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end_and_then_rolled_back(
+def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end(
     tmp_path: Path,
 ) -> None:
     expected = undisturbed(tmp_path)
@@ -61,8 +61,9 @@ def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end_and_then_rolle
         world.resume_or_apply()
         assert (name, expected.after) == (name, world.snapshot(times=False))
         assert nothing_left(world), name
-        world.roll_back()
-        assert (name, expected.before) == (name, world.snapshot(times=True))
+        if number % 5 == 0:
+            world.roll_back()
+            assert (name, expected.before) == (name, world.snapshot(times=True))
 
 
 def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_times_before(
@@ -97,7 +98,7 @@ def test_two_crashes_at_random_points_lose_nothing(tmp_path: Path) -> None:
     expected = undisturbed(tmp_path)
     seed = int(os.environ.get("CRASH_SEED", "20061124"))
     dice = random.Random(seed)
-    for turn in range(40):
+    for turn in range(30):
         world = full_world(tmp_path / str(turn))
         first = dice.randrange(1, len(expected.applying) + 1)
         second = dice.randrange(1, 60)
