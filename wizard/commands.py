@@ -369,6 +369,8 @@ def _follow(
                         process.wait()
                         _drain(process.stdout, stream)
                         return "exited"
+                    if key.fd == wake and interrupts is not None and not interrupts.pending:
+                        interrupts.quiet()
                     if process.stdin is not None and key.fileobj is process.stdin:
                         waiting = _write_some(process.stdin, waiting)
                         if not waiting:

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -27,20 +28,25 @@ _WORDS = {
 }
 
 
+INSISTING = 3  # signals that break a shield
+
+
 class Interrupts:
     """A context that notes the first of SIGINT, SIGTERM and SIGHUP; outside of it nothing changes.
 
-    `shielded` makes it look as if none had come: for undoing what was begun. Main thread only.
+    `shielded` makes it look as if none had come: for undoing what was begun. Who insists, with
+    `INSISTING` signals, gets through a shield: an undo may hang. Main thread only.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._count = 0
         self._shields = 0
         self._pipe: tuple[int, int] | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        self.received = None
+        self.received, self._count = None, 0
         self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         for number in _STATUS:
             self._before[number] = signal.signal(number, self._note)
@@ -65,23 +71,28 @@ class Interrupts:
 
     def note(self, number: signal.Signals) -> None:
         """Take a signal as received; the first one counts."""
+        self._count += 1
         if self.received is None:
             self.received = number
         if self._pipe is not None:
-            try:
+            with suppress(BlockingIOError):  # the pipe is full: whoever waits is awake already
                 os.write(self._pipe[1], b"!")
-            except BlockingIOError:
-                return  # the pipe is full: whoever waits is awake already
 
     @property
     def pending(self) -> bool:
         """A signal came, and nothing shields from it."""
-        return self.received is not None and self._shields == 0
+        return self.received is not None and (self._shields == 0 or self._count >= INSISTING)
 
     @property
     def descriptor(self) -> int | None:
-        """Readable once a signal came; None outside the context and while shielded."""
-        return self._pipe[0] if self._pipe is not None and self._shields == 0 else None
+        """Readable when a signal came; `quiet` it if that is not `pending`. None: no context."""
+        return self._pipe[0] if self._pipe is not None else None
+
+    def quiet(self) -> None:
+        """Make the descriptor wait for the next signal."""
+        if self._pipe is not None:
+            with suppress(BlockingIOError):
+                os.read(self._pipe[0], 4096)
 
     def shielded(self) -> _Shield:
         """A context in which signals are noted and wait."""
@@ -89,11 +100,10 @@ class Interrupts:
 
     def wait(self, seconds: float) -> None:
         """Sleep, but no longer than until a signal comes."""
-        descriptor = self.descriptor
-        if descriptor is None:
+        if self.descriptor is None:
             time.sleep(seconds)
         elif not self.pending:
-            select.select([descriptor], [], [], seconds)
+            select.select([self.descriptor], [], [], seconds)
 
     def check(self) -> None:
         """Raise `Interrupted` if a signal came."""

@@ -159,6 +159,16 @@ def test_a_shield_holds_a_signal_back_until_it_is_lifted() -> None:
         assert "interrupted" == sh("sleep 60", interrupts=interrupts).ended
 
 
+def test_who_insists_gets_through_a_shield() -> None:
+    with Interrupts() as interrupts:
+        for seconds in (0.2, 0.4, 0.6):
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with interrupts.shielded():
+            result = sh("sleep 60", interrupts=interrupts, timeout=30)
+        assert "interrupted" == result.ended
+        assert result.seconds > 0.5
+
+
 def test_asking_never_raises_for_how_it_ends() -> None:
     assert (3, "out\n", "err\n") == _plain("echo out; echo err >&2; exit 3")
     assert 127 == ask(("no-such-program",)).status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -433,6 +434,30 @@ def test_a_signal_during_rollback_stops_between_two_undos_and_it_goes_on(world: 
     world.checkpoint = lambda _name: None
     world.resume()
     assert before == world.snapshot(times=True)
+
+
+def test_an_undo_that_hangs_can_be_broken_off_and_is_finished_later(world: World) -> None:
+    made = world.tree / "hanging"
+    hanging = f"test -e {world.tree}/mended || sleep 60; rm {made}"
+    action = RunCommand(
+        ("touch", str(made)),
+        "Its undo hangs.",
+        probe=PathPresent(str(made)),
+        undo=("sh", "-c", hanging),
+        undo_class="by removal",
+    )
+    world.tasks = [Task("hangs", [Piece(action, made.exists)])]
+    world.apply()
+    for seconds in (0.3, 0.5, 0.7):
+        threading.Timer(seconds, os.kill, (os.getpid(), 2)).start()
+    with pytest.raises(Interrupted):
+        world.roll_back()
+    assert made.exists()
+    assert "rolling back" == said(world).state
+    (world.tree / "mended").touch()
+    world.roll_back()
+    assert not made.exists()
+    assert "rolled back" == said(world).state
 
 
 # --- status ---------------------------------------------------------------------------------------
