@@ -7,8 +7,9 @@ rewrites it with Xen as the default, once Xen has proved itself (the file is the
 What update-grub makes of it was read in GRUB 2.06's 10_linux, 20_linux_xen and 00_header:
 
 - /etc/default/grub is sourced by a shell, then every grub.d/*.cfg in the order of the names.
-  "00-" comes before the `xen.cfg` of Debian's package, which makes Xen the default unless
-  XEN_OVERRIDE_GRUB_DEFAULT is set.
+  Ours builds on what the others set (a cloud image's options, say), so it comes after them; but
+  before the `xen.cfg` of Debian's package, which makes Xen the default unless
+  XEN_OVERRIDE_GRUB_DEFAULT is set. "w-" sorts so in every locale.
 - a dom0 line is "root=… ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT", in which the
   variables with XEN_REPLACE in their names replace these two, unless they are empty;
 - `xen-gnulinux-simple-UUID` is the top-level entry, and boots the newest kernel with the newest
@@ -26,13 +27,13 @@ from steps.facts import BootEntry, Facts, Kernel
 from steps.settings import Settings
 
 DIRECTORY = "/etc/default/grub.d"
-DROP_IN = f"{DIRECTORY}/00-xen-setup.cfg"
+DROP_IN = f"{DIRECTORY}/w-xen-setup.cfg"
 _OVERRIDE = "XEN_OVERRIDE_GRUB_DEFAULT=0"
 _PANIC = "panic=10"  # seconds; then dom0's kernel resets, and the fallback entry gets its turn
 
 _HEAD = """\
-# Written by xen-setup; `xen-setup rollback` takes it away again.
-# After a change of yours here: update-grub
+# Written by xen-setup; `xen-setup rollback` takes it away again. Its name puts it after other
+# files, whose options it takes over, and before xen.cfg. After a change of yours here: update-grub
 """
 _GUARD = f"""\
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,38 @@ def test_the_default_stays_until_the_file_is_promoted() -> None:
     read = sourced(text, before)
     assert f"xen-gnulinux-simple-{UUID}" == read["GRUB_DEFAULT"]
     assert "0" == read["XEN_OVERRIDE_GRUB_DEFAULT"]
+
+
+XEN_CFG = """\
+if [ "$XEN_OVERRIDE_GRUB_DEFAULT" = "" ]; then XEN_OVERRIDE_GRUB_DEFAULT=1; fi
+if [ "$XEN_OVERRIDE_GRUB_DEFAULT" = "1" ]; then GRUB_DEFAULT="Debian GNU/Linux, with Xen"; fi
+"""
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "en_US.UTF-8"])
+def test_among_other_files_it_takes_their_options_over_and_keeps_the_default(
+    tmp_path: Path, locale: str
+) -> None:
+    ours = Path(DROP_IN).name
+    files = {
+        "50-cloudimg.cfg": 'GRUB_CMDLINE_LINUX="console=ttyS0 net.ifnames=0"\n',
+        "init-select.cfg": "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n",
+        "xen.cfg": XEN_CFG,
+        ours: drop_in(settings_with(), stock(), xen_default=False),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    # As grub-mkconfig does it: for x in …/grub.d/*.cfg; do . "$x"; done
+    names_in_order = subprocess.run(
+        ["sh", "-c", 'cd "$1" && printf "%s\\n" *.cfg', "sh", str(tmp_path)],
+        capture_output=True, text=True, check=True, env={"LC_ALL": locale, "PATH": "/usr/bin:/bin"},
+    ).stdout.split()  # fmt: skip
+    assert names_in_order[-2:] == [ours, "xen.cfg"]
+    text = "".join(files[name] for name in names_in_order)
+    read = sourced(text, BEFORE.format(linux="", default="", xen=""))
+    assert "0" == read["GRUB_DEFAULT"]
+    assert "net.ifnames=0 panic=10" == read["GRUB_CMDLINE_LINUX_XEN_REPLACE"]
+    assert "quiet console=hvc0" == read["GRUB_CMDLINE_LINUX_XEN_REPLACE_DEFAULT"]
 
 
 # ---- the plan
