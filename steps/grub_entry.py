@@ -212,6 +212,13 @@ def _text(settings: Settings, facts: Facts) -> str:
     return drop_in(settings, facts, _xen_is_default(facts))
 
 
+def _default_is_meant(facts: Facts, current: BootEntry) -> bool:
+    if current.kind == "xen":
+        # A Xen that runs has proved itself: making it the default is the user's own affair.
+        return promoted(facts) or facts.xen.control_domain
+    return not promoted(facts)
+
+
 def _may_shift(facts: Facts, current: BootEntry) -> bool:
     # Xen's entries go in after those of 10_linux, which all have the root's UUID in their paths.
     first = facts.boot.default.partition(">")[0]
@@ -276,7 +283,7 @@ def _menu_problems(settings: Settings, facts: Facts) -> list[Problem]:
             )
         )
     current = default_entry(facts)
-    if current is None or (current.kind == "xen") != promoted(facts):
+    if current is None or not _default_is_meant(facts, current):
         title = f"“{current.title}”" if current else facts.boot.default
         problems.append(
             Problem(

@@ -172,7 +172,8 @@ def missing_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
 
 def _kept_plain(facts: Facts) -> bool:
     text = facts.files.get(DROP_IN, "")
-    return guards_default(text) and not boot_drop_in.is_promoted(text)
+    unproved = not facts.xen.control_domain
+    return unproved and guards_default(text) and not boot_drop_in.is_promoted(text)
 
 
 def _update_lists(age: int | None) -> RunCommand:

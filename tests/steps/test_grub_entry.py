@@ -24,7 +24,7 @@ from steps.boot_drop_in import (
 from steps.expected import with_file
 from steps.facts import BootEntry, Facts
 from steps.settings import Settings
-from tests.machines import as_user, in_container, stock
+from tests.machines import as_user, in_container, running, stock
 from tests.steps.answered import answered
 from wizard.actions import MakeDirectory, RunCommand, WriteFile
 from wizard.step import Problem
@@ -353,6 +353,20 @@ def test_what_the_menu_read_again_shows(
 ) -> None:
     settings = settings_with()
     assert expected == names(grub_entry.verify(settings, change(done(settings))))
+
+
+def test_who_makes_a_running_xen_the_default_by_hand_is_let_be() -> None:
+    settings = settings_with()
+    by_hand = boot(running(done(settings)), default_entry=xen_entry_path(done(settings)))
+    assert [] == grub_entry.verify(settings, by_hand)
+    assert () == grub_entry.plan(settings, by_hand).actions
+    assert [] == xen_packages.verify(settings, by_hand)
+
+
+def test_a_promoted_default_that_another_file_took_back_is_found() -> None:
+    settings = settings_with()
+    facts = with_file(done(settings), DROP_IN, drop_in(settings, done(settings), xen_default=True))
+    assert ["default-changed"] == names(grub_entry.verify(settings, facts))
 
 
 def test_an_entry_without_an_initrd_is_right_where_the_kernel_has_none() -> None:
