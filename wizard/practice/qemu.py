@@ -30,13 +30,19 @@ class Hardware:
     # `unsafe` ignores the machine's flushes: fast, and enough while QEMU ends in order.
     # `writeback` keeps them, for tests in which this computer itself may crash.
     cache: Literal["unsafe", "writeback"] = "unsafe"
+    # What QEMU keeps of translated code. Its default, 1 GiB, is a trap: memory that once held much
+    # used code (libc's pages) takes up to 30 ms for each byte written to it, as QEMU 7.2 looks
+    # through all translations of that page; loading the initrd after a reboot never ended.
+    translated_mib: int = 128
     # Another processor model than the accelerator's own default; "qemu64,+svm,+npt" allows PVH.
     processor: str = ""
 
     def arguments(self) -> list[str]:
         """The part of the command line that describes the machine itself."""
         model = self.processor or ("host" if self.accelerator == "kvm" else "qemu64")
-        accelerator = "kvm" if self.accelerator == "kvm" else "tcg,thread=multi"
+        accelerator = "kvm"
+        if self.accelerator == "tcg":
+            accelerator = f"tcg,thread=multi,tb-size={self.translated_mib}"
         return [
             PROGRAM,
             "-nodefaults",

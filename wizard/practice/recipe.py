@@ -83,7 +83,8 @@ top=$(mktemp --directory)
 trap 'rm --recursive --force --one-file-system "$top"' EXIT
 chmod 0755 "$top"
 mkdir "$top/root"
-tar --extract --directory="$top/root" --numeric-owner --same-permissions
+# Without the device nodes, which a namespace may not make: the kernel fills /dev by itself.
+tar --extract --directory="$top/root" --numeric-owner --same-permissions --exclude='./dev/?*'
 rm --force "$top"/root/etc/apt/sources.list.d/* "$top/root/etc/apt/apt.conf.d/99mmdebstrap"
 tar --extract --directory="$top/root" --numeric-owner --same-permissions <&3
 chroot "$top/root" apt-cache gencaches >/dev/null
