@@ -317,8 +317,16 @@ class Interview(Generic[S]):
             choices = [Choice(str(word), str(word)) for word in words]
         options = [Option(choice.value, choice.title, choice.refused) for choice in choices]
         if not isinstance(words, list):
+            options += self._typed_before(item, options)
             options.append(Option(OTHER, "another one: type it"))
         return options
+
+    def _typed_before(self, item: Settled, options: Sequence[Option]) -> list[Option]:
+        given = self.answers.given.get(item.key)
+        text = "" if given is None else text_of(item.question, given.value)
+        if not text or text in {option.value for option in options}:
+            return []
+        return [Option(text, f"{text}  typed before")]
 
     def _suggested(self, item: Settled, options: list[Option]) -> Any | None:
         """The answer given before, if it still fits; else the default."""

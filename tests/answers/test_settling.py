@@ -19,7 +19,7 @@ from wizard.answer_file import (
     save_answers,
     write_answers,
 )
-from wizard.answers import Answers, draft, record, secrets, settle
+from wizard.answers import Answers, draft, record, secrets, settle, walk
 from wizard.errors import AnswersInvalid, UsageError
 from wizard.questions import Known, asked
 
@@ -141,6 +141,8 @@ def test_a_question_sees_the_answers_before_it_and_no_others() -> None:
     Late.__annotations__.update(first=str, second=str, third=str)
     draft(Answers(Two, counts={"items": 2}), None)
     assert {"items.0.first": "eth0", "first": "eth0"} == dict(seen[0].answers)
+    known = {item.key: item.known for item in walk(Answers(Settings), stock())}
+    assert {"host.dom0_memory": 1024} == dict(known["host.console"].answers)
     assert {
         "items.0.first": "eth0", "items.0.second": "br0", "items.0.third": "eth2",
         "items.1.first": "eth0", "first": "eth0",
@@ -164,6 +166,22 @@ def test_the_packaged_answers_fit_the_practice_machine() -> None:
 
 def test_one_version_is_meant() -> None:
     assert SETTINGS_VERSION == ANSWERS_VERSION
+
+
+def test_a_number_given_for_a_secret_is_not_repeated_either() -> None:
+    @dataclass(frozen=True)
+    class Hidden:
+        code: str = asked("Code?", kinds.INTERFACE, help="", secret=True)
+
+    @dataclass(frozen=True)
+    class Whole:
+        hidden: Hidden
+
+    Hidden.__annotations__["code"] = str
+    Whole.__annotations__["hidden"] = Hidden
+    with pytest.raises(AnswersInvalid) as caught:
+        read_text("version: 1\nhidden: {code: 4711}\n", Whole)
+    assert "4711" not in str(caught.value.details)
 
 
 # ---- writing

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from steps.facts import Facts
+from steps.kinds import INTERFACE
 from steps.settings import Settings
-from tests.interview.conversation import STEPS
+from tests.interview.conversation import STEPS, Part
 from tests.machines import machines, stock
 from wizard.answer_file import read_answers, read_text
 from wizard.answers import Answers, settle
 from wizard.errors import Cancelled, Exit
 from wizard.interview import Interview, Review, confirm, guided
 from wizard.prompts import InputEnded, ScriptedPrompter
+from wizard.questions import asked
 
 # What is asked on the stock machine when everything suggested is taken, in order.
 PROMPTS = [
@@ -187,6 +189,15 @@ def test_a_device_that_is_not_empty_can_only_be_had_by_typing_it() -> None:
     assert f"Type {ntfs} to agree, or only Enter to go back" in talk.prompts
 
 
+def test_what_was_typed_instead_is_offered_on_the_way_back() -> None:
+    given = script(DEVICE=("other", "/dev/vdq"), SIZE=("back", "", ""))
+    talk = Talk([*given, "apply"])
+    assert "/dev/vdq" == talk.hold().storage.device
+    typed = [option for options in talk.prompter.offered for option in options
+             if option.value == "/dev/vdq"]  # fmt: skip
+    assert ["/dev/vdq  typed before"] == [option.title for option in typed]
+
+
 def test_a_destruction_that_is_not_typed_is_not_agreed_to() -> None:
     talk = Talk([*script(), "apply", "yes", "apply", "", "quit"],
                 review=Review(True, ("/dev/vdb",)))  # fmt: skip
@@ -261,6 +272,14 @@ def test_a_guest_thought_better_of_is_gone() -> None:
     assert ["vm01"] == [guest.name for guest in settings.guests]
 
 
+def test_going_back_over_guests_keeps_those_after() -> None:
+    second, third = ["web", *[""] * 6], ["db", *[""] * 6]
+    back = ["back"] * 16  # from the last "another?" to the first one
+    again = ["yes", *[""] * 7, "yes", *[""] * 7, ""]
+    talk = Talk([*script(MORE=("yes", *second, "yes", *third, *back, *again)), "apply"])
+    assert ["vm01", "web", "db"] == [guest.name for guest in talk.hold().guests]
+
+
 def test_a_name_that_is_taken_is_refused_at_once() -> None:
     guest = ["vm01", "web", *[""] * 6]
     talk = Talk([*script(MORE=("yes", *guest, "no")), "apply"])
@@ -278,6 +297,25 @@ def test_advanced_questions_come_only_when_every_question_is_wanted() -> None:
     assert ("memory-enough",) == every.hold().host.ignore
     asked = set(every.prompts) - set(usual.prompts)
     assert {"Which failed checks shall be taken as warnings?"} == asked
+
+
+def test_an_advanced_question_that_nothing_answers_is_asked_all_the_same() -> None:
+    @dataclass(frozen=True)
+    class Only:
+        card: str = asked("Which card?", INTERFACE, help="", advanced=True)
+
+    @dataclass(frozen=True)
+    class Whole:
+        only: Only
+
+    # Classes in a function cannot be looked up by their names.
+    Only.__annotations__["card"] = str
+    Whole.__annotations__["only"] = Only
+    prompter = ScriptedPrompter(["", "eth0"])
+    steps = (Part("Only", ("only.card",)),)
+    interview = Interview(steps, Answers(Whole), stock(), prompter)
+    interview.ask_all()
+    assert "eth0" == interview.answers.given["only.card"].value
 
 
 # ---- the decision
@@ -320,6 +358,7 @@ def test_saved_answers_replay_to_the_same_settings(tmp_path: Path) -> None:
         talk.hold()
     assert f"To go on with them: sudo xen-setup apply {path}" == caught.value.hint
     assert talk.shown[0] == settle(read_text(path.read_text(), Settings), stock())
+    assert "mirror: host" in path.read_text()  # what was not even asked is recorded too
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
     assert "geheim" not in path.read_text()
 
