@@ -66,7 +66,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     missing = missing_packages(settings, facts)
     if not missing:
         names = sorted(set(wanted_packages(settings, facts)))
-        return Plan((), facts, skipped=(f"Installed already: {', '.join(names)}.",))
+        return Plan((), facts, skipped=(_are_installed(names),))
     actions: list[Action] = []
     then = facts
     if _XEN in missing and not guards_default(facts.files.get(DROP_IN, "")):
@@ -101,7 +101,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     return Plan(
         tuple(actions),
         then,
-        skipped=(f"Installed already: {', '.join(skipped)}.",) if skipped else (),
+        skipped=(_are_installed(skipped),) if skipped else (),
         notes=notes,
     )
 
@@ -168,6 +168,12 @@ def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
 def missing_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
     """Those of the wanted packages that are not installed."""
     return tuple(name for name in wanted_packages(settings, facts) if name not in facts.packages)
+
+
+def _are_installed(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"The package {names[0]} is installed."
+    return f"The packages {', '.join(names[:-1])} and {names[-1]} are installed."
 
 
 def _kept_plain(facts: Facts) -> bool:
