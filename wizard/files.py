@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +151,19 @@ def remove_half_written(path: Path) -> None:
     """Remove what an interrupted `write_atomically` may have left beside the file."""
     if path.parent.is_dir():
         _beside(path).unlink(missing_ok=True)
+
+
+def refuse_unwritable(target: Path, path: str) -> None:
+    """Raise `StepFailed` when no file can be written there."""
+    if not target.parent.is_dir():
+        raise StepFailed(
+            f"The directory {target.parent} for the file {path} is missing.",
+            hint=f"Make it, and go on: mkdir -p {shlex.quote(str(target.parent))}",
+        )
+    if os.path.lexists(target) and not is_regular(target):
+        raise StepFailed(
+            f"{target} is no file: it cannot be written.", hint="Move it away, and go on."
+        )
 
 
 def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:

@@ -52,7 +52,7 @@ from wizard.files import (
 from wizard.identity import differences
 from wizard.interrupts import Interrupts
 from wizard.log import Log
-from wizard.mounts import WORK, Mounts
+from wizard.mounts import GUESTS_DISKS, WORK, Mounts
 from wizard.packages import Packages
 from wizard.running import Running, Watch, Workplace, kernel_boot_id
 from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, Undo
@@ -81,6 +81,7 @@ class Machine:
     interrupts: Interrupts = field(default_factory=Interrupts)
     checkpoint: Checkpoint = nothing
     work: Path = WORK
+    guests_disks: Path = GUESTS_DISKS
     boot_id: Callable[[], str] = kernel_boot_id
     warn: Callable[[str], None] = lambda _words: None
     reboot_command: Argv = ("systemctl", "reboot")
@@ -94,7 +95,9 @@ class Machine:
             self.checkpoint,
             self.work / "running",
         )
-        self._mounts = Mounts(self._running.quietly, self._probe_ask, self.work, self._warned)
+        self._mounts = Mounts(
+            self._running.quietly, self._probe_ask, self.work, self._warned, self.guests_disks
+        )
         self._packages = Packages(self._running)
 
     @property
@@ -214,16 +217,7 @@ class Machine:
         match action:
             case WriteFile():
                 target = self._real(action.path, action.inside)
-                if not target.parent.is_dir():
-                    raise StepFailed(
-                        f"The directory {target.parent} for the file {action.path} is missing.",
-                        hint=f"Make it, and go on: mkdir -p {shlex.quote(str(target.parent))}",
-                    )
-                if os.path.lexists(target) and not is_regular(target):
-                    raise StepFailed(
-                        f"{target} is no file: it cannot be written.",
-                        hint="Move it away, and go on.",
-                    )
+                files.refuse_unwritable(target, action.path)
                 before = None
                 if is_regular(target) and undo_class(action) == "exact":
                     before = keep_copy(target, self._workplace().backups, label)

@@ -15,6 +15,7 @@ from wizard.commands import Answer, Completed
 from wizard.errors import StepFailed
 
 WORK = Path("/run/xen-setup")
+GUESTS_DISKS = Path("/sys/bus/xen-backend/devices")  # what running guests have, in dom0
 _SYSTEM = ("/dev", "/dev/pts", "/proc", "/sys")
 _MOUNT_TIME = 60.0
 _BUSY_TRIES = 12
@@ -57,12 +58,18 @@ class Mounts:
     """
 
     def __init__(
-        self, run: RunSimple, ask: AskSimple, work: Path, warn: Callable[[str], None]
+        self,
+        run: RunSimple,
+        ask: AskSimple,
+        work: Path,
+        warn: Callable[[str], None],
+        guests_disks: Path = GUESTS_DISKS,
     ) -> None:
         self._run = run
         self._ask = ask
         self._work = work
         self._warn = warn
+        self._guests_disks = guests_disks
         self._held: Volume | None = None
 
     def only(self, volume: Volume | None) -> None:
@@ -149,7 +156,7 @@ class Mounts:
                 hint="See with `lsblk` what became of it.",
             ) from error
         ours = f"{os.major(number):x}:{os.minor(number):x}"
-        for disk in Path("/sys/bus/xen-backend/devices").glob("vbd-*/physical_device"):
+        for disk in self._guests_disks.glob("vbd-*/physical_device"):
             if disk.read_text().strip() == ours:
                 raise StepFailed(
                     f"{volume.device} is the disk of a guest that is running.",

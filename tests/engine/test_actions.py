@@ -15,6 +15,7 @@ from tests.engine.world import script, snapshot, written
 from wizard.actions import (
     Action,
     CommandShows,
+    Identity,
     MakeDirectory,
     MakeLink,
     MovePath,
@@ -30,7 +31,7 @@ from wizard.errors import Conflict, StepFailed
 from wizard.files import resolve
 from wizard.machine import Machine
 from wizard.running import Unwatched, Workplace
-from wizard.undo import Undo
+from wizard.undo import PlainUndo, Undo
 
 OLD = 1_100_000_000_123_456_789
 
@@ -444,6 +445,50 @@ def test_a_secret_goes_in_by_standard_input_and_is_nowhere_else(
     assert "s3cret" not in told
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or "s3cret" not in path.read_text(), path
+
+
+def test_a_secret_that_nobody_gave_is_an_error_with_its_key(tmp_path: Path, tree: Path) -> None:
+    action = command(tree, "true", input=SecretInput("guests.0.root_password"))
+    with pytest.raises(StepFailed, match=r"guests\.0\.root_password is not known"):
+        Machine(work=tmp_path / "work").perform(action, PlainUndo(), Unwatched())
+
+
+def test_input_that_is_no_secret_reaches_the_command(machine: Machine, tree: Path) -> None:
+    do(machine, command(tree, f"cat > {tree}/made", input="plain\n"))
+    assert "plain\n" == (tree / "made").read_text()
+
+
+def test_what_is_to_be_moved_and_is_not_there_is_refused(machine: Machine, tree: Path) -> None:
+    with pytest.raises(StepFailed, match="is not there"):
+        machine.prepare(MovePath(str(tree / "a"), str(tree / "b"), "Why."), "1")
+
+
+def test_a_command_on_another_device_than_the_planned_one_is_refused(
+    machine: Machine, tree: Path
+) -> None:
+    action = command(tree, f"touch {tree}/made", identity=Identity("/dev/null", 12345))
+    with pytest.raises(StepFailed, match="not what it was") as error:
+        do(machine, action)
+    assert "not 12345" in error.value.details[0]
+    assert not (tree / "made").exists()
+
+
+def test_a_directory_that_became_a_file_stays(machine: Machine, tree: Path) -> None:
+    action = MakeDirectory(str(tree / "made"), "Why.")
+    undo = do(machine, action)
+    (tree / "made").rmdir()
+    (tree / "made").write_text("the user's")
+    with pytest.raises(Conflict, match="no directory any more"):
+        take_back(machine, action, undo)
+
+
+def test_moving_to_another_filesystem_is_an_error_with_words(machine: Machine, tree: Path) -> None:
+    (tree / "a").touch()
+    action = MovePath(str(tree / "a"), "/proc/xen-setup-test", "Why.")
+    with pytest.raises(StepFailed) as error:
+        do(machine, action)
+    assert error.value.hint
+    assert (tree / "a").exists()
 
 
 def test_a_boot_is_done_when_the_boot_id_is_another(tmp_path: Path) -> None:

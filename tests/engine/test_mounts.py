@@ -246,6 +246,35 @@ def test_a_failed_run_leaves_nothing_mounted(place: Place) -> None:
     assert [] == place.mounts()
 
 
+def test_the_disk_of_a_running_guest_is_never_mounted(place: Place) -> None:
+    number = Path(place.volume.device).stat().st_rdev
+    backend = place.top / "devices" / "vbd-3-51713"
+    backend.mkdir(parents=True)
+    (backend / "physical_device").write_text(f"{os.major(number):x}:{os.minor(number):x}\n")
+    place.machine = Machine(work=place.top / "work", guests_disks=backend.parent)
+    with pytest.raises(StepFailed, match="the disk of a guest that is running"):
+        perform(place, touch(place, "x"))
+    assert [] == place.mounts()
+    (backend / "physical_device").write_text("fe:7f\n")
+    perform(place, touch(place, "x"))
+
+
+def test_a_place_where_something_else_is_mounted_is_refused(place: Place) -> None:
+    place.point.mkdir(parents=True)
+    tool("mount", "-t", "tmpfs", "tmpfs", str(place.point))
+    with pytest.raises(StepFailed, match="Something else is mounted"):
+        perform(place, touch(place, "x"))
+    tool("umount", str(place.point))
+
+
+def test_a_filesystem_that_cannot_be_mounted_is_an_error_with_its_words(place: Place) -> None:
+    wrong = replace(place.volume, filesystem="xfs")
+    with pytest.raises(StepFailed, match=r"mount --types xfs .* exit status 32") as error:
+        perform(place, RunCommand(("true",), "Look.", inside=wrong))
+    assert error.value.details
+    assert [] == place.mounts()
+
+
 def test_mountinfo_is_read_with_its_escapes() -> None:
     text = (
         "22 1 254:0 / / rw - ext4 /dev/root rw\n30 22 7:0 / /run/a\\040b rw - ext4 /dev/loop0 rw\n"
