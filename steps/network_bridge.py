@@ -263,7 +263,7 @@ def _card_down(card: Card) -> RunCommand:
         ),
         undo=("ifup", card.name),
         undo_class="exact",
-        timeout=90.0,
+        timeout=180.0,
         estimate=3.0,
     )
 
@@ -292,7 +292,7 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
         ),
         undo=("ifdown", "--force", name),
         undo_class="exact",
-        timeout=120.0,
+        timeout=240.0,
         estimate=12.0,
     )
 

@@ -95,7 +95,7 @@ def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
                     probe=CommandShows((*manager.question, name), manager.enabled),
                     undo=(*manager.disable, name),
                     undo_class="exact",
-                    timeout=60.0,
+                    timeout=180.0,
                     estimate=2.0,
                 )
             )
