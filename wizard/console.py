@@ -254,6 +254,7 @@ class Console:
                 f" ({duration(outcome.command_seconds)} of it in commands).",
                 "bold green",
             )
+            self.line(f"The answers of this run are in {outcome.run.answers}")
         self._what_now(what_now)
 
     def rollback(self, actions: Sequence[Action]) -> None:

@@ -24,7 +24,7 @@ from wizard.answer_file import read_answers, write_answers
 from wizard.answers import Answers, draft, record, secrets, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.console import Console
-from wizard.errors import AnswersInvalid, Exit, Stopped, UsageError
+from wizard.errors import AnswersInvalid, Exit, StepFailed, Stopped, UsageError
 from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
 from wizard.journal import Store
@@ -55,7 +55,6 @@ class Session:
 
     def previews(self) -> list[StepPreview[Settings, Facts]]:
         """Every step checked and planned."""
-
         return preview(PIPELINE, self.settings, self.facts, self.ignore)
 
 
@@ -169,20 +168,21 @@ def show_status(arguments: Arguments) -> int:
 
 def apply(arguments: Arguments) -> int:
     """`apply`: do it, from an answer file, and ask nobody."""
+    started = time.monotonic()
     _need_root(arguments)
-
     assert arguments.answers is not None
     answers = _answers(arguments, [arguments.answers])
     facts = _machine_facts(arguments)
     session = _session(arguments, settle(answers, facts), facts)
-    return _run(arguments, session, None)
+    return _run(arguments, session, None, started)
 
 
 def resume(arguments: Arguments) -> int:
     """`resume`: go on with the run that stopped, with the answers that it was begun with."""
+    started = time.monotonic()
     _need_root(arguments)
-
-    run = unfinished_run(_store(arguments))
+    store = _store(arguments)
+    run = unfinished_run(store)
     if run is None:
         _console(arguments).line("There is no run to go on with.")
         return Exit.DONE
@@ -191,7 +191,8 @@ def resume(arguments: Arguments) -> int:
     session = _session(arguments, settle(answers, facts), facts)
     asks = not arguments.no_input and sys.stdin.isatty()
     prompter = choose_prompter(plain=arguments.plain) if asks else None
-    return _run(arguments, session, prompter, resumes=True)
+    undoes = store.ledger(run).state == "rolling back"
+    return _run(arguments, session, prompter, started, resumes=True, undoes=undoes)
 
 
 def guided(arguments: Arguments) -> int:
@@ -208,7 +209,7 @@ def guided(arguments: Arguments) -> int:
     if run is not None and store.ledger(run).to_take_back:
         raise Stopped("An earlier run is not finished.", hint=GO_ON)
     session = interview(arguments, prompter)
-    return _run(arguments, session, prompter, agreed=True)
+    return _run(arguments, session, prompter, time.monotonic(), agreed=True)
 
 
 def interview(arguments: Arguments, prompter: Prompter) -> Session:
@@ -243,18 +244,27 @@ def _run(
     arguments: Arguments,
     session: Session,
     prompter: Prompter | None,
+    started: float,
     *,
     resumes: bool = False,
+    undoes: bool = False,
     agreed: bool = False,
 ) -> int:
     """Apply or resume. `prompter`: a person to ask when something fails; None for nobody.
-    `agreed`: the person has seen the plan, points of no return included.
+    `started`: when the command was. `undoes`: what is resumed is a rollback. `agreed`: the person
+    has seen the plan, points of no return included.
     """
     console = _console(arguments)
     hashes = secrets(session.settings)
+
+    def secret(key: str) -> str:
+        if key not in hashes:
+            raise StepFailed(f"There is no answer {key}.", hint="Give it in the answer file.")
+        return hashes[key]
+
     state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
     with console.reporter() as reporter:
-        machine = Machine(secrets=hashes.__getitem__, warn=reporter.note)
+        machine = Machine(secrets=secret, warn=reporter.note)
         wishes = Wishes(
             ignore=session.ignore,
             consent=agreed or arguments.agree_no_undo,
@@ -270,7 +280,6 @@ def _run(
             wishes = replace(wishes, on_failure=_ON_FAILURE[arguments.on_failure])
         store = _store(arguments)
         pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes)
-        started = time.monotonic()
         try:
             if resumes:
                 outcome = pipeline.resume(session.settings)
@@ -282,14 +291,16 @@ def _run(
                 f"{arguments.command}: {time.monotonic() - started:.1f} s, "
                 f"of these {machine.command_seconds:.1f} s in commands"
             )
-    console.finished(outcome, what_now(session.settings))
+    if undoes:
+        console.line("The rollback that was cut off is finished.", "bold green")
+    else:
+        console.finished(outcome, what_now(session.settings))
     return Exit.DONE
 
 
 def rollback(arguments: Arguments) -> int:
     """`rollback`: show what would be taken back, ask, and take it back."""
     _need_root(arguments)
-
     console = _console(arguments)
     store = _store(arguments)
     step = arguments.to or ""
