@@ -331,13 +331,11 @@ class Interview(Generic[S]):
     def _suggested(self, item: Settled, options: list[Option]) -> Any | None:
         """The answer given before, if it still fits; else the default."""
         refused = {option.value for option in options if option.refused}
-        listed = {option.value for option in options}
         given = self.answers.given.get(item.key)
         for value in (given.value if given else None, item.default):
             if value is None or (item.question.check and item.question.check(value, item.known)):
                 continue
-            text = text_of(item.question, value)
-            if text not in refused and (not listed or text in listed):
+            if text_of(item.question, value) not in refused:
                 return value
         return None
 

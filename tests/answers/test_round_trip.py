@@ -118,6 +118,16 @@ def test_any_scalar_is_written_so_that_it_is_read_as_itself(value: object) -> No
     assert (value, type(value)) == (scalar.value, type(scalar.value))
 
 
+@pytest.mark.parametrize("word", ["no", "Yes", "on", "y", "null", "~", "1.5", "0x10", "1e3", ""])
+def test_words_that_another_reader_takes_for_more_are_quoted(word: str) -> None:
+    assert f'"{word}"' == yaml_scalar(word)
+
+
+@pytest.mark.parametrize("word", ["xenbr0", "2GiB", "/dev/disk/by-id/virtio-a", "192.0.2.7/24"])
+def test_plain_words_stay_plain(word: str) -> None:
+    assert word == yaml_scalar(word)
+
+
 HOSTILE = [
     "", "'", '"', "`", "\n", "\r\n", "\t", "\x00", "\x07", "\x1b[2J", "\x7f", "\u2028", "\u202e",
     "\ufeff", "\ud800", "é", "９GiB", "٣", "-rf", "--help", "../../etc", "/dev/../etc/passwd",
