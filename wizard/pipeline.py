@@ -283,15 +283,20 @@ class Pipeline(Generic[S, F]):
 
     def _boot(self, action: Reboot) -> None:
         self.machine.release()
-        if action.automatic:
+        by_hand = "Boot with `sudo reboot`; afterwards go on with `sudo xen-setup resume`."
+        if not action.automatic:
+            raise RebootNeeded("Everything is ready for the boot.", hint=by_hand)
+        try:
             self.machine.request_reboot()
+        except StepFailed as error:
             raise RebootNeeded(
-                "The machine boots now.",
-                hint="The run goes on by itself afterwards; `xen-setup status` shows it.",
-            )
+                f"The machine could not be booted from here: {error.what}",
+                hint=by_hand,
+                details=error.details,
+            ) from error
         raise RebootNeeded(
-            "Everything is ready for the boot.",
-            hint="Boot with `sudo reboot`; afterwards go on with `sudo xen-setup resume`.",
+            "The machine boots now.",
+            hint="The run goes on by itself afterwards; `xen-setup status` shows it.",
         )
 
     def _refuse_same_boot(self, journal: Journal) -> None:

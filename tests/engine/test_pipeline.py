@@ -370,6 +370,20 @@ def test_an_automatic_boot_is_asked_for_after_everything_is_journaled(world: Wor
     assert "waiting for a boot" == said(world).state
 
 
+def test_a_boot_that_cannot_be_asked_for_is_left_to_the_user(world: World) -> None:
+    world.tasks[2].pieces = [
+        replace(world.tasks[2].pieces[0], action=Reboot("Why.", automatic=True))
+    ]
+    machine = replace(world.machine(), reboot_command=("false",))
+    with pytest.raises(RebootNeeded, match="could not be booted from here") as error:
+        world.pipeline(machine).apply("settings", "")
+    assert "sudo reboot" in error.value.hint
+    assert (world.tree / "one").exists()
+    world.reboot()
+    world.resume()
+    assert "finished" == said(world).state
+
+
 # --- signals --------------------------------------------------------------------------------------
 
 
