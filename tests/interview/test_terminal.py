@@ -249,6 +249,16 @@ def test_a_list_is_moved_through_and_helped_with_single_keys(tmp_path: Path) -> 
         assert 10 == terminal.ends()
 
 
+def test_what_is_typed_ahead_is_not_lost(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn") as terminal:
+        terminal.type("\n" * 4)  # as the terminal hands over an Enter that nobody waited for
+        terminal.wait_for("Where shall")
+        terminal.type("\n")
+        terminal.wait_for("volume group called")
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+
+
 def test_what_cannot_be_chosen_is_passed_over(tmp_path: Path) -> None:
     with start(tmp_path, "drawn", "--set", "host.bridge=none") as terminal:
         terminal.wait_for(MEMORY)
