@@ -155,12 +155,10 @@ def test_a_guarded_step_whose_verification_fails_is_taken_back_at_once(
 def test_a_closed_terminal_while_it_waits_takes_the_guarded_step_back(
     world: World, systemd: Systemd
 ) -> None:
-    world.tasks[1].guard = Guard(30, ("false",), True, "?")
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), 1))
-    timer.start()
+    hang_up = ("sh", "-c", f"kill -HUP {os.getpid()}; exit 1")
+    world.tasks[1].guard = Guard(30, hang_up, True, "?")
     with pytest.raises(Interrupted) as error:
         apply(world, systemd)
-    timer.join()
     assert 129 == error.value.status
     assert (world.tree / "first").exists()
     assert not (world.tree / "network").exists()

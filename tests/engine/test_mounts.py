@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -205,7 +206,8 @@ def test_undoing_what_was_inside_a_volume_that_is_gone_is_no_error(place: Place)
 
 def test_what_a_killed_run_left_mounted_and_running_is_found_by_the_next(place: Place) -> None:
     name = place.point / "slow"
-    slow = touch(place, "slow", ("sh", "-c", f"sleep 0.4; touch {name}"))
+    flag = place.top / "slowly"
+    slow = touch(place, "slow", ("sh", "-c", f"test ! -e {flag} || sleep 4321; touch {name}"))
     boot = place.top / "boot_id"
     boot.write_text("boot-1")
 
@@ -218,14 +220,26 @@ def test_what_a_killed_run_left_mounted_and_running_is_found_by_the_next(place: 
     points: list[str] = []
     world.checkpoint = points.append
     at = _point_of(world, points)
+    flag.touch()
     world.checkpoint = DieAt(at)
     assert -9 == in_child(world.apply)
     assert [str(place.point)] == place.mounts()
+    assert [str(name)] == _waiting_to_touch(name)
     world.checkpoint = lambda _name: None
     world.roll_back()
     assert [] == place.mounts()
-    time.sleep(0.5)
-    assert not seen(), "the command went on after its run was killed"
+    assert [] == _waiting_to_touch(name)
+    assert not seen()
+
+
+def _waiting_to_touch(name: Path) -> list[str]:
+    """The name once for each shell that lives and will touch it."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if f"touch {name}" in file.read_bytes().decode(errors="replace"):
+                found.append(str(name))
+    return found
 
 
 def _point_of(world: World, points: list[str]) -> int:
