@@ -300,7 +300,6 @@ class TerminalPrompter:
             )
             keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
             keys["c-d"] = _leave_with(None)
-            keys["c-j"] = _as_enter
             answer = _run(question, keys, None)
         if answer is None:
             raise _input_ended()
@@ -359,14 +358,6 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
         except (EOFError, OSError):  # OSError: the terminal is gone (EIO)
             interrupts.check()
             raise _input_ended() from None
-
-
-def _as_enter(event: Any) -> None:
-    """What Enter became when it was typed before the list was there: the terminal's newline."""
-    from prompt_toolkit.key_binding.key_processor import KeyPress  # noqa: PLC0415
-    from prompt_toolkit.keys import Keys  # noqa: PLC0415
-
-    event.key_processor.feed(KeyPress(Keys.ControlM, "\r"), first=True)
 
 
 def _leave_with(value: str | None) -> Callable[[Any], None]:
