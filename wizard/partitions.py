@@ -158,6 +158,9 @@ def _table(action: CreatePartition) -> Any:
             f"bytes, not {action.label} with {action.sector_size} as planned.",
             hint="The disk was changed since the plan was made: start again.",
         )
+    if disk.isFlagAvailable(parted.DISK_CYLINDER_ALIGNMENT):
+        # Else the free space of a msdos disk would end with its last whole cylinder.
+        disk.unsetFlag(parted.DISK_CYLINDER_ALIGNMENT)
     return disk
 
 

@@ -89,6 +89,15 @@ def test_a_partition_is_made_beside_a_mounted_one_and_removed_to_the_same_table(
     machine.revert(wanted, PlainUndo(), Unwatched())  # again is harmless
 
 
+def test_a_partition_can_take_the_rest_of_the_disk_and_not_only_whole_cylinders(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    # A gpt disk keeps its last sectors for the second copy of the table.
+    rest = (44 if disk[1] == "msdos" else 43) * 2048
+    make(machine, replace(action(disk), sectors=rest))
+    assert str(rest * 512) == tool("blockdev", "--getsize64", f"{disk[0]}p2")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
