@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from steps.disks import read_table
 from tests.engine.devices import MIB, loop_disk, needs_loop, tool
 from tests.engine.world import Count, DieAt, Piece, Task, World, in_child
 from wizard.actions import CreatePartition, Identity
@@ -72,6 +73,18 @@ def make(machine: Machine, wanted: CreatePartition) -> None:
 def head(disk: tuple[str, str]) -> bytes:
     with Path(disk[0]).open("rb") as file:
         return file.read(MIB)
+
+
+def test_all_the_free_space_that_the_facts_name_can_be_taken(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    # The engine once saw a msdos disk end with its last whole cylinder, the facts with the disk.
+    table = read_table(Path(disk[0]), 64 * MIB)
+    assert table is not None
+    last = table.free[-1]
+    wanted = replace(action(disk), start=last.start, sectors=last.sectors)
+    make(machine, wanted)
+    assert machine.is_done(wanted)
 
 
 def test_a_partition_is_made_beside_a_mounted_one_and_removed_to_the_same_table(
