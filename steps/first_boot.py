@@ -119,14 +119,17 @@ def _check_under_xen(settings: Settings, facts: Facts) -> list[Problem]:
         return []
     starting = [guest for guest in settings.guests if facts.domain(guest.name) is None]
     needed = sum(guest.memory + _XEN_OVERHEAD for guest in starting)
-    if needed <= facts.xen.free_memory:
+    dom0 = facts.domain("Domain-0")
+    # Where dom0_mem does not fix it, dom0 has all, and xl takes from it what a guest needs.
+    spare = max(0, dom0.memory - settings.host.dom0_memory) if dom0 is not None else 0
+    if needed <= facts.xen.free_memory + spare:
         return []
     names = ", ".join(guest.name for guest in starting)
     return [
         Problem(
             "too-little-free-memory",
             f"{names}: {show_size(needed)} of memory is needed, and Xen has "
-            f"{show_size(facts.xen.free_memory)} free.",
+            f"{show_size(facts.xen.free_memory + spare)} to give.",
             "Give dom0 less (host.dom0_memory, then boot), or the guests; `xl list` shows who has "
             "what.",
         )

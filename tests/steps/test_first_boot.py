@@ -281,6 +281,12 @@ def short_of_memory() -> Facts:
     return replace(facts, xen=replace(facts.xen, free_memory=500))
 
 
+def all_in_dom0() -> Facts:
+    facts = in_xen()
+    dom0 = Domain("Domain-0", 0, 2909, 2, "r-----")
+    return replace(facts, xen=replace(facts.xen, free_memory=20, domains=(dom0,)))
+
+
 CHECKS = {
     "all is well": Case(),
     "by itself": Case(ready(), BY_ITSELF),
@@ -304,6 +310,7 @@ CHECKS = {
     "no systemd is needed by hand": Case(replace(ready(), service_manager="sysvinit")),
     "a guest of Xen's": Case(domu(), {}, (("not-dom0", "error"),)),
     "no memory left": Case(short_of_memory(), {}, (("too-little-free-memory", "error"),)),
+    "dom0 has it all, and can give": Case(all_in_dom0()),
     "memory for what runs is not needed again": Case(
         replace(in_xen(VM01), xen=replace(in_xen(VM01).xen, free_memory=10))
     ),
