@@ -127,6 +127,7 @@ class BlockDevices:
         self._view = view
         self.mounts = parse_mounts(view.text("/proc/self/mountinfo") or "")
         self._records: dict[str, UdevRecord] = {}
+        self._known: dict[str, dict[str, str] | None] = {}
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -233,7 +234,9 @@ class BlockDevices:
 
     def content(self, name: str, used_by: tuple[str, ...] = ()) -> Content:
         """What is on the device and what uses it; `used_by` adds what only the caller knows."""
-        properties = self._properties(name)
+        if name not in self._known:
+            self._known[name] = self._properties(name)
+        properties = self._known[name]
         mounted = self.mounted.get(name, ())
         users = [*used_by, *self.holders(name)]
         if name in self.swapping:
@@ -288,7 +291,7 @@ class BlockDevices:
         except OSError as error:
             self._view.not_known(f"content of {device}", error.strerror or "it cannot be opened")
             return None
-        answer = self._view.ask(("blkid", "--probe", "--output", "export", device), 20.0)
+        answer = self._view.ask(("blkid", "--probe", "--output", "export", device), 60.0)
         if answer.status == _AMBIVALENT:
             return {"TYPE": "several contradicting signatures", "USAGE": "other"}
         if answer.status == _NOTHING:

@@ -86,7 +86,7 @@ def read_firmware(view: View) -> tuple[Literal["bios", "uefi"], bool | None]:
 
 def read_container(view: View) -> str:
     """The kind of container that this runs in, in systemd-detect-virt's words; "" for none."""
-    answer = view.ask_again_when_changed(("systemd-detect-virt", "--container"), 5.0, ())
+    answer = view.ask_again_when_changed(("systemd-detect-virt", "--container"), 20.0, ())
     word = answer.out.strip()
     if answer.status in (0, 1) and word:
         return "" if word == "none" else word

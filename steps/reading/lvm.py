@@ -39,8 +39,8 @@ def read_lvm(
     if not view.as_root:
         view.not_known("volume groups", "only root can ask LVM for them")
         return None, {}
-    groups = parse_report(view.ask(("pvs", *_AS_JSON, _GROUP_FIELDS), 20.0).out, "pv")
-    volumes = parse_report(view.ask(("lvs", *_AS_JSON, _VOLUME_FIELDS), 20.0).out, "lv")
+    groups = parse_report(view.ask(("pvs", *_AS_JSON, _GROUP_FIELDS), 60.0).out, "pv")
+    volumes = parse_report(view.ask(("lvs", *_AS_JSON, _VOLUME_FIELDS), 60.0).out, "lv")
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
         return None, {}

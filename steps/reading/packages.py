@@ -49,7 +49,7 @@ def read_packages(view: View) -> dict[str, str]:
             *PACKAGES,
             *PACKAGE_PATTERNS,
         ),
-        20.0,
+        60.0,
         (_STATUS,),
     )
     if answer.status == 127:

@@ -35,7 +35,7 @@ def read_services(
 def _by_systemd(view: View) -> Iterator[Service]:
     names = [f"{name}.service" for name in SERVICES]
     properties = "--property=Id,LoadState,ActiveState,UnitFileState"
-    answer = view.ask(("systemctl", "show", properties, *names), 20.0)
+    answer = view.ask(("systemctl", "show", properties, *names), 60.0)
     if answer.status != 0:
         view.not_known("services", "systemctl does not answer")
     units = parse_units(answer.out)

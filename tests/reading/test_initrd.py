@@ -90,7 +90,7 @@ WHOLE = archive(INIT, EXT4)
         b"\x02\x21\x4c\x18lz4 is not read",
         b"070701",
         WHOLE[:60],
-        WHOLE[:-700],
+        WHOLE[:200],
         b"070701" + b"Z" * 104,
         b"070701" + b"F" * 104,
         gzip.compress(WHOLE)[:-30],

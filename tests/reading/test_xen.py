@@ -24,6 +24,7 @@ DOM0: dict[str, str | bytes | None] = {
     "/boot/xen-4.17-amd64.map": "",
     "/boot/xenpolicy-4.17": "",
     "/boot/xen.gz": "",
+    "/run/xenstored/socket": "",
 }
 
 
@@ -98,6 +99,15 @@ def test_an_xl_that_does_not_answer_is_asked_once_and_explained(
     assert isinstance(view.ask, Answers)
     assert view.ask.asked == [("xl", "list")]
     assert reason in view.unknown[0]
+
+
+def test_without_xenstored_xl_would_hang_and_is_not_asked(tmp_path: Path) -> None:
+    view = dom0(tmp_path, {})
+    (tmp_path / "run/xenstored/socket").unlink()
+    assert read_xen(view, ("vm01",), never).answers is False
+    assert isinstance(view.ask, Answers)
+    assert view.ask.asked == []
+    assert view.unknown == ["domains: xenstored does not run: start the service xen"]
 
 
 def test_a_user_is_told_that_only_root_can_ask(tmp_path: Path) -> None:
