@@ -186,17 +186,17 @@ def _end(machine: PracticeMachine, status: int) -> int:
             sys.stdout.flush()
     elif status != Exit.CANCELLED:
         _say(f"The console of the practice machine was logged to {machine.console_log}")
-    name = "" if machine.name == MachineName(DEFAULT_NAME) else f"--name {machine.name} "
-    _say(
-        "\nThe practice machine still runs. From here:\n"
-        f"  ./xen-setup practice exec {name}-- bash               a shell in it\n"
-        f"  ./xen-setup practice exec {name}-- xl console vm01    the guest (Ctrl-] leaves)\n"
-        f"  ./xen-setup practice console {name}".rstrip().ljust(54)
-        + f"its serial console (Ctrl-] leaves)\n  ./xen-setup practice stop {name}".rstrip().ljust(
-            54
-        )
-        + "shut it down; `practice reset` throws it away"
+    name = "" if machine.name == MachineName(DEFAULT_NAME) else f" --name {machine.name}"
+    next_ones = (
+        (f"exec{name} -- bash", "a shell in it"),
+        (f"exec{name} -- xl console vm01", "the guest (Ctrl-] leaves)"),
+        (f"console{name}", "its serial console (Ctrl-] leaves)"),
+        (f"stop{name}", "shut it down; `practice reset` throws it away"),
     )
+    width = max(len(command) for command, _ in next_ones)
+    _say("\nThe practice machine still runs. From here:")
+    for command, words in next_ones:
+        _say(f"  ./xen-setup practice {command:{width}}  {words}")
     return status
 
 
