@@ -85,7 +85,7 @@ FILES = (
     "/etc/xen/*",
     "/etc/xen/auto/*",
 )
-NO_FILES = ("README", "README.md", "README.incompatibilities", "oxenstored.conf")
+NO_FILES = ("README*", "xlexample.*", "oxenstored.conf")
 LARGEST_FILE = 256 * 1024  # bytes; a longer one is no configuration that a person wrote
 
 DIRECTORIES = (

@@ -37,6 +37,7 @@ def practice(root: Path) -> tuple[Path, Answers]:
             "/etc/os-release": OS_RELEASE,
             "/etc/machine-id": "0123456789abcdef\n",
             "/etc/xen/README": "left out",
+            "/etc/xen/xlexample.hvm": 'name = "example.hvm"',
             "/etc/xen/big.cfg": "x" * 300_000,
             "/etc/xen/vm01.cfg": 'name = "vm01"\n',
             "/etc/xen/auto/10-vm01": "-> ../vm01.cfg",
@@ -102,6 +103,7 @@ def test_configuration_files_and_links_are_taken_along(tmp_path: Path) -> None:
     assert facts.files["/etc/xen/vm01.cfg"] == 'name = "vm01"\n'
     assert facts.files["/etc/xen/auto/10-vm01"] == 'name = "vm01"\n'
     assert "/etc/xen/README" not in facts.files
+    assert "/etc/xen/xlexample.hvm" not in facts.files
     assert "/etc/xen/big.cfg" not in facts.files
     assert facts.links["/etc/xen/auto/10-vm01"] == "../vm01.cfg"
     assert "/etc/xen/auto" in facts.directories
