@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from steps.what_matters import SYSTEM_MOUNTS
 
 # As lsblk takes it, in this order.
 _SERIALS = ("SCSI_IDENT_SERIAL", "ID_SCSI_SERIAL", "ID_SERIAL_SHORT", "ID_SERIAL")
+_UDEV_QUEUE = "/run/udev/queue"
+_PATIENCE = 10.0
 _LABELS = {"dos": "msdos", "gpt": "gpt"}
 
 
@@ -26,14 +29,25 @@ class Storage:
     root_uuid: str
 
 
-def read_storage(view: View) -> Storage:
-    """The machine's storage, read without changing it."""
+def read_storage(view: View, patience: float = _PATIENCE) -> Storage:
+    """The machine's storage, read without changing it, once udev has nothing more to do.
+
+    `patience` is how many seconds that is waited for: names and records come from udev.
+    """
+    _wait_for_udev(view, patience)
     devices = BlockDevices(view)
     groups, members = read_lvm(view, devices)
     needed = _needed_by_system(devices)
     disks = tuple(_disk(view, devices, name, members, needed) for name in devices.disks)
     root = next((name for name, points in devices.mounted.items() if "/" in points), "")
     return Storage(disks, groups, devices.content_or_unknown(root).uuid)
+
+
+def _wait_for_udev(view: View, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    # The file is there as long as events wait: `udevadm settle` looks at it too.
+    while view.exists(_UDEV_QUEUE) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def is_needed(mount_point: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -365,3 +367,16 @@ def test_without_lvm2_a_physical_volume_is_seen_and_its_group_is_not_known(tmp_p
     assert storage.volume_groups is None
     assert storage.disks[0].partitions[1].content.kind == "lvm"
     assert any("lvm2 is not installed" in line for line in view.unknown)
+
+
+def test_a_busy_udev_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+    view = view_of(tmp_path, STOCK | {"/run/udev/queue": ""}, probed())
+    begun = time.monotonic()
+    read_storage(view, patience=0.3)
+    assert 0.3 <= time.monotonic() - begun < 5
+    waiting = threading.Timer(0.2, (tmp_path / "run/udev/queue").unlink)
+    waiting.start()
+    begun = time.monotonic()
+    read_storage(view, patience=30)
+    waiting.join()
+    assert time.monotonic() - begun < 10
