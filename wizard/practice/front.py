@@ -187,16 +187,15 @@ def _end(machine: PracticeMachine, status: int) -> int:
     elif status != Exit.CANCELLED:
         _say(f"The console of the practice machine was logged to {machine.console_log}")
     name = "" if machine.name == MachineName(DEFAULT_NAME) else f" --name {machine.name}"
-    next_ones = (
+    ways = (
         (f"exec{name} -- bash", "a shell in it"),
         (f"exec{name} -- xl console vm01", "the guest (Ctrl-] leaves)"),
         (f"console{name}", "its serial console (Ctrl-] leaves)"),
         (f"stop{name}", "shut it down; `practice reset` throws it away"),
     )
-    width = max(len(command) for command, _ in next_ones)
-    _say("\nThe practice machine still runs. From here:")
-    for command, words in next_ones:
-        _say(f"  ./xen-setup practice {command:{width}}  {words}")
+    width = max(len(command) for command, _words in ways)
+    lines = [f"  ./xen-setup practice {command:<{width}}  {words}" for command, words in ways]
+    _say("\n".join(("\nThe practice machine still runs. From here:", *lines)))
     return status
 
 
