@@ -20,6 +20,7 @@ def arm_command(argv: Argv, seconds: int) -> Argv:
     return (
         "systemd-run",
         f"--unit={UNIT}",
+        "--collect",  # a failed try must not be in the way of the next timer
         "--description=Take back a change that was not confirmed",
         f"--on-active={seconds + _LATER}",
         f"--on-unit-inactive={_AGAIN}",
