@@ -1,0 +1,237 @@
+"""The actions that fill a guest's root volume: for the step that installs its system."""
+
+from __future__ import annotations
+
+from steps import guest_files
+from steps.facts import Facts
+from steps.guest_disks import fstab, mount_point, root_filesystem
+from steps.guest_kernel import kernel_for
+from steps.hosts.guest_releases import GuestRelease, packages_for
+from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
+from wizard.actions import (
+    Action,
+    CommandShows,
+    MakeDirectory,
+    MakeLink,
+    PathPresent,
+    RunCommand,
+    SecretInput,
+    WriteFile,
+)
+
+_BOOTSTRAP_TIME = 7200  # seconds: 350 emulated here, and networks can be slow
+_BOOTSTRAP_USUAL = 340.0
+# systemd's names in a Debian guest: lib is a link to usr/lib in releases of today.
+_GETTY = "etc/systemd/system/getty.target.wants"
+_CONSOLE = "serial-getty@hvc0.service"
+
+
+def install_actions(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> list[Action]:
+    """All that makes a complete system of an empty volume, in order; the marker comes last."""
+    return [
+        _bootstrap(settings, facts, guest, release),
+        *_configuration(settings, facts, guest, release),
+        *_login(settings, guest),
+        *_modules(settings, facts, guest),
+        *_finish(settings, guest),
+    ]
+
+
+def _bootstrap(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> RunCommand:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    include = dict.fromkeys((*packages_for(release, guest.filesystem), *guest.packages))
+    source = guest_files.mirror(facts, guest, release)
+    return RunCommand(
+        (
+            "debootstrap",
+            "--arch=amd64",
+            "--variant=minbase",
+            f"--include={','.join(include)}",
+            f"--components={','.join(release.components)}",
+            f"--keyring={guest_files.keyring(facts, release)}",
+            # Without it debootstrap goes on unsigned when it cannot check.
+            "--force-check-gpg",
+            guest.release,
+            place,
+            *([source] if source else []),
+        ),
+        why=f"debootstrap fetches the packages of a minimal {guest.release}, checks their "
+        f"signatures, and installs them below {place}: a whole system, with what a login and the "
+        "network need.",
+        # debootstrap moves its log there when all is installed, and not before.
+        probe=PathPresent(f"{place}/var/log/bootstrap.log", inside=inside),
+        traces=CommandShows(
+            ("find", place, "-mindepth", "1", "-maxdepth", "1", "-not", "-name", "lost+found"),
+            r"\S",
+            inside=inside,
+        ),
+        undo=("find", place, "-xdev", "-mindepth", "1", "-delete"),
+        undo_class="by removal",
+        undo_note="empties the volume",
+        timeout=_BOOTSTRAP_TIME,
+        progress="debootstrap",
+        estimate=_BOOTSTRAP_USUAL,
+        inside=inside,
+    )
+
+
+def _configuration(
+    settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
+) -> list[Action]:
+    inside = root_filesystem(settings, guest)
+
+    def write(path: str, text: str, why: str) -> WriteFile:
+        return WriteFile(f"{mount_point(guest)}{path}", text, why, inside=inside)
+
+    files = [
+        write(
+            "/etc/hostname",
+            f"{guest.name}\n",
+            "The guest's own name, as its login prompt shows it.",
+        ),
+        write(
+            "/etc/hosts",
+            guest_files.hosts(facts, guest),
+            "So that the guest finds its own name without asking a name server.",
+        ),
+        write(
+            "/etc/fstab",
+            fstab(settings, facts, guest),
+            "What the guest mounts: the same disks that its config will give it.",
+        ),
+        write(
+            "/etc/network/interfaces",
+            guest_files.interfaces(settings, guest),
+            "eth0 is the guest's end of the cable to the bridge."
+            if settings.host.bridge != NO_BRIDGE
+            else "The guest has no network card: only its loopback.",
+        ),
+    ]
+    if guest.network != "dhcp" and settings.host.bridge != NO_BRIDGE:
+        files.append(
+            write(
+                "/etc/resolv.conf",
+                guest_files.resolv_conf(facts, guest),
+                "A fixed address comes without name servers: these are asked.",
+            )
+        )
+    if sources := guest_files.apt_sources(facts, guest, release):
+        files.append(
+            write(
+                "/etc/apt/sources.list",
+                sources,
+                "Where the guest's own apt finds packages, updates and security updates.",
+            )
+        )
+    return list(files)
+
+
+def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    actions: list[Action] = [
+        MakeDirectory(
+            f"{place}/{_GETTY}", "systemd starts the logins that are linked here.", inside=inside
+        ),
+        MakeLink(
+            f"{place}/{_GETTY}/{_CONSOLE}",
+            "/lib/systemd/system/serial-getty@.service",
+            "hvc0 is a paravirtual guest's console: without a login there the guest runs, and its "
+            "console stays silent.",
+            inside=inside,
+        ),
+    ]
+    if guest.root_password != LOCKED:
+        actions.append(
+            RunCommand(
+                ("chpasswd", "--encrypted", "--root", place),
+                why="root's password, as a hash; it goes in by standard input, and is written down "
+                "nowhere else.",
+                probe=CommandShows(
+                    ("passwd", "--root", place, "--status", "root"), "^root P ", inside=inside
+                ),
+                undo_note="it goes with the volume's content",
+                input=SecretInput(f"guests.{guest.name}.root_password", "root:{}\n"),
+                inside=inside,
+            )
+        )
+    if guest.ssh_keys:
+        actions += [
+            MakeDirectory(
+                f"{place}/root/.ssh",
+                "SSH reads keys only from a directory that nobody else can write to.",
+                mode=0o700,
+                inside=inside,
+            ),
+            WriteFile(
+                f"{place}/root/.ssh/authorized_keys",
+                "".join(f"{key}\n" for key in guest.ssh_keys),
+                "The public keys that may log in as root.",
+                mode=0o600,
+                inside=inside,
+            ),
+        ]
+    return actions
+
+
+def _modules(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Action]:
+    kernel = kernel_for(facts, guest)
+    if kernel is None or kernel.modules is None:
+        return []
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    copy = f"{place}/lib/modules/{kernel.version}"
+    return [
+        MakeDirectory(f"{place}/lib/modules", "Kernel modules are looked for here.", inside=inside),
+        RunCommand(
+            ("cp", "--archive", kernel.modules, f"{place}/lib/modules/"),
+            why="The guest boots the host's kernel, and needs that kernel's modules: the network "
+            "card's driver is one of them.",
+            # cp gives a directory its own time only when all is in it: a copy cut off is newer.
+            probe=CommandShows(
+                ("find", copy, "-maxdepth", "0", "-not", "-newer", kernel.modules),
+                r"\S",
+                inside=inside,
+            ),
+            undo_note="they go with the volume's content",
+            timeout=1800,
+            estimate=30,
+            inside=inside,
+        ),
+    ]
+
+
+def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest)
+    cache = f"{place}/var/cache/apt/archives"
+    packages = ("find", cache, "-name", "*.deb")
+    return [
+        WriteFile(
+            f"{place}/etc/machine-id",
+            "",
+            "Empty: the guest draws an id of its own at its first boot.",
+            mode=0o444,
+            inside=inside,
+        ),
+        RunCommand(
+            (*packages, "-delete"),
+            why="The fetched packages are installed: the guest's volume has better uses for the "
+            "space.",
+            probe=CommandShows(packages, r"\S", lacks=True, inside=inside),
+            undo_note="they go with the volume's content",
+            inside=inside,
+        ),
+        WriteFile(
+            f"{place}{guest_files.MARKER}",
+            guest_files.marker(guest),
+            "Written last: a volume with this file holds a complete system, and is left alone from "
+            "then on.",
+            inside=inside,
+        ),
+    ]
