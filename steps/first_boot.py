@@ -47,7 +47,7 @@ Undone: the guests are ended, and plain Linux is the default again; the boot its
 QUESTIONS = ("host.after_reboot", "host.make_default", "guests.autostart")
 
 AUTOSTART = "/etc/xen/auto"
-_LOGIN_TIME = 900  # seconds: 56 here, emulated
+_LOGIN_TIME = 1200  # seconds: 56 emulated, ten times that on a machine that is busy
 _XEN_OVERHEAD = 16  # MiB that a paravirtual guest costs beside its own memory
 
 
