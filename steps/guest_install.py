@@ -24,6 +24,10 @@ _BOOTSTRAP_USUAL = 340.0
 # systemd's names in a Debian guest: lib is a link to usr/lib in releases of today.
 _GETTY = "etc/systemd/system/getty.target.wants"
 _CONSOLE = "serial-getty@hvc0.service"
+# systemd gives up on a device after 90 seconds, and then there is no login at all: on a slow
+# machine udev had not come to hvc0 by then (seen, emulated).
+_PATIENCE = "etc/systemd/system/dev-hvc0.device.d"
+_PATIENCE_TEXT = "[Unit]\nJobRunningTimeoutSec=infinity\n"
 
 
 def install_actions(
@@ -135,6 +139,18 @@ def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
     place = mount_point(guest)
     inside = root_filesystem(settings, guest)
     actions: list[Action] = [
+        MakeDirectory(
+            f"{place}/{_PATIENCE}",
+            "What is said here of hvc0 adds to systemd's own.",
+            inside=inside,
+        ),
+        WriteFile(
+            f"{place}/{_PATIENCE}/patience.conf",
+            _PATIENCE_TEXT,
+            "The login waits for its console as long as that takes: after 90 seconds systemd would "
+            "give up, and a slow guest would never let anyone in.",
+            inside=inside,
+        ),
         MakeDirectory(
             f"{place}/{_GETTY}", "systemd starts the logins that are linked here.", inside=inside
         ),

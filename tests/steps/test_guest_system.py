@@ -114,6 +114,12 @@ def test_the_guest_knows_its_name_disks_and_card() -> None:
     assert guest_files.MARKER == list(files)[-1]
 
 
+def test_a_slow_guest_still_gets_its_login() -> None:
+    # The device's default of 90 seconds passed on a busy machine: no getty, no prompt (seen).
+    text = written()["/etc/systemd/system/dev-hvc0.device.d/patience.conf"]
+    assert "JobRunningTimeoutSec=infinity" in text
+
+
 def test_filesystems_that_are_not_checked_at_boot_say_so_in_fstab() -> None:
     for name in ("xfs", "btrfs"):
         text = written({"guests.0.filesystem": name, "guests.0.swap_size": 0})["/etc/fstab"]
