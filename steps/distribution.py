@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from steps.boot_drop_in import dom0_kernel
 from steps.facts import Facts
+from steps.guest_disks import root_device
+from steps.guest_files import is_complete
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
 from steps.kinds import show_size
@@ -376,7 +378,7 @@ def _graphics(_settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _mirror(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    if facts.apt.reachable is False:
+    if facts.apt.reachable is False and _fetches(settings, facts):
         yield Problem(
             "mirror",
             f"The mirror {facts.apt.mirror} does not answer.",
@@ -390,6 +392,17 @@ def _mirror(settings: Settings, facts: Facts) -> Iterator[Problem]:
             "debootstrap's own default is taken. To choose: guests.mirror",
             "warning",
         )
+
+
+def _fetches(settings: Settings, facts: Facts) -> bool:
+    """Whether the mirror is needed at all: for Xen, or for a guest's system."""
+    if "xen-system-amd64" not in facts.packages:
+        return True
+    trees = ((guest, facts.tree(root_device(settings, guest))) for guest in settings.guests)
+    return any(
+        facts.domain(guest.name) is None and not (tree and is_complete(tree.marker, guest))
+        for guest, tree in trees
+    )
 
 
 def _keyring(settings: Settings, facts: Facts) -> Iterator[Problem]:

@@ -71,7 +71,8 @@ def _answers(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]:
 def _machine_facts(arguments: Arguments) -> Facts:
     if arguments.facts is not None:
         return load_facts(arguments.facts)
-    return read_facts()
+    # A mirror that does not answer is told before the first change, not after half of them.
+    return read_facts(reach=arguments.command in {"guided", "apply", "check"})
 
 
 def _session(arguments: Arguments, settings: Settings, facts: Facts) -> Session:
@@ -80,7 +81,9 @@ def _session(arguments: Arguments, settings: Settings, facts: Facts) -> Session:
     names = [guest.name for guest in settings.guests]
 
     def read() -> Facts:
-        return read_facts(volumes, names)
+        again = read_facts(volumes, names)
+        # Whether the mirror answers was tried once, at the start.
+        return replace(again, apt=replace(again.apt, reachable=facts.apt.reachable))
 
     there = {volume.path for group in facts.volume_groups or () for volume in group.volumes}
     if arguments.facts is None and (there.intersection(volumes) or facts.xen.domains):

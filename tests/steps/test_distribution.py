@@ -210,3 +210,13 @@ def test_a_disk_is_meant_by_any_of_its_names() -> None:
         answers = {"storage.use": "free-space", "storage.device": name}
         names = [item.name for item in distribution.check(answered(facts, answers), facts)]
         assert "spare-space" in names
+
+
+def test_a_silent_mirror_is_no_problem_where_nothing_is_to_be_fetched() -> None:
+    facts = machines()["under-xen"]
+    silent = replace(facts, apt=replace(facts.apt, reachable=False))
+    settings = answered(facts)
+    names = [problem.name for problem in distribution.check(settings, silent)]
+    assert "mirror" not in names
+    elsewhere = replace(silent, guest_trees=(), xen=replace(silent.xen, domains=()))
+    assert "mirror" in [problem.name for problem in distribution.check(settings, elsewhere)]
