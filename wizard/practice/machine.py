@@ -29,13 +29,7 @@ from wizard.practice.errors import ConnectionLost, HostNotReady, MachineTrouble
 from wizard.practice.image import Image, Progress, silent
 from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_private
 from wizard.practice.processes import Finished
-from wizard.practice.qemu import (
-    Control,
-    Hardware,
-    Sockets,
-    kvm_is_worth_trying,
-    machine_command,
-)
+from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
 from wizard.practice.recipe import MIB, Recipe
 from wizard.practice.remote import Remote
 from wizard.practice.sources import find_mirror
