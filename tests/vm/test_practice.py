@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -189,16 +188,14 @@ def test_practice_exec_boots_it_and_stop_ends_it_in_order(machine: PracticeMachi
     assert "reboot: Power down" in "\n".join(machine.console_tail(5))
 
 
-def test_the_console_shows_the_boot_and_ctrl_bracket_leaves_it(
+def test_the_console_talks_to_its_shell_and_ctrl_bracket_leaves_it(
     machine: PracticeMachine, tmp_path: Path
 ) -> None:
+    # Up already: a console that nobody reads, as here meanwhile, would hold up its boot.
+    machine.start()
     argv = practice(machine, "console")
     with Terminal(argv, tmp_path, environment=IMPORTABLE) as terminal:
         terminal.wait_for("Ctrl-] leaves")
-        deadline = time.monotonic() + 300
-        while "login" not in "\n".join(machine.console_tail(3)):
-            assert time.monotonic() < deadline
-            time.sleep(1)
         terminal.type("\r")
         terminal.wait_for("root@practice")
         terminal.type("\x1d")
