@@ -53,7 +53,7 @@ class Hardware:
             "-smp", str(self.processors),
             "-m", str(self.memory_mib),
             "-display", "none",
-            # No graphics card: the kernel would draw all it says, letter by letter, for nobody.
+            "-device", "VGA,addr=0x2",
             "-device", "virtio-rng-pci,addr=0x5",
         ]  # fmt: skip
 
