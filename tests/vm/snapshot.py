@@ -315,6 +315,32 @@ ALLOWED: tuple[Allowed, ...] = (
         "/root/answers.yaml",
         "put there by the practice command",
     ),
+    Allowed(
+        "boot",
+        "/boot/grub/grubenv",
+        "GRUB itself empties next_entry when it has used it: an empty one is none",
+    ),
+    Allowed(
+        "boot default",
+        "environment",
+        "GRUB itself empties next_entry when it has used it: an empty one is none",
+    ),
+    Allowed(
+        "etc",
+        "/etc/lvm*",
+        "LVM keeps what a removed volume group was like, and its package's purge leaves that: the "
+        "way back after a mistake",
+    ),
+    Allowed(
+        "leftovers",
+        "/var/lib/xen*",
+        "Xen's notes of its domains, which its package's purge leaves; nothing else reads them",
+    ),
+    Allowed(
+        "leftovers",
+        "/var/log/*",
+        "logs tell what was done, and stay",
+    ),
 )
 
 

@@ -18,6 +18,9 @@ from wizard.practice import program
 from wizard.practice.errors import ConnectionLost, MachineTrouble
 from wizard.practice.machine import PracticeMachine, State
 
+# Some twenty boots: `tests/run` boots the machine in the unattended journey.
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).parent.parent.parent
 IMPORTABLE = {"PYTHONPATH": str(ROOT)}
 
