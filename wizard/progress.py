@@ -48,18 +48,14 @@ def _apt() -> Reader:
         if not total:
             return None, words
         reached = 0.0
+        unpacks = "Unpacking" in seen or "Setting up" in seen
         for name, share in _APT_SHARES.items():
             done = min(len(seen.get(name, ())) / total, 1.0)
             # What is unpacked was fetched, even when it lay in apt's cache already.
-            reached += share * (1.0 if _later(name, seen) else done)
+            reached += share * (1.0 if name == "Get" and unpacks else done)
         return reached, words
 
     return read
-
-
-def _later(name: str, seen: Mapping[str, set[str]]) -> bool:
-    names = list(_APT_SHARES)
-    return any(after in seen for after in names[names.index(name) + 1 :]) and name == "Get"
 
 
 # Phases of debootstrap with their shares of its time (emulated, minbase: 343 s), in order.
