@@ -1,9 +1,10 @@
 """A guided run without a pipeline: the interview on a saved machine, for tests on a terminal.
 
-    python -m tests.interview.conversation [--plain] [--every] [--set KEY=VALUE]… MACHINE
+    python -m tests.interview.conversation [--plain] [--every] [--steps] [--set KEY=VALUE]… MACHINE
     python -m tests.interview.conversation [--plain] --confirm SECONDS
 
-Prints the settings that were agreed to, or the error with its exit status.
+`--steps` asks what the real steps ask, not only the few parts below. Prints the settings that were
+agreed to, or the error with its exit status.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from steps import PIPELINE
 from steps.settings import Settings
 from tests.machines import machines
 from wizard.answer_file import read_answers
@@ -77,7 +79,7 @@ def main(arguments: list[str]) -> int:
     try:
         prompter = choose_prompter(plain="--plain" in arguments)
         interview = Interview(
-            STEPS,
+            PIPELINE if "--steps" in arguments else STEPS,
             read_answers([], Settings, assignments),
             facts,
             prompter,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from steps.settings import Settings
+from tests.interview.keys import ANSWERED
 from tests.machines import stock
 from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, PATIENCE, UP, Terminal
 from wizard.answer_file import read_text
@@ -66,6 +67,16 @@ def test_enter_everywhere_agrees_to_what_is_suggested(terminal: Terminal, mode: 
     assert settings in terminal.raw.decode()
     if mode == "plain":
         assert b"\x1b" not in terminal.raw
+
+
+def test_the_keys_of_the_guided_journey_answer_every_question_of_the_steps(tmp_path: Path) -> None:
+    with start(tmp_path, "drawn", "--steps") as terminal:
+        for words, keys in ANSWERED:
+            terminal.wait_for(words)
+            terminal.type(keys)
+        assert 0 == terminal.ends()
+        assert "after_reboot='by-itself'" in terminal.raw.decode()
+        assert "root_password='$6$" in terminal.raw.decode()
 
 
 def test_no_line_is_cut_at_eighty_columns(terminal: Terminal) -> None:

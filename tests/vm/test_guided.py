@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import DOWN, ENTER, Terminal
+from tests.interview.keys import ANSWERED
+from tests.terminal import ENTER, Terminal
 from tests.vm.conftest import FAILED, Say
 from tests.vm.test_unattended import inside
 from wizard.practice.machine import PracticeMachine
@@ -20,39 +21,7 @@ pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).parent.parent.parent
 
-# What the screen asks, in order, and the keys that answer it. The first asks for help, takes a
-# bad answer and gives a good one; the rest takes what is suggested, but for the password and for
-# what happens after the reboot.
 SLOW = 300.0  # seconds: the machine is emulated, and may not be alone
-CONVERSATION = (
-    ("How much memory does the host itself", f"?{ENTER}"),
-    ("Linux needs 512MiB at the least", f"a lot{ENTER}"),
-    ("Write a size with its unit", f"1GiB{ENTER}"),
-    ("Where do Xen and the host show", ENTER),
-    ("Which bridge connects", ENTER),
-    ("Which network card", ENTER),
-    ("Where shall the guests' disks", ENTER),
-    ("What is the volume group called", ENTER),
-    ("Which device", ENTER),
-    ("How large shall the new partition", ENTER),
-    ("What is the guest called", ENTER),
-    ("How large is the guest's root", ENTER),
-    ("How large is its swap", ENTER),
-    ("Which filesystem", ENTER),
-    ("Which Debian or Ubuntu release", ENTER),
-    ("Which further packages", ENTER),
-    ("How does the guest get its address", ENTER),
-    ("The guest's root password", f"xen{ENTER}"),
-    ("again", f"xen{ENTER}"),
-    ("Which public SSH keys", ENTER),
-    ("How much memory does the guest", ENTER),
-    ("How many processors", ENTER),
-    ("Shall the guest start with the host", ENTER),
-    ("Another one?", ENTER),
-    ("How does the work go on", f"{DOWN}{ENTER}"),
-    ("Shall Xen be what the machine boots", ENTER),
-    ("What now?", ENTER),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +37,7 @@ def test_a_persons_answers_lead_to_a_guests_login_prompt(
     started = time.monotonic()
     with Terminal(command, ROOT) as terminal:
         try:
-            for words, keys in CONVERSATION:
+            for words, keys in ANSWERED:
                 terminal.wait_for(words, seconds=SLOW)
                 terminal.type(keys)
             say(f"  {time.monotonic() - started:5.0f} s  all questions are answered")
