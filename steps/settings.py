@@ -72,6 +72,7 @@ class HostSettings:
         "comfortable for a host that only runs guests.",
         default=default_dom0_memory,
         because=because_dom0_memory,
+        example=1024,
     )
     console: str = asked(
         "Where do Xen and the host show their messages?",
@@ -81,6 +82,7 @@ class HostSettings:
         "hypervisor, and dom0 writes to it through hvc0.",
         default=default_console,
         because=because_console,
+        example="serial",
     )
     bridge: str = asked(
         "Which bridge connects the guests to the network?",
@@ -91,6 +93,7 @@ class HostSettings:
         "`none`: no bridge is made, and guests get no network card.",
         default=default_bridge,
         because="the name that Xen's own documentation and tools use",
+        example="xenbr0",
     )
     bridge_card: str = asked(
         "Which network card goes into the bridge?",
@@ -101,6 +104,7 @@ class HostSettings:
         because=because_card,
         choices=card_choices,
         needed=has_bridge,
+        example="eth0",
     )
     after_reboot: str = asked(
         "How does the work go on when the machine must boot into Xen?",
@@ -125,6 +129,7 @@ class HostSettings:
         default=(),
         because="every check has its reason",
         advanced=True,
+        example=("spare-space",),
     )
 
 
@@ -140,6 +145,7 @@ class StorageSettings:
         default=default_use,
         because=because_use,
         choices=use_choices,
+        example="free-space",
     )
     volume_group: str = asked(
         "What is the volume group called?",
@@ -149,6 +155,7 @@ class StorageSettings:
         default=default_group,
         because="the tutorial's name, or that of the group that is there",
         choices=group_choices,
+        example="xendisks",
     )
     device: str = asked(
         "Which device?",
@@ -159,6 +166,7 @@ class StorageSettings:
         because=because_device,
         choices=device_choices,
         needed=needs_device,
+        example="/dev/disk/by-id/ata-EXAMPLE-disk",
     )
     partition_size: int = asked(
         "How large shall the new partition be?",
@@ -192,6 +200,7 @@ class GuestSettings:
         default=default_name,
         because="the tutorial's names",
         check=name_is_free,
+        example="vm01",
     )
     memory: int = asked(
         "How much memory does the guest get?",
@@ -236,6 +245,7 @@ class GuestSettings:
         "the host's kernel, so a release of about the host's age is best.",
         default=default_release,
         because="the host's own",
+        example="bookworm",
     )
     mirror: str = asked(
         "From which mirror is it installed?",
@@ -251,6 +261,7 @@ class GuestSettings:
         help="Beside what a login and the network need. For example openssh-server.",
         default=(),
         because="small is quick; apt inside the guest brings the rest",
+        example=("openssh-server",),
     )
     network: str = asked(
         "How does the guest get its address?",
@@ -267,6 +278,7 @@ class GuestSettings:
         default=default_gateway,
         because=because_gateway,
         needed=has_static_address,
+        example="192.0.2.1",
     )
     nameservers: tuple[str, ...] = asked(
         "Which name servers does the guest ask?",
@@ -275,6 +287,7 @@ class GuestSettings:
         default=(),
         because="the host's own are taken",
         needed=has_static_address,
+        example=("192.0.2.53",),
     )
     root_password: str = asked(
         "The guest's root password",
@@ -291,6 +304,7 @@ class GuestSettings:
         help="Lines of .pub files. They are of use with openssh-server among the packages.",
         default=(),
         because="none was given",
+        example=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA you@example.org",),
     )
     autostart: bool = asked(
         "Shall the guest start with the host?",

@@ -60,7 +60,8 @@ class Question(Generic[T]):
     `choices` lists real things of this machine. `needed` tells whether the question makes sense
     after the earlier answers (its default counts when not). `check` looks at a parsed value
     against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
-    never shown or recorded in the clear.
+    never shown or recorded in the clear. `constant` is the default where it is the same on every
+    machine; `example` is what a template writes where it is not, or says nothing.
     """
 
     prompt: str
@@ -73,6 +74,8 @@ class Question(Generic[T]):
     check: Callable[[T, Known], str] | None = None
     secret: bool = False
     advanced: bool = False  # asked only when the user wants every question
+    constant: T | None = None
+    example: T | None = None
 
 
 def asked(
@@ -87,6 +90,7 @@ def asked(
     check: Callable[[T, Known], str] | None = None,
     secret: bool = False,
     advanced: bool = False,
+    example: T | None = None,
 ) -> T:
     """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
     question = Question(
@@ -100,6 +104,8 @@ def asked(
         check=check,
         secret=secret,
         advanced=advanced,
+        constant=None if callable(default) else default,
+        example=example,
     )
     result: T = field(metadata={"question": question})
     return result
