@@ -23,11 +23,20 @@ _SECRET = re.compile(
 _HIDDEN = "********"
 
 
+def hidden(text: str) -> str:
+    """A file's text without the passwords in it."""
+    return _SECRET.sub(rf"\g<1>{_HIDDEN}", text)
+
+
 def facts_text(facts: Facts) -> str:
     """The JSON text of these facts, ending in a newline; passwords in files are left out of it."""
-    files = {path: _SECRET.sub(rf"\g<1>{_HIDDEN}", text) for path, text in facts.files.items()}
-    value = encode(replace(facts, files=files))
+    value = encode(without_secrets(facts))
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def without_secrets(facts: Facts) -> Facts:
+    """The same facts; passwords that files hold are left out of them."""
+    return replace(facts, files={path: hidden(text) for path, text in facts.files.items()})
 
 
 def facts_from_text(text: str, name: str = "The text") -> Facts:

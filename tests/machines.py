@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from steps import PIPELINE
 from steps.facts import (
     Bridge,
     Card,
@@ -25,6 +26,8 @@ from steps.facts import (
     VolumeGroup,
 )
 from steps.saved_facts import load_facts
+from steps.settings import Settings
+from wizard.answers import Answers, settle
 
 SAVED = Path(__file__).parent / "facts"
 MIB = 1024 * 1024
@@ -318,6 +321,14 @@ def running(facts: Facts, *domains: Domain) -> Facts:
             images=("/boot/xen-4.17-amd64.gz",), domains=(dom0, *domains), commands=("xl",),
         ),
     )  # fmt: skip
+
+
+def finished(facts: Facts) -> Facts:
+    """That machine as a whole run with the default answers is to leave it."""
+    settings = settle(Answers(Settings), facts)
+    for step in PIPELINE:
+        facts = step.plan(settings, facts).then
+    return facts
 
 
 VARIANTS: dict[str, Callable[[Facts], Facts]] = {

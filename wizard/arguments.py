@@ -36,7 +36,7 @@ _STATUSES = """\
 exit status: 0 done, or nothing to do; 1 a bug (a log is named); 2 usage; 3 answers invalid;
 4 checks failed, nothing changed; 5 a step failed, all was rolled back; 6 rollback incomplete;
 7 stopped, resumable; 8 reboot needed; 9 another run holds the lock; 10 cancelled, nothing
-changed; 130 and 143: stopped by a signal.
+changed; 20 something is to be done (plan --detailed-exitcode); 130 and 143: stopped by a signal.
 """
 
 
@@ -58,6 +58,7 @@ class Arguments(NamedTuple):
     to: str | None = None
     unconfirmed: bool = False
     lessons: bool = False
+    detailed_exitcode: bool = False
     state: str = STATE_DIRECTORY
     practice: PracticeCommand = "start"
     unattended: bool = False
@@ -157,16 +158,16 @@ def _parser() -> argparse.ArgumentParser:
             help="the saved facts of a machine (xen-setup facts --json), instead of this one",
         )
         _answers_options(show)
+        _json_option(show)
         if name == "plan":
-            show.add_argument(
-                "--lessons", action="store_true", help="with what there is to learn in each step"
-            )
+            _plan_options(show)
 
     facts = _command(commands, "facts", "what the wizard sees of this machine")
-    facts.add_argument("--json", action="store_true", help="all of it, to be saved in a file")
+    _json_option(facts, "all of it as JSON, to be saved in a file")
     facts.add_argument("--facts", metavar="FILE", help="saved facts, instead of it")
 
     status = _command(commands, "status", "how far the last run came, and what to type next")
+    _json_option(status)
     _state_options(status)
 
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
@@ -233,6 +234,23 @@ def _looks(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="plain lines: no colours, nothing that moves; for screen readers and logs",
     )
+
+
+def _plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lessons", action="store_true", help="with what there is to learn in each step"
+    )
+    parser.add_argument(
+        "--detailed-exitcode",
+        action="store_true",
+        help="exit with 20 when something is to be done, with 0 when nothing is",
+    )
+
+
+def _json_option(
+    parser: argparse.ArgumentParser, words: str = "as JSON for programs; words go to standard error"
+) -> None:
+    parser.add_argument("--json", action="store_true", help=words)
 
 
 def _machine_name(parser: argparse.ArgumentParser) -> None:

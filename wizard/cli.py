@@ -103,7 +103,7 @@ def run(arguments: Arguments) -> int:
     """Do what the arguments say; the exit status, unless a SetupError has it."""
     if arguments.command == "practice":
         return _practice(arguments)
-    from wizard import program
+    from wizard import program, program_plans
 
     match arguments.command:
         case "guided":
@@ -111,11 +111,11 @@ def run(arguments: Arguments) -> int:
         case "apply":
             return program.apply(arguments)
         case "check" | "plan":
-            return program.look_ahead(arguments)
+            return program_plans.look_ahead(arguments)
         case "facts":
-            return program.show_facts(arguments)
+            return program_plans.show_facts(arguments)
         case "status":
-            return program.show_status(arguments)
+            return program_plans.show_status(arguments)
         case "resume":
             return program.resume(arguments)
         case "rollback":

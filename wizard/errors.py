@@ -36,6 +36,7 @@ class Exit(IntEnum):
     REBOOT_NEEDED = 8
     LOCKED = 9
     CANCELLED = 10
+    SOMETHING_TO_DO = 20  # only of `plan --detailed-exitcode`
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
+from wizard.errors import Exit
 from wizard.journal import Holder, RunDirectory, Stamped, Store
 from wizard.records import (
     Begun,
     Ledger,
+    Paused,
     Skipped,
     StepBegun,
     StepState,
@@ -43,10 +45,14 @@ class StepStatus:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run. `reason`: why it stopped. `left`: what a rollback could not take back, and why."""
+    """One run. `reason`: why it stopped. `left`: what a rollback could not take back, and why.
+
+    `exit_status`: what the program that ended or stopped it exited with; None: not known.
+    """
 
     number: int
     state: State
+    exit_status: int | None
     reason: str
     steps: tuple[StepStatus, ...]
     left: tuple[str, ...]
@@ -89,9 +95,11 @@ def status(store: Store, boot_id: str) -> Status:
 def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:
     records = store.records(run)
     ledger = replay(stamped.record for stamped in records)
+    state = _state(ledger, boot_id)
     return RunStatus(
         number=run.number,
-        state=_state(ledger, boot_id),
+        state=state,
+        exit_status=_exit_status(state, records),
         reason=ledger.reason,
         steps=tuple(_step_status(name, ledger, records) for name in ledger.steps),
         left=tuple(
@@ -114,6 +122,23 @@ def _state(ledger: Ledger, boot_id: str) -> State:
             return "rollback incomplete"
         case "rolling back" | "rolled back" | "finished":
             return ledger.state
+
+
+def _exit_status(state: State, records: tuple[Stamped, ...]) -> int | None:
+    match state:
+        case "finished":
+            return Exit.DONE
+        case "waiting for a boot":
+            return Exit.REBOOT_NEEDED
+        case "rollback incomplete":
+            return Exit.ROLLBACK_INCOMPLETE
+        case "stopped":
+            last = records[-1].record
+            # Any other last record: it was killed, or lost its power.
+            return last.status if isinstance(last, Paused) else None
+        case "nothing yet" | "running" | "rolling back" | "rolled back":
+            return None
+    assert_never(state)
 
 
 def _step_status(name: str, ledger: Ledger, records: tuple[Stamped, ...]) -> StepStatus:

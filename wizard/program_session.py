@@ -1,0 +1,112 @@
+"""What the commands share: answers, facts and settings of one call, and where things are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from steps import PIPELINE
+from steps.facts import Facts
+from steps.guest_disks import root_device
+from steps.read_facts import read_facts
+from steps.saved_facts import hidden, load_facts
+from steps.settings import Settings
+from wizard.actions import Action, WriteFile
+from wizard.answer_file import read_answers
+from wizard.answers import Answers
+from wizard.arguments import Arguments
+from wizard.console import Console
+from wizard.errors import UsageError
+from wizard.journal import Store
+from wizard.preview import StepPreview, preview
+
+
+@dataclass(frozen=True)
+class Session:
+    """Settings on one machine: the facts to plan with, and how to read them again."""
+
+    settings: Settings
+    facts: Facts
+    read_facts: Callable[[], Facts]
+
+    @property
+    def ignore(self) -> frozenset[str]:
+        """The names of checks that only warn."""
+        return frozenset(self.settings.host.ignore)
+
+    def previews(self) -> list[StepPreview[Settings, Facts]]:
+        """Every step checked and planned."""
+        return preview(PIPELINE, self.settings, self.facts, self.ignore)
+
+    def shown(self) -> list[StepPreview[Settings, Facts]]:
+        """The same to be shown or saved: without the passwords that the machine's files hold."""
+        return [
+            replace(one, plan=replace(one.plan, actions=tuple(map(_hidden, one.plan.actions))))
+            if one.plan
+            else one
+            for one in self.previews()
+        ]
+
+
+def _hidden(action: Action) -> Action:
+    return replace(action, text=hidden(action.text)) if isinstance(action, WriteFile) else action
+
+
+def answers_of(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]:
+    """The answers of the files and of the options; --ignore is one of them, so it is kept."""
+    answers = read_answers(files, Settings, arguments.settings)
+    if arguments.ignore:
+        given = answers.given.get("host.ignore")
+        before: tuple[str, ...] = given.value if given else ()
+        answers = answers.with_answer("host.ignore", (*before, *arguments.ignore))
+    return answers
+
+
+def machine_facts(arguments: Arguments) -> Facts:
+    if arguments.facts is not None:
+        return load_facts(arguments.facts)
+    # A mirror that does not answer is told before the first change, not after half of them.
+    return read_facts(reach=arguments.command in {"guided", "apply", "check"})
+
+
+def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Session:
+    """A session on this machine; the guests that are there already are looked into."""
+    volumes = [root_device(settings, guest) for guest in settings.guests]
+    names = [guest.name for guest in settings.guests]
+
+    def read() -> Facts:
+        again = read_facts(volumes, names)
+        # Whether the mirror answers was tried once, at the start.
+        return replace(again, apt=replace(again.apt, reachable=facts.apt.reachable))
+
+    there = {volume.path for group in facts.volume_groups or () for volume in group.volumes}
+    if arguments.facts is None and (there.intersection(volumes) or facts.xen.domains):
+        facts = read()
+    return Session(settings, facts, read)
+
+
+def console_for(arguments: Arguments) -> Console:
+    """Where words go: not to standard output where that is for programs (--json)."""
+    return Console(sys.stderr if arguments.json else sys.stdout, plain=arguments.plain)
+
+
+def store_for(arguments: Arguments) -> Store:
+    return Store(Path(arguments.state))
+
+
+def text_of(facts: Facts, path: str) -> str | None:
+    """The present text of a file, to be shown; None when there is none."""
+    text = facts.files.get(path)
+    return None if text is None else hidden(text)
+
+
+def need_root(arguments: Arguments) -> None:
+    if os.geteuid() != 0:
+        command = "" if arguments.command == "guided" else f" {arguments.command} …"
+        raise UsageError(
+            "This changes the machine, and needs root for it.",
+            hint=f"Start it with sudo: sudo xen-setup{command}",
+        )
