@@ -31,7 +31,12 @@ STEP_NEEDS = {"wizard.actions", "wizard.step", "wizard.questions", "wizard.error
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
     {"wizard.cli"},
-    {"wizard.program", "wizard.program_plans", "wizard.program_session"},
+    {
+        "wizard.program",
+        "wizard.program_answers",
+        "wizard.program_plans",
+        "wizard.program_session",
+    },
     {"wizard.interview", "wizard.console"},
     {"wizard.prompts", "wizard.pipeline"},
     {"wizard.machine", "wizard.journal"},

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Command = Literal[
-    "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice"
-]
+    "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
+    "answers",
+]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
+AnswersCommand = Literal["template", "validate", "schema", "explain"]
 OnFailure = Literal["rollback", "stop"]
 
 STATE_DIRECTORY = "/var/lib/xen-setup"
@@ -64,6 +66,11 @@ class Arguments(NamedTuple):
     unattended: bool = False
     name: str | None = None  # of the practice machine
     argv: tuple[str, ...] = ()  # of practice exec
+    answers_command: AnswersCommand = "template"
+    files: tuple[Path, ...] = ()
+    out: Path | None = None
+    full: bool = False
+    key: str | None = None  # of answers explain
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,7 +115,9 @@ def parse(argv: Sequence[str]) -> Arguments:
     # Imported here: --help has ended before, and shall cost little more than Python itself.
     from pathlib import Path  # noqa: PLC0415
 
-    given |= {name: Path(given[name]) for name in ("answers", "facts") if name in given}
+    given |= {name: Path(given[name]) for name in ("answers", "facts", "out") if name in given}
+    if "files" in given:
+        given["files"] = tuple(map(Path, given["files"]))
     return Arguments(**given, argv=tuple(rest))
 
 
@@ -152,11 +161,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="ANSWERS",
             help="the answer file (YAML); without one, the defaults for this machine",
         )
-        show.add_argument(
-            "--facts",
-            metavar="FILE",
-            help="the saved facts of a machine (xen-setup facts --json), instead of this one",
-        )
+        _facts_option(show)
         _answers_options(show)
         _json_option(show)
         if name == "plan":
@@ -180,8 +185,39 @@ def _parser() -> argparse.ArgumentParser:
     rollback.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
     _state_options(rollback)
 
+    _answers(commands)
     _practice(commands)
     return parser
+
+
+def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
+    answers = _command(commands, "answers", "answer files: begin one, check it, look things up")
+    inside = answers.add_subparsers(
+        dest="answers_command",
+        metavar="COMMAND",
+        title="commands",
+        required=True,
+        parser_class=_Parser,
+    )
+
+    template = _command(inside, "template", "a commented file to begin with")
+    template.add_argument("--full", action="store_true", help="with every key there is")
+    _out_option(template, "write it there, and its schema for editors beside it")
+
+    validate = _command(inside, "validate", "what is wrong with answer files, without the machine")
+    validate.add_argument("files", nargs="+", metavar="FILE", help="an answer file (YAML)")
+    _facts_option(validate, "to see whether they fit it")
+    _set_option(validate)
+
+    schema = _command(inside, "schema", "the JSON Schema of answer files, for editors")
+    _out_option(schema, "write it there")
+
+    explain = _command(inside, "explain", "what a key means, or which keys there are")
+    explain.add_argument(
+        "key", nargs="?", default=None, metavar="KEY", help="such as guests.memory"
+    )
+    _facts_option(explain)
+    assert set(inside.choices) == set(get_args(AnswersCommand))
 
 
 def _practice(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -262,7 +298,19 @@ def _machine_name(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _answers_options(parser: argparse.ArgumentParser, where: str = "") -> None:
+def _facts_option(parser: argparse.ArgumentParser, words: str = "instead of this one") -> None:
+    parser.add_argument(
+        "--facts",
+        metavar="FILE",
+        help=f"the saved facts of a machine (xen-setup facts --json), {words}",
+    )
+
+
+def _out_option(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--out", metavar="FILE", help=f"{words}; a file that is there stays")
+
+
+def _set_option(parser: argparse.ArgumentParser, where: str = "") -> None:
     parser.add_argument(
         "--set",
         dest=f"{where}settings",
@@ -271,6 +319,10 @@ def _answers_options(parser: argparse.ArgumentParser, where: str = "") -> None:
         default=argparse.SUPPRESS,
         help="an answer, such as host.bridge=xenbr1 or guests.vm01.memory=1GiB; repeatable",
     )
+
+
+def _answers_options(parser: argparse.ArgumentParser, where: str = "") -> None:
+    _set_option(parser, where)
     parser.add_argument(
         "--ignore",
         dest=f"{where}ignore",

@@ -103,6 +103,10 @@ def run(arguments: Arguments) -> int:
     """Do what the arguments say; the exit status, unless a SetupError has it."""
     if arguments.command == "practice":
         return _practice(arguments)
+    if arguments.command == "answers":
+        from wizard import program_answers
+
+        return program_answers.run(arguments)
     from wizard import program, program_plans
 
     match arguments.command:
