@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wizard.practice.errors import HostNotReady
-from wizard.practice.program import Pack, packed
+from wizard.practice.program import UNPACK, Pack, packed
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,31 @@ def test_the_packed_program_runs_on_its_own(pack: Pack, tmp_path: Path) -> None:
 
 def test_equal_programs_are_equal_packs(pack: Pack) -> None:
     assert packed() == pack
+
+
+def unpack(pack: Pack, place: Path, lock: Path) -> int:
+    argv = ["sh", "-c", UNPACK, "sh", pack.digest, str(place), str(lock)]
+    return subprocess.run(argv, input=pack.data, check=False).returncode
+
+
+def test_a_newer_program_takes_the_place_of_the_older(pack: Pack, tmp_path: Path) -> None:
+    place, lock = tmp_path / "xen-setup", tmp_path / "lock"
+    place.mkdir()
+    (place / "old").write_text("")
+    lock.write_text("")
+    assert unpack(pack, place, lock) == 0
+    assert {path.name for path in place.iterdir()} == {"app", "site", "hash"}
+    assert {path.name for path in tmp_path.iterdir()} == {"xen-setup", "lock"}
+
+
+def test_the_program_is_not_taken_from_under_a_run(pack: Pack, tmp_path: Path) -> None:
+    place, lock = tmp_path / "xen-setup", tmp_path / "lock"
+    place.mkdir()
+    (place / "old").write_text("")
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert unpack(pack, place, lock) == 75
+    assert [path.name for path in place.iterdir()] == ["old"]
 
 
 def tree(folder: Path, dependency: str) -> Path:

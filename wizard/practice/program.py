@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from wizard.arguments import STATE_DIRECTORY
 from wizard.practice.errors import HostNotReady, MachineTrouble
 from wizard.practice.machine import PracticeMachine
 
@@ -39,15 +40,20 @@ _WRAPPER = f"""\
 PYTHONPATH={PLACE}/app:{PLACE}/site exec /usr/bin/python3 -m wizard "$@"
 """
 
-# $1: the pack's hash. The old program goes only when the new one is whole.
-_UNPACK = f"""\
+_RUN_UNDER_WAY = 75
+# $1: the pack's hash, $2: where it belongs, $3: the lock that a run holds. The old program goes
+# only when the new one is whole, and never from under a run, which still imports from it.
+UNPACK = f"""\
 set -e
-rm -rf {PLACE}.new
-mkdir -p {PLACE}.new
-tar --extract --gzip --no-same-owner --directory={PLACE}.new
-echo "$1" >{PLACE}.new/hash
-rm -rf {PLACE}
-mv {PLACE}.new {PLACE}
+if [ -e "$3" ]; then
+    flock --nonblock "$3" true || exit {_RUN_UNDER_WAY}
+fi
+rm -rf "$2.new"
+mkdir -p "$2.new"
+tar --extract --gzip --no-same-owner --directory="$2.new"
+echo "$1" >"$2.new/hash"
+rm -rf "$2"
+mv "$2.new" "$2"
 """
 
 
@@ -60,12 +66,18 @@ class Pack:
 
 
 def push(machine: PracticeMachine) -> bool:
-    """Have this program in the running `machine`; False if it was there already."""
+    """Have this program in the running `machine`; False if it was there already, or if a run is
+    under way in it, which goes on with the program that it was begun with.
+    """
     pack = packed()
     pushed = machine.folder / "program"
     if pushed.exists() and pushed.read_text() == pack.digest:
         return False
-    done = machine.run(["sh", "-c", _UNPACK, "sh", pack.digest], stdin=pack.data)
+    done = machine.run(
+        ["sh", "-c", UNPACK, "sh", pack.digest, PLACE, f"{STATE_DIRECTORY}/lock"], stdin=pack.data
+    )
+    if done.status == _RUN_UNDER_WAY:
+        return False
     if done.status:
         raise MachineTrouble(
             "The program could not be put into the practice machine.",
