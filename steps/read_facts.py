@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -44,6 +45,7 @@ __all__ = [
     "facts_from_text",
     "facts_text",
     "load_facts",
+    "look_into_guests",
     "read_facts",
     "save_facts",
     "sees_login_prompt",
@@ -120,6 +122,26 @@ def read_facts(
         links=dict(_links(view)),
         program=_program(),
         unknown=tuple(view.unknown),
+    )
+
+
+def look_into_guests(
+    facts: Facts,
+    guest_volumes: Sequence[str],
+    consoles: Sequence[str],
+    *,
+    ask: Ask = commands.ask,
+    sees_login: SeesLogin | None = None,
+    root: Path = Path("/"),
+) -> Facts:
+    """These facts, and what `read_facts` would have added with these guests, without the rest."""
+    view = View(ask=ask, as_root=facts.as_root, root=root, environment=dict(os.environ))
+    groups = facts.volume_groups or ()
+    return replace(
+        facts,
+        xen=read_xen(view, consoles, sees_login or sees_login_prompt),
+        guest_trees=read_guest_trees(view, guest_volumes, groups, facts.disks),
+        unknown=(*facts.unknown, *(line for line in view.unknown if line not in facts.unknown)),
     )
 
 

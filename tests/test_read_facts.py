@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from steps.facts import BootLoader, Facts
-from steps.read_facts import read_facts
+from steps.read_facts import look_into_guests, read_facts
 from steps.reading.view import Ask
 from steps.saved_facts import facts_from_text, facts_text
 from tests.machines import stock
@@ -127,6 +127,30 @@ def test_reading_twice_gives_the_same_and_asks_less(tmp_path: Path) -> None:
     asked = len(ask.asked)
     assert read(root, ask) == first
     assert len(ask.asked) < 2 * asked
+
+
+def test_looking_into_the_guests_later_gives_the_same_and_asks_only_for_them(
+    tmp_path: Path,
+) -> None:
+    root, ask = practice(tmp_path)
+    domains = {"xl list": Said(captured("xl-list")), "xl info": Said(captured("xl-info"))}
+    ask = Answers({**ask.by_words, **domains})
+    program(root, "xl")
+    tree(root, {"/sys/hypervisor/type": "xen\n", "/proc/xen/capabilities": "control_d\n",
+                "/run/xenstored/socket": ""})  # fmt: skip
+    volumes, names = ("/dev/vda9",), ("vm01",)
+
+    def sees_login(name: str, /) -> bool:
+        return True
+
+    whole = read_facts(volumes, names, ask=ask, root=root, as_root=True, sees_login=sees_login)
+    without = read(root, ask)
+    asked = len(ask.asked)
+    assert whole == look_into_guests(
+        without, volumes, names, ask=ask, root=root, sees_login=sees_login
+    )
+    assert whole != without
+    assert {argv[0] for argv in ask.asked[asked:]} == {"xl"}
 
 
 def test_an_ordinary_users_reading_says_what_it_lacks(tmp_path: Path) -> None:

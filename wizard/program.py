@@ -56,7 +56,7 @@ def resume(arguments: Arguments) -> int:
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is None:
-        console_for(arguments).line("There is no run to go on with.")
+        console_for(arguments).line("There is nothing to go on with: no run is unfinished.")
         return Exit.DONE
     answers = answers_of(arguments, [run.answers])
     facts = machine_facts(arguments)

@@ -11,7 +11,7 @@ from pathlib import Path
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.guest_disks import root_device
-from steps.read_facts import read_facts
+from steps.read_facts import look_into_guests, read_facts
 from steps.saved_facts import hidden, load_facts
 from steps.settings import Settings
 from wizard.actions import Action, WriteFile
@@ -84,7 +84,7 @@ def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Sessi
 
     there = {volume.path for group in facts.volume_groups or () for volume in group.volumes}
     if arguments.facts is None and (there.intersection(volumes) or facts.xen.domains):
-        facts = read()
+        facts = look_into_guests(facts, volumes, names)
     return Session(settings, facts, read)
 
 
