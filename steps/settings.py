@@ -1,7 +1,8 @@
 """Every question, declared once each, and the settings that the answers become.
 
 A field is the question: its prompt, help, parser, default, answer-file key and schema. Sections
-are the answer file's: `host`, `storage`, and `guests`, a list. Steps read settings; nothing
+are the answer file's: `host`, `storage`, and `guests`, a list, with `defaults` for all of them.
+Steps read settings; nothing
 writes them. Sizes are in MiB.
 """
 
@@ -15,6 +16,7 @@ from steps.suggestions import (
     NO_BRIDGE,
     SPARE_SPACE,
     address_is_free,
+    address_is_not_the_hosts,
     because_card,
     because_console,
     because_device,
@@ -33,16 +35,18 @@ from steps.suggestions import (
     default_release,
     default_use,
     device_choices,
+    gateway_is_no_guest,
     group_choices,
     has_bridge,
     has_static_address,
     name_is_free,
     needs_device,
+    next_address,
     takes_device,
     takes_free_space,
     use_choices,
 )
-from wizard.questions import asked
+from wizard.questions import asked, listed
 
 __all__ = [
     "ANSWERS_VERSION",
@@ -199,8 +203,9 @@ class GuestSettings:
         help="The name in `xl list`, the host name inside, and the front of its volumes' names.",
         default=default_name,
         because="the tutorial's names",
-        check=name_is_free,
         example="vm01",
+        among=name_is_free,
+        identity=True,
     )
     memory: int = asked(
         "How much memory does the guest get?",
@@ -269,7 +274,9 @@ class GuestSettings:
         help="`dhcp`, or an address with its prefix length, such as 192.0.2.10/24.",
         default="dhcp",
         because="most networks have a DHCP server",
-        check=address_is_free,
+        among=address_is_free,
+        check=address_is_not_the_hosts,
+        nth=next_address,
     )
     gateway: str = asked(
         "Which gateway does the guest use?",
@@ -279,6 +286,7 @@ class GuestSettings:
         because=because_gateway,
         needed=has_static_address,
         example="192.0.2.1",
+        among=gateway_is_no_guest,
     )
     nameservers: tuple[str, ...] = asked(
         "Which name servers does the guest ask?",
@@ -322,4 +330,4 @@ class Settings:
 
     host: HostSettings
     storage: StorageSettings
-    guests: tuple[GuestSettings, ...]
+    guests: tuple[GuestSettings, ...] = listed(defaults="defaults")

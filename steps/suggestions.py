@@ -6,6 +6,7 @@ Sizes are in MiB.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from itertools import count
 
@@ -262,13 +263,9 @@ def device_choices(known: Known) -> Sequence[Choice]:
 # ---- guests
 
 
-def _of_other_guests(known: Known, name: str) -> list[object]:
+def _of_other_guests(known: Known, name: str) -> set[object]:
     """That answer of each guest before this one."""
-    return [
-        value
-        for key, value in known.answers.items()
-        if key.startswith("guests.") and key.rpartition(".")[2] == name
-    ]
+    return {guest[name] for guest in known.earlier if name in guest}
 
 
 def default_name(known: Known) -> str:
@@ -282,10 +279,57 @@ def name_is_free(name: str, known: Known) -> str:
 
 
 def address_is_free(network: str, known: Known) -> str:
+    """What is wrong with a guest's address among those of the guests before it."""
     address = network.partition("/")[0]
-    others = [str(other).partition("/")[0] for other in _of_other_guests(known, "network")]
-    taken = address != "dhcp" and address in others
-    return f"Another guest has the address {address}: give each its own." if taken else ""
+    if address == "dhcp":
+        return ""
+    others = {str(other).partition("/")[0] for other in _of_other_guests(known, "network")}
+    if address in others:
+        return f"Another guest has the address {address}: give each its own."
+    if address in _of_other_guests(known, "gateway"):
+        return f"{address} is the gateway of another guest: give this one an address of its own."
+    return ""
+
+
+def next_address(network: str, count: int) -> str:
+    """The address so many further in the same network; ValueError where it ends before."""
+    if network == "dhcp":
+        return network
+    first = ipaddress.IPv4Interface(network)
+    try:
+        address = first.ip + count
+    except ipaddress.AddressValueError:
+        raise ValueError("there is no further address.") from None
+    if address not in first.network:
+        raise ValueError(f"{address} is outside the network {first.network}.")
+    if address == first.network.broadcast_address and first.network.prefixlen < 31:
+        raise ValueError(f"{address} is the broadcast address of {first.network}.")
+    return f"{address}/{first.network.prefixlen}"
+
+
+def gateway_is_no_guest(gateway: str, known: Known) -> str:
+    """What is wrong with a guest's gateway: an address that this or another guest has."""
+    if gateway == "none":
+        return ""
+    own = str(known.answers.get("network", "")).partition("/")[0]
+    others = {str(other).partition("/")[0] for other in _of_other_guests(known, "network")}
+    if gateway == own:
+        return "It is the guest's own address: give the router's."
+    return f"Another guest has the address {gateway}." if gateway in others else ""
+
+
+def address_is_not_the_hosts(network: str, known: Known) -> str:
+    """What is wrong with a guest's address on this machine."""
+    address = network.partition("/")[0]
+    here = _facts(known).network
+    taken = {card.name: card.addresses for card in here.cards}
+    taken |= {bridge.name: bridge.addresses for bridge in here.bridges}
+    for name, addresses in taken.items():
+        if address in {own.partition("/")[0] for own in addresses}:
+            return f"The host itself has the address {address} ({name})."
+    if address == here.gateway:
+        return f"{address} is the host's gateway: give the guest an address of its own."
+    return ""
 
 
 def has_static_address(known: Known) -> bool:

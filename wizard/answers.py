@@ -9,8 +9,10 @@
 
 The settings class says it all: a field is a section, whose own fields are questions
 (`questions.py`), or a tuple of such a section, which is a list in the file (`guests`). Keys have
-dots: `host.bridge`, and `guests.0.memory` for one of a list. A question sees the answers before
-it, in the order of the fields: by their keys, and within an item of a list by its bare name too.
+dots: `host.bridge`, and `guests.0.memory` for one of a list; `defaults.memory` is what every one
+gets that says nothing else, and stands in each of them from the start. A question sees the
+answers before it, in the order of the fields: those of sections by their keys, those of the same
+item by its bare name too, those of earlier items as `earlier`.
 
 A question that makes no sense after the earlier answers (`needed`) has its default, or the empty
 value of its type ("", 0, false, ()): what was given for it is left unused, and not recorded.
@@ -21,10 +23,11 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from wizard.answer_problems import with_excerpt
 from wizard.errors import AnswerProblem, AnswersInvalid
 from wizard.questions import Known, Question, questions_of
 from wizard.yaml_text import Place
@@ -34,11 +37,20 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class Part:
-    """One section of the settings: its name, the class of it (or of its items)."""
+    """One section of the settings: its name, the class of it (or of its items).
+
+    Of a list, `defaults` is the section that holds for every item, "" for none, and `identity`
+    the question that an item is known by.
+    """
 
     name: str
     section: type
     many: bool
+    defaults: str = ""
+
+    @property
+    def identity(self) -> str:
+        return next((name for name, each in questions_of(self.section) if each.identity), "")
 
     def question(self, name: str) -> Question[Any] | None:
         """The question of that bare name, if there is one."""
@@ -55,24 +67,55 @@ class Given:
 
 @dataclass(frozen=True)
 class Answers(Generic[S]):
-    """What was answered. `counts` has the length of each list that was given; one item else."""
+    """What was answered. `counts` has the length of each list that was given; one item else.
+
+    `given` has the answers of every item, those from `defaults` too; `defaults` keeps them for
+    items that are added later. `sources` are the lines of each file, to show them.
+    """
 
     settings: type[S]
     given: Mapping[str, Given] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)  # of sections: `host`, `guests.0`
+    defaults: Mapping[str, Given] = field(default_factory=dict)  # by key: `defaults.memory`
+    # Not in a crash report: a file can hold what nobody else should read.
+    sources: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
 
     def with_answer(self, key: str, value: object) -> Answers[S]:
         """These and one more, already parsed; it takes the place of an earlier one."""
         return replace(self, given={**self.given, key: Given(value)})
 
     def with_count(self, name: str, count: int) -> Answers[S]:
-        """These with so many items in that list; answers for further ones are dropped."""
-        beyond = {f"{name}.{index}" for index in range(count, self.counts.get(name, 1))}
+        """These with so many items in that list; answers for further ones are dropped, and those
+        that are new get what the file has for all.
+        """
+        before = self.count_of(name)
+        beyond = {f"{name}.{index}" for index in range(count, before)}
         given = {
             key: value for key, value in self.given.items() if key.rpartition(".")[0] not in beyond
         }
+        part = next(part for part in parts(self.settings) if part.name == name)
+        for index in range(before, count):
+            given |= self.defaults_of(part, index)
         return replace(self, given=given, counts={**self.counts, name: count})
+
+    def defaults_of(self, part: Part, index: int) -> dict[str, Given]:
+        """What holds for every item of a list, as the answers of that one."""
+        return {
+            f"{part.name}.{index}.{key.rpartition('.')[2]}": value
+            for key, value in self.defaults.items()
+            if key.rpartition(".")[0] == part.defaults
+        }
+
+    def prefixes(self, part: Part) -> list[str]:
+        """What the keys of a part begin with: its name, or that and the number of each item."""
+        if not part.many:
+            return [part.name]
+        return [f"{part.name}.{index}" for index in range(self.count_of(part.name))]
+
+    def count_of(self, name: str) -> int:
+        """How many items of that list there are: one, if nothing was said."""
+        return self.counts.get(name, 1)
 
 
 @dataclass(frozen=True)
@@ -88,6 +131,7 @@ class Settled:
     default: Any | None
     value: Any
     problem: AnswerProblem | None
+    place: Place = field(default_factory=Place)  # of the answer that was given
 
 
 @dataclass(frozen=True)
@@ -105,7 +149,8 @@ def parts(settings: type) -> tuple[Part, ...]:
     for item in dataclasses.fields(settings):
         declared = hints[item.name]
         many = typing.get_origin(declared) is tuple
-        found.append(Part(item.name, typing.get_args(declared)[0] if many else declared, many))
+        section = typing.get_args(declared)[0] if many else declared
+        found.append(Part(item.name, section, many, item.metadata.get("defaults", "")))
     return tuple(found)
 
 
@@ -116,28 +161,24 @@ def walk(answers: Answers[S], facts: object) -> Iterator[Settled]:
     """What becomes of each question, in the order of the fields; a list's items one by one."""
     seen: dict[str, Any] = {}
     for part in parts(answers.settings):
-        if not part.many:
-            yield from _walk_section(answers, part, part.name, facts, seen, bare=False)
-            continue
-        for index in range(answers.counts.get(part.name, 1)):
-            prefix = f"{part.name}.{index}"
-            yield from _walk_section(answers, part, prefix, facts, seen, bare=True)
+        earlier: tuple[Mapping[str, Any], ...] = ()
+        for prefix in answers.prefixes(part):
+            own: dict[str, Any] = {}
+            for item in _walk_section(answers, part, prefix, Known(facts, seen, earlier)):
+                own[item.name] = item.value
+                yield item
+            if part.many:
+                earlier = (*earlier, own)
+            else:
+                seen = seen | {f"{prefix}.{name}": value for name, value in own.items()}
 
 
-def _walk_section(
-    answers: Answers[S],
-    part: Part,
-    prefix: str,
-    facts: object,
-    seen: dict[str, Any],
-    *,
-    bare: bool,
-) -> Iterator[Settled]:
+def _walk_section(answers: Answers[S], part: Part, prefix: str, before: Known) -> Iterator[Settled]:
     own: dict[str, Any] = {}
     empties = _empty_values(part.section)
     for name, question in questions_of(part.section):
         key = f"{prefix}.{name}"
-        known = Known(facts, {**seen, **own})
+        known = replace(before, answers={**before.answers, **own})
         needed = question.needed is None or question.needed(known)
         default = _default(question, known)
         given = answers.given.get(key)
@@ -145,28 +186,76 @@ def _walk_section(
         problem = None
         if needed and given is not None:
             value = given.value
-            if wrong := question.check(value, known) if question.check else "":
-                shown = refusal_of_value(question, value)
-                problem = _problem(key, given.place, shown, wrong)
+            if wrong := question.refuses(value, known):
+                problem = _problem(key, given.place, refusal_of_value(question, value), wrong)
         elif needed and default is None:
-            place = answers.places.get(prefix, answers.places.get(part.name, Place()))
             problem = _problem(
                 key,
-                place,
+                _place_of(answers, part, prefix),
                 f"The answer is missing, and nothing suggests one: {question.because(known)}.",
                 f"{question.prompt} Give {question.kind.name}.",
             )._replace(missing=True)
-        elif needed and question.check and (wrong := question.check(value, known)):
-            place = answers.places.get(prefix, Place())
+        elif needed and (wrong := question.refuses(value, known)):
             shown = refusal_of_value(question, value)
-            problem = _problem(key, place, f"No answer was given, and the default: {shown}", wrong)
-        seen[key] = value
-        if bare:
+            problem = _problem(
+                key,
+                _place_of(answers, part, prefix),
+                f"No answer was given, and the default: {shown}",
+                wrong,
+            )
+        if problem is not None:
+            problem = _with_line(answers, problem)
+        own[key] = value
+        if part.many:
             own[name] = value
         yield Settled(
             key, name, question, known, needed, needed and given is not None, default, value,
-            problem,
+            problem, given.place if given is not None else Place(),
         )  # fmt: skip
+
+
+def clashes(answers: Answers[S]) -> Iterator[AnswerProblem]:
+    """What was given twice and must differ, as far as the answers alone can tell."""
+    seen: dict[str, Any] = {}
+    for part in parts(answers.settings):
+        earlier: tuple[Mapping[str, Any], ...] = ()
+        for prefix in answers.prefixes(part):
+            own: dict[str, Any] = {}
+            for name, question in questions_of(part.section):
+                key = f"{prefix}.{name}"
+                given = answers.given.get(key)
+                if given is None:
+                    continue
+                known = Known(None, {**seen, **own}, earlier)
+                needed = question.needed is None or question.needed(known)
+                if needed and question.among and (wrong := question.among(given.value, known)):
+                    shown = refusal_of_value(question, given.value)
+                    yield _with_line(answers, _problem(key, given.place, shown, wrong))
+                own[name if part.many else key] = given.value
+            if part.many:
+                earlier = (*earlier, own)
+            else:
+                seen |= own
+
+
+def _with_line(answers: Answers[S], problem: AnswerProblem) -> AnswerProblem:
+    lines = answers.sources.get(problem.file, ())
+    return with_excerpt(problem, lines, secret_names(answers.settings))
+
+
+def _place_of(answers: Answers[S], part: Part, prefix: str) -> Place:
+    """Where an item stands, or its section; neither needs to be in any file."""
+    return answers.places.get(prefix, answers.places.get(part.name, Place()))
+
+
+def secret_names(settings: type) -> frozenset[str]:
+    """The bare names of the questions whose answers are never shown."""
+    return frozenset(
+        name
+        for part in parts(settings)
+        for name, question in questions_of(part.section)
+        if question.secret
+    )
 
 
 def refusal_of_value(question: Question[Any], value: Any) -> str:
@@ -217,13 +306,9 @@ def draft(answers: Answers[S], facts: object) -> Draft[S]:
     sections: dict[str, Any] = {}
     for part in parts(answers.settings):
         names = [name for name, _ in questions_of(part.section)]
-        prefixes = [part.name]
-        if part.many:
-            count = answers.counts.get(part.name, 1)
-            prefixes = [f"{part.name}.{index}" for index in range(count)]
         made = [
             part.section(**{name: values[f"{prefix}.{name}"] for name in names})
-            for prefix in prefixes
+            for prefix in answers.prefixes(part)
         ]
         sections[part.name] = tuple(made) if part.many else made[0]
     return Draft(answers.settings(**sections), tuple(problems))

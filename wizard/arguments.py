@@ -46,7 +46,7 @@ class Arguments(NamedTuple):
     """One call of the program. Fields that a command does not have keep their defaults."""
 
     command: Command = "guided"
-    answers: Path | None = None
+    files: tuple[Path, ...] = ()  # of answers: a later one counts more
     facts: Path | None = None
     ignore: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()  # KEY=VALUE
@@ -67,7 +67,6 @@ class Arguments(NamedTuple):
     name: str | None = None  # of the practice machine
     argv: tuple[str, ...] = ()  # of practice exec
     answers_command: AnswersCommand = "template"
-    files: tuple[Path, ...] = ()
     out: Path | None = None
     full: bool = False
     key: str | None = None  # of answers explain
@@ -106,18 +105,17 @@ def parse(argv: Sequence[str]) -> Arguments:
             hint="For example: xen-setup practice exec -- xl list",
         )
     # An option may stand before the command and after it; what was given twice counts twice.
-    for name in ("ignore", "settings"):
+    for name in ("ignore", "settings", "files"):
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
     unattended = found.pop("unattended", None)
     if unattended is not None:
-        found["unattended"], found["answers"] = True, unattended or None
+        found["unattended"], found["files"] = True, (unattended,) if unattended else ()
     given = {name: value for name, value in found.items() if value is not None}
     # Imported here: --help has ended before, and shall cost little more than Python itself.
     from pathlib import Path  # noqa: PLC0415
 
-    given |= {name: Path(given[name]) for name in ("answers", "facts", "out") if name in given}
-    if "files" in given:
-        given["files"] = tuple(map(Path, given["files"]))
+    given |= {name: Path(given[name]) for name in ("facts", "out") if name in given}
+    given["files"] = tuple(map(Path, given["files"]))
     return Arguments(**given, argv=tuple(rest))
 
 
@@ -133,6 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"xen-setup {VERSION}")
     _looks(parser)
     _answers_options(parser, "before_")
+    parser.add_argument(
+        "--answers",
+        dest="before_files",
+        action="append",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="an answer file with what is known beforehand: only the rest is asked; repeatable",
+    )
     _run_options(parser)
     parser.add_argument(
         "--all-questions",
@@ -145,7 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     apply = _command(commands, "apply", "do it, with the answers of a file and no question, ever")
-    apply.add_argument("answers", metavar="ANSWERS", help="the answer file (YAML)")
+    apply.add_argument(
+        "files",
+        nargs="+",
+        metavar="ANSWERS",
+        help="the answer file (YAML); of several, what a later one says counts more",
+    )
     _answers_options(apply)
     _run_options(apply)
 
@@ -155,11 +166,11 @@ def _parser() -> argparse.ArgumentParser:
     ):
         show = _command(commands, name, words)
         show.add_argument(
-            "answers",
-            nargs="?",
-            default=None,
+            "files",
+            nargs="*",
+            default=(),
             metavar="ANSWERS",
-            help="the answer file (YAML); without one, the defaults for this machine",
+            help="the answer file (YAML), or several; without one, the defaults for this machine",
         )
         _facts_option(show)
         _answers_options(show)

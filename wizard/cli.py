@@ -134,7 +134,9 @@ def _practice(arguments: Arguments) -> int:
     options = ("--plain",) if arguments.plain else ()
     match arguments.practice:
         case "start" if arguments.unattended:
-            return front.run_unattended(arguments.answers, name, options)
+            return front.run_unattended(
+                arguments.files[0] if arguments.files else None, name, options
+            )
         case "start":
             return front.run_guided(name, options)
         case "exec":

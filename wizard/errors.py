@@ -64,7 +64,8 @@ class UsageError(SetupError):
 class AnswerProblem(NamedTuple):
     """One thing wrong with the answers, and where: line and column count from 1, 0 is unknown.
 
-    `missing`: there is no answer, and what is known of the machine suggests none.
+    `missing`: there is no answer, and what is known of the machine suggests none. `excerpt` is
+    the line it stands in, and a mark below it.
     """
 
     key: str
@@ -74,11 +75,15 @@ class AnswerProblem(NamedTuple):
     line: int = 0
     column: int = 0
     missing: bool = False
+    excerpt: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else ""
+        if self.file and not self.line:
+            place = f"{self.file}: "
         key = f"{self.key}: " if self.key else ""
-        return f"{place}{key}{self.what}" + (f" {self.hint}" if self.hint else "")
+        excerpt = "".join(f"\n    {line}" for line in self.excerpt.splitlines())
+        return f"{place}{key}{self.what}" + (f" {self.hint}" if self.hint else "") + excerpt
 
 
 class AnswersInvalid(SetupError):

@@ -77,6 +77,8 @@ class Interview(Generic[S]):
         self._prompter = prompter
         self._every_question = every_question
         self._hasher = hasher
+        # What was given beforehand is not asked, unless it does not fit; nor is it for a further
+        # item, where it was given for all.
         self._preset = frozenset(answers.given)
         self._preset_lists = frozenset(answers.counts)
         self._behind: list[str] = []  # the screens passed, in order: Back goes through them
@@ -121,12 +123,20 @@ class Interview(Generic[S]):
             if screen.more is not None:
                 return screen
             item = settled[screen.key]
-            if not item.needed or (screen.key in self._preset and item.problem is None):
+            if not item.needed or (self._is_preset(screen.key) and item.problem is None):
                 continue
             if item.question.advanced and not self._every_question and item.problem is None:
                 continue
             return screen
         return None
+
+    def _is_preset(self, key: str) -> bool:
+        section, _, rest = key.partition(".")
+        index, _, _name = rest.rpartition(".")
+        if key in self._preset or not index:
+            return key in self._preset
+        part = next(part for part in parts(self.answers.settings) if part.name == section)
+        return key in self.answers.defaults_of(part, int(index))
 
     def _screens(self) -> Iterator[Screen]:
         lists = {part.name: part for part in parts(self.answers.settings) if part.many}
@@ -141,7 +151,7 @@ class Interview(Generic[S]):
                     yield from self._list_screens(part)
 
     def _list_screens(self, part: Part) -> Iterator[Screen]:
-        count = self.answers.counts.get(part.name, 1)
+        count = self.answers.count_of(part.name)
         for index in range(count):
             for step in self._steps:
                 which = f" ({part.name} {index + 1})" if count > 1 else ""
@@ -159,7 +169,7 @@ class Interview(Generic[S]):
         if screen.more is not None:
             return self._ask_for_more(screen, screen.more, settled)
         item = settled[screen.key]
-        if item.problem is not None and screen.key in self._preset:
+        if item.problem is not None and self._is_preset(screen.key):
             self._prompter.say(f"{item.problem.what} {item.problem.hint}", "wrong")
         if item.question.secret:
             return self._ask_secret(item)
@@ -171,7 +181,7 @@ class Interview(Generic[S]):
             str(settled[key].value) if (key := f"{part.name}.{index}.name") in settled else "one"
             for index in range(screen.index + 1)
         ]
-        count = self.answers.counts.get(part.name, 1)
+        count = self.answers.count_of(part.name)
         options = [Option("no", "no, that is all"), Option("yes", "yes, one more")]
         default = "yes" if count > screen.index + 1 else "no"
         while True:
@@ -297,7 +307,7 @@ class Interview(Generic[S]):
         except ValueError as error:
             self._prompter.say(f"{refusal(question, raw)} {error}", "wrong")
             return False
-        if wrong := question.check(value, item.known) if question.check else "":
+        if wrong := question.refuses(value, item.known):
             self._prompter.say(wrong, "wrong")
             return False
         self.answers = self.answers.with_answer(item.key, value)
@@ -333,7 +343,7 @@ class Interview(Generic[S]):
         refused = {option.value for option in options if option.refused}
         given = self.answers.given.get(item.key)
         for value in (given.value if given else None, item.default):
-            if value is None or (item.question.check and item.question.check(value, item.known)):
+            if value is None or item.question.refuses(value, item.known):
                 continue
             if text_of(item.question, value) not in refused:
                 return value

@@ -42,8 +42,7 @@ def apply(arguments: Arguments) -> int:
     """`apply`: do it, from an answer file, and ask nobody."""
     started = time.monotonic()
     need_root(arguments)
-    assert arguments.answers is not None
-    answers = answers_of(arguments, [arguments.answers])
+    answers = answers_of(arguments, arguments.files)
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
     return _run(arguments, session, None, started)
@@ -103,7 +102,7 @@ def interview(arguments: Arguments, prompter: Prompter) -> Session:
 
     conversation = Interview(
         PIPELINE,
-        answers_of(arguments, []),
+        answers_of(arguments, arguments.files),
         facts,
         prompter,
         every_question=arguments.all_questions,

@@ -66,7 +66,7 @@ def show_status(arguments: Arguments) -> int:
 def look_ahead(arguments: Arguments) -> int:
     """`check` and `plan`: all that is known of what would be done, and what stands in the way."""
     try:
-        answers = answers_of(arguments, [arguments.answers] if arguments.answers else [])
+        answers = answers_of(arguments, arguments.files)
     except AnswersInvalid as error:
         if arguments.json:
             _print(arguments, None, error.problems, (), error.status)

@@ -46,10 +46,13 @@ class Choice:
 class Known:
     """What a default or a choice may look at: the facts (the caller knows their type) and the
     answers so far, as parsed values by key (`host.bridge`; in a guest: `memory`, of this guest).
+
+    `earlier` has the answers of each item of the list before this one, by bare name.
     """
 
     facts: Any
     answers: Mapping[str, Any]
+    earlier: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ class Question(Generic[T]):
     against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
     never shown or recorded in the clear. `constant` is the default where it is the same on every
     machine; `example` is what a template writes where it is not, or says nothing.
+    never shown or recorded in the clear.
+
+    `among` does as `check`, but looks only at the answers before this one: no machine is needed.
+    In a list, `identity` marks what an item is known by: items of several files match by it, and
+    a range in it (`vm{01..20}`) makes several items. `nth` then gives the n-th of them its value,
+    from that of the first, or raises ValueError with a sentence; without it all have the same.
     """
 
     prompt: str
@@ -76,6 +85,16 @@ class Question(Generic[T]):
     advanced: bool = False  # asked only when the user wants every question
     constant: T | None = None
     example: T | None = None
+    among: Callable[[T, Known], str] | None = None
+    identity: bool = False
+    nth: Callable[[T, int], T] | None = None
+
+    def refuses(self, value: T, known: Known) -> str:
+        """What is wrong with a parsed value among the other answers, or on this machine."""
+        for test in (self.among, self.check):
+            if test is not None and (wrong := test(value, known)):
+                return wrong
+        return ""
 
 
 def asked(
@@ -91,6 +110,9 @@ def asked(
     secret: bool = False,
     advanced: bool = False,
     example: T | None = None,
+    among: Callable[[T, Known], str] | None = None,
+    identity: bool = False,
+    nth: Callable[[T, int], T] | None = None,
 ) -> T:
     """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
     question = Question(
@@ -106,9 +128,19 @@ def asked(
         advanced=advanced,
         constant=None if callable(default) else default,
         example=example,
+        among=among,
+        identity=identity,
+        nth=nth,
     )
     result: T = field(metadata={"question": question})
     return result
+
+
+def listed(*, defaults: str) -> Any:
+    """Declare a settings field as a list of a section; in an answer file, the section of the name
+    `defaults` holds what every item gets unless it says otherwise.
+    """
+    return field(metadata={"defaults": defaults})
 
 
 def questions_of(section: type) -> Iterator[tuple[str, Question[Any]]]:

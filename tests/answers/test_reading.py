@@ -140,11 +140,13 @@ def test_each_problem_is_found_at_its_place(case: str) -> None:
     assert caught.value.status == Exit.ANSWERS_INVALID
 
 
-def test_a_problem_reads_as_file_line_column_key_what_and_hint() -> None:
+def test_a_problem_reads_as_file_line_column_key_what_and_hint_and_shows_the_line() -> None:
     with pytest.raises(AnswersInvalid) as caught:
         read_text("version: 1\nhost:\n  brige: xenbr0\n", Settings, "lab.yaml")
     assert caught.value.details == (
-        "lab.yaml:3:3: host.brige: There is no such key. Did you mean `bridge`?",
+        "lab.yaml:3:3: host.brige: There is no such key. Did you mean `bridge`?\n"
+        "      brige: xenbr0\n"
+        "      ^",
     )
 
 
@@ -162,7 +164,7 @@ VALUES = [
     ("guests: [{vcpus: '2'}]", "guests.0.vcpus", 2),
     ("guests: [{packages: vim openssh-server}]", "guests.0.packages", ("vim", "openssh-server")),
     ("guests: [{packages: []}]", "guests.0.packages", ()),
-    ("guests: [&a {name: x}, {packages: [vim]}, *a]", "guests.2.name", "x"),
+    ("guests: [&a {packages: [vim]}, {name: x}, *a]", "guests.2.packages", ("vim",)),
     ("guests: [{network: 192.0.2.10/255.255.255.0}]", "guests.0.network", "192.0.2.10/24"),
     ("guests: [{name: !!str 12}]", "guests.0.name", "12"),
     ("host:\nguests:\n-\n- name: x", "guests.1.name", "x"),
@@ -215,15 +217,15 @@ def test_later_files_and_assignments_count_more(tmp_path: Path) -> None:
 
 
 ASSIGNMENTS = {
-    "memory=1GiB": "memory: There is no such key. `memory` belongs into `guests`.",
-    "hots.bridge=br0": "hots.bridge: There is no such key. Did you mean `host`?",
-    "host=1": "host: There is no such key. Write host.KEY=VALUE.",
-    "host.brige=br0": "host.brige: There is no such key. Did you mean `bridge`?",
-    "guests.memory=1GiB": "guests.memory: There is no such key. Write guests.0.KEY=VALUE.",
-    "guests.2.memory=1GiB": "guests.2.memory: There is no `2` in the list.",
-    "guests.-1.memory=1GiB": "guests.-1.memory: There is no `-1` in the list.",
-    "guests.vm07.memory=1GiB": "guests.vm07.memory: There is no `vm07` in the list.",
-    "guests.0.memory=": "guests.0.memory: '' is not a size of at least 64MiB.",
+    "memory=1GiB": "--set: memory: There is no such key. `memory` belongs into `guests`.",
+    "hots.bridge=br0": "--set: hots.bridge: There is no such key. Did you mean `host`?",
+    "host=1": "--set: host: There is no such key. Write host.KEY=VALUE.",
+    "host.brige=br0": "--set: host.brige: There is no such key. Did you mean `bridge`?",
+    "guests.memory=1GiB": "--set: guests.memory: There is no such key. Write guests.0.KEY=VALUE.",
+    "guests.2.memory=1GiB": "--set: guests.2.memory: There is no `2` in the list.",
+    "guests.-1.memory=1GiB": "--set: guests.-1.memory: There is no `-1` in the list.",
+    "guests.vm07.memory=1GiB": "--set: guests.vm07.memory: There is no `vm07` in the list.",
+    "guests.0.memory=": "--set: guests.0.memory: '' is not a size of at least 64MiB.",
 }
 
 

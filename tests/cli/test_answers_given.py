@@ -53,3 +53,22 @@ def test_all_problems_of_a_file_come_at_once_on_standard_error(tmp_path: Path) -
     assert "" == done.stdout
     for place in (":2:8: host.brige:", ":3:19: guests.0.memory:", ":3:34: guests.1.vcpus:"):
         assert place in done.stderr
+
+
+def test_several_files_count_in_their_order_and_options_last(tmp_path: Path) -> None:
+    lab, mine = tmp_path / "lab.yaml", tmp_path / "mine.yaml"
+    lab.write_text("version: 1\ndefaults: {root_size: 1GiB}\nguests: [{name: 'vm{01..03}'}]\n")
+    mine.write_text("version: 1\nguests: [{name: vm02, root_size: 3GiB}]\n")
+    options = ("--set", "guests.vm03.root_size=2GiB", "--set", "host.dom0_memory=512MiB")
+    for command in (["plan", lab, mine], ["--answers", lab, "plan", mine]):
+        done = xen_setup(*command, "--facts", STOCK, *options)
+        assert 0 == done.returncode, done.stdout + done.stderr
+        for name, size in (("vm01", 1024), ("vm02", 3072), ("vm03", 2048)):
+            assert f"--name {name}-root --size {size}m" in done.stdout
+
+
+def test_a_problem_is_shown_with_its_line_marked(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nhost:\n  brige: xenbr0\n")
+    done = xen_setup("plan", answers, "--facts", STOCK)
+    assert "\n          brige: xenbr0\n          ^\n" in done.stderr

@@ -73,3 +73,16 @@ def test_what_was_given_on_the_command_line_is_not_asked() -> None:
     assert session.settings.host.ignore == ("memory",)
     assert session.settings.guests[0].name == "web"
     assert not any("What is the guest called?" in prompt for prompt in person.prompts)
+
+
+def test_what_stands_in_answer_files_is_not_asked(tmp_path: Path) -> None:
+    person = Agreeing("apply")
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("version: 1\nhost: {console: both}\nguests: [{name: 'vm{1..2}'}]\n")
+    second.write_text("version: 1\nhost: {console: serial}\n")
+    session = interview(Arguments(facts=STOCK, files=(first, second)), person)
+    assert session.settings.host.console == "serial"
+    assert ["vm1", "vm2"] == [guest.name for guest in session.settings.guests]
+    asked = "\n".join(person.prompts)
+    assert "show their messages" not in asked
+    assert "Another one?" not in asked

@@ -111,10 +111,19 @@ def test_what_was_answered_beforehand_is_not_asked() -> None:
 
 
 def test_an_answer_given_beforehand_that_does_not_fit_is_asked_again() -> None:
-    given = read_answers([], Settings, ["guests.0.name=web", "guests.1.name=web"])
-    talk = Talk([*[""] * 14, "db", *[""] * 7, "apply"], given=given)
-    assert ["web", "db"] == [guest.name for guest in talk.hold().guests]
-    assert any("Another guest is called web" in text for text in talk.prompter.said)
+    words = ("name=web", "network=10.0.2.15/24", "gateway=none", "nameservers=")
+    given = read_answers([], Settings, [f"guests.0.{word}" for word in words])
+    talk = Talk([*[""] * 10, "10.0.2.77/24", *[""] * 4, "apply"], given=given)
+    assert "10.0.2.77/24" == talk.hold().guests[0].network
+    assert any("The host itself has the address 10.0.2.15 (ens3)" in text
+               for text in talk.prompter.said)  # fmt: skip
+
+
+def test_what_a_file_has_for_all_guests_is_not_asked_of_a_further_one() -> None:
+    given = read_text("version: 1\ndefaults: {root_size: 3GiB}\n", Settings)
+    talk = Talk([*[""] * 9, *[""] * 5, "yes", *[""] * 6, "no", "", "apply"], given=given)
+    assert [3072, 3072] == [guest.root_size for guest in talk.hold().guests]
+    assert not any("How large is the guest's root" in prompt for prompt in talk.prompts)
 
 
 def test_an_answer_is_checked_when_it_is_given_with_the_reason() -> None:
