@@ -60,7 +60,11 @@ def test_several_files_count_in_their_order_and_options_last(tmp_path: Path) -> 
     lab.write_text("version: 1\ndefaults: {root_size: 1GiB}\nguests: [{name: 'vm{01..03}'}]\n")
     mine.write_text("version: 1\nguests: [{name: vm02, root_size: 3GiB}]\n")
     options = ("--set", "guests.vm03.root_size=2GiB", "--set", "host.dom0_memory=512MiB")
-    for command in (["plan", lab, mine], ["--answers", lab, "plan", mine]):
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        ("plan", lab, mine),
+        ("--answers", lab, "plan", mine),
+    )
+    for command in commands:
         done = xen_setup(*command, "--facts", STOCK, *options)
         assert 0 == done.returncode, done.stdout + done.stderr
         for name, size in (("vm01", 1024), ("vm02", 3072), ("vm03", 2048)):
