@@ -219,7 +219,7 @@ def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, li
     )
     xen = replace(facts.xen, running=True, control_domain=True)
     facts = replace(facts, xen=xen, boot=replace(facts.boot, next_entry=None))
-    notes = ["What comes after the boot is planned again then, from what the machine shows."]
+    notes = ["xen-setup plans anew what comes after the boot, from what the machine shows then."]
     if facts.boot.entries is None:
         notes.append(
             "The boot menu can only be read as root: the entry's name is as GRUB makes it."

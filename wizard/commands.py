@@ -27,6 +27,19 @@ from wizard.stream import Stream
 Argv = Sequence[str]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Of every command: the C locale, no questions, a PATH with sbin.
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": PATH,
+    "LC_ALL": "C",
+    "LANG": "C",
+    "HOME": "/root",
+    "TERM": "dumb",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBCONF_NONINTERACTIVE_SEEN": "true",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "NEEDRESTART_SUSPEND": "1",
+    "LVM_SUPPRESS_FD_WARNINGS": "1",
+}
 _GRACE = 5.0  # seconds from TERM to KILL
 _KILL_WAIT = 2.0  # seconds for the kernel to be done with killed processes
 _ASK_LIMIT = 32 << 20  # bytes of an answer
@@ -139,18 +152,9 @@ class ProgramMissing(StepFailed):
 
 
 def environment_for(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of every command: the C locale, no questions, a PATH with sbin."""
+    """The environment of a command: the one of all, proxies, and what is given."""
     return {
-        "PATH": PATH,
-        "LC_ALL": "C",
-        "LANG": "C",
-        "HOME": "/root",
-        "TERM": "dumb",
-        "DEBIAN_FRONTEND": "noninteractive",
-        "DEBCONF_NONINTERACTIVE_SEEN": "true",
-        "APT_LISTCHANGES_FRONTEND": "none",
-        "NEEDRESTART_SUSPEND": "1",
-        "LVM_SUPPRESS_FD_WARNINGS": "1",
+        **ENVIRONMENT,
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **(extra or {}),
     }

@@ -10,21 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wizard.actions import InstallPackages
+from wizard.apt import REPAIR, install_command, removal_command
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
 
 _ASK_TIME = 120.0  # seconds; emulated machines are slow
 _REMOVAL_TIME = 1800.0
-
-_APT = ("apt-get", "--yes", "--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0")
-# A configuration file that someone changed stays as it is: nobody is there to be asked.
-_KEEP_CONFIGURATION = (
-    "-o",
-    "Dpkg::Options::=--force-confdef",
-    "-o",
-    "Dpkg::Options::=--force-confold",
-)
 
 
 @dataclass(frozen=True)
@@ -67,26 +59,6 @@ def parse_states(text: str) -> dict[str, str]:
         states[name] = state.strip()
         states.setdefault(name.partition(":")[0], state.strip())
     return states
-
-
-def install_command(names: Iterable[str]) -> tuple[str, ...]:
-    """The command that installs packages without recommended ones, and removes nothing."""
-    return (
-        *_APT,
-        "--no-install-recommends",
-        "--no-remove",
-        *_KEEP_CONFIGURATION,
-        "install",
-        *names,
-    )
-
-
-def removal_command(verb: str, names: Iterable[str]) -> tuple[str, ...]:
-    """The command that purges or removes packages, and nothing that came with them."""
-    return (*_APT, "--no-auto-remove", verb, *names)
-
-
-REPAIR = ("dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 
 
 class Packages:

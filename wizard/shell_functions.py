@@ -1,0 +1,336 @@
+"""The shell functions that a plan's script is written with: POSIX sh, each with what it needs.
+
+They do by shell what machine.py and its hands do. For shell_script.py, which takes only those that
+a script calls, so that none is in it that nobody reads for a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function's text, the functions that it calls, and what is to be done when the script ends.
+
+    `begins` stands before it: variables that it keeps.
+    """
+
+    text: str
+    needs: tuple[str, ...] = ()
+    begins: str = ""
+    at_end: str = ""
+
+
+FUNCTIONS = {
+    "say": Function("say() { printf '%s\\n' \"$*\"; }\n"),
+    "die": Function(
+        """\
+die() {
+    printf '%s\\n' "$0: $*" >&2
+    exit 1
+}
+"""
+    ),
+    "shows": Function(
+        """\
+shows() { # PATTERN COMMAND…: the command succeeds, and a line that it prints matches
+    pattern=$1
+    shift
+    printed=$("$@" 2>/dev/null) || return 1
+    printf '%s\\n' "$printed" | grep --quiet --perl-regexp --regexp="$pattern"
+}
+"""
+    ),
+    "lacks": Function(
+        """\
+lacks() { # PATTERN COMMAND…: the command succeeds, and no line that it prints matches
+    pattern=$1
+    shift
+    printed=$("$@" 2>/dev/null) || return 1
+    ! printf '%s\\n' "$printed" | grep --quiet --perl-regexp --regexp="$pattern"
+}
+"""
+    ),
+    "present": Function(
+        """\
+present() { # PATH: something is there, if only a link that leads nowhere
+    [ -e "$1" ] || [ -L "$1" ]
+}
+"""
+    ),
+    "real_path": Function(
+        """\
+real_path() { # PATH: where it leads, by its links; in a volume they are followed as the guest does
+    left=${1#"$root"}
+    real=$root
+    links=0
+    while [ -n "$left" ]; do
+        part=${left%%/*}
+        case $left in
+            */*) left=${left#*/} ;;
+            *) left= ;;
+        esac
+        case $part in
+            '' | .) ;;
+            ..) [ "$real" = "$root" ] || real=${real%/*} ;;
+            *)
+                if [ -L "$real/$part" ]; then
+                    links=$((links + 1))
+                    [ "$links" -le 40 ] || die "The links at $1 lead in a circle."
+                    target=$(readlink "$real/$part")
+                    case $target in
+                        /*) real=$root ;;
+                    esac
+                    left=$target/$left
+                else
+                    real=$real/$part
+                fi
+                ;;
+        esac
+    done
+}
+""",
+        needs=("die",),
+        begins="root= # where a guest's volume is mounted while it is worked in\n",
+    ),
+    "write_file": Function(
+        """\
+write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not at all
+    real_path "$1"
+    [ ! -d "$real" ] || die "$real is a directory: it cannot be written."
+    new=${real%/*}/.${real##*/}.xen-setup-new
+    rm --force "$new"
+    (umask 077 && cat >"$new")
+    chown "$3" "$new"
+    chmod "$2" "$new"
+    sync "$new"
+    mv --force --no-target-directory "$new" "$real"
+}
+""",
+        needs=("real_path", "die"),
+    ),
+    "keep_copy": Function(
+        """\
+keep_copy() { # PATH: keep the file as it is now below /root/before-xen-setup, unless it is there
+    [ ! -e "$1" ] || [ -e "/root/before-xen-setup$1" ] || {
+        mkdir --parents "/root/before-xen-setup${1%/*}"
+        cp --archive "$1" "/root/before-xen-setup$1"
+    }
+}
+"""
+    ),
+    "make_directory": Function(
+        """\
+make_directory() { # PATH MODE
+    real_path "$1"
+    [ -d "$real" ] || mkdir --mode="$2" "$real"
+}
+""",
+        needs=("real_path",),
+    ),
+    "make_link": Function(
+        """\
+make_link() { # PATH TARGET: a symbolic link, never in the place of something else
+    [ "$(readlink "$1")" = "$2" ] || ln --symbolic --no-target-directory -- "$2" "$1"
+}
+"""
+    ),
+    "move": Function(
+        """\
+move() { # SOURCE DESTINATION: rename, never over something that is there
+    if present "$1" || ! present "$2"; then
+        ! present "$2" || die "$1 cannot be moved: $2 is there already."
+        mv --no-target-directory "$1" "$2"
+    fi
+}
+""",
+        needs=("present", "die"),
+    ),
+    "same_device": Function(
+        """\
+same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the plan was made
+    size=$(blockdev --getsize64 "$1")
+    [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
+    disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
+    on_it=$(blkid --probe --output export "$1" || true)
+    case $disks in
+        *"SERIAL=\\"$3\\""*) ;;
+        *) [ -z "$3" ] || die "$1 has another serial number than $3." ;;
+    esac
+    case "$disks PTUUID=\\"$(printf '%s\\n' "$on_it" | sed -n 's/^PTUUID=//p')\\"" in
+        *"PTUUID=\\"$4\\""*) ;;
+        *) [ -z "$4" ] || die "$1 has another partition table than $4." ;;
+    esac
+    content=$(printf '%s\\n' "$on_it" | sed -n 's/^TYPE=//p')
+    [ -n "$content" ] || content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
+    [ "$content" = "$5" ] || die "$1 holds ${content:-nothing}, not ${5:-nothing}."
+}
+""",
+        needs=("die",),
+    ),
+    "create_partition": Function(
+        """\
+create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are the disk's own
+    if ! shows "[^0-9]$2 : start= *$3, size= *$4," sfdisk --dump "$1"; then
+        ! shows "[^0-9]$2 : start=" sfdisk --dump "$1" || die "$1 has another partition $2 now."
+        # The disk may be in use: only the new partition is told to the kernel.
+        printf 'start=%s, size=%s, type=lvm\\n' "$3" "$4" |
+            sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never \\
+                --partno "$2" "$1"
+    fi
+    udevadm settle --timeout=10 || true
+    [ -b "$5" ] || partx --add --nr "$2" "$(readlink --canonicalize "$1")" || true
+    seconds=0
+    until [ -b "$5" ]; do
+        [ "$seconds" -lt 20 ] || die "The partition is in the table, but $5 did not appear."
+        sleep 1
+        seconds=$((seconds + 1))
+    done
+}
+""",
+        needs=("shows", "die"),
+    ),
+    "inside": Function(
+        """\
+inside() { # TYPE DEVICE DIRECTORY [BIND…]: mount the volume; files below the directory are in it
+    # Mounting what a running guest writes to destroys it: Xen knows its disks by their numbers.
+    number=$(stat --dereference --format=%t:%T "$2")
+    for disk in /sys/bus/xen-backend/devices/vbd-*/physical_device; do
+        [ ! -e "$disk" ] || [ "$(cat "$disk")" != "$number" ] ||
+            die "$2 is the disk of a guest that is running: shut it down first."
+    done
+    ! mountpoint --quiet "$3" || die "Something is mounted at $3: unmount it first."
+    mkdir --parents "$3"
+    chmod 0700 "$3"
+    root=$3
+    mount --types "$1" "$2" "$3"
+    shift 3
+    for directory in "$@"; do
+        mount --bind "$directory" "$root$directory"
+    done
+}
+""",
+        needs=("outside", "die"),
+        begins="root= # where a guest's volume is mounted while it is worked in\n",
+    ),
+    "outside": Function(
+        """\
+outside() { # unmount the volume that was worked in
+    [ -n "$root" ] || return 0
+    tries=5
+    while mountpoint --quiet "$root" && ! umount --recursive "$root"; do
+        [ "$tries" -gt 0 ] || die "$root is in use, and stays mounted: unmount it yourself."
+        tries=$((tries - 1))
+        sleep 1
+    done
+    rmdir --ignore-fail-on-non-empty "$root" "${root%/*}"
+    root=
+}
+""",
+        needs=("die",),
+        at_end="outside",
+    ),
+    "follow": Function(
+        """\
+follow() { # SECONDS PATTERN COMMAND-LINE: run it until a line on its screen matches, then end it
+    folder=$(mktemp --directory)
+    mkfifo "$folder/keyboard"
+    : >"$folder/screen"
+    exec 3<>"$folder/keyboard"
+    # Consoles want a terminal: `script` gives one. Enter brings back a prompt shown earlier.
+    SHELL=/bin/sh script --quiet --command "$3" /dev/null <&3 >>"$folder/screen" 2>&1 3>&- &
+    follower=$!
+    printf '\\n' >&3
+    seconds=0
+    until tr '\\r' '\\n' <"$folder/screen" |
+        grep --quiet --text --perl-regexp --regexp="$2"; do
+        if [ "$seconds" -ge "$1" ]; then
+            tail --lines=20 "$folder/screen" >&2
+            die "\\`$3\\` did not show what was waited for: $2"
+        fi
+        sleep 1
+        seconds=$((seconds + 1))
+        kill -0 "$follower" 2>/dev/null || seconds=$1 # it ended: look a last time
+    done
+    stop_following
+}
+""",
+        needs=("stop_following", "die"),
+    ),
+    "stop_following": Function(
+        """\
+stop_following() {
+    [ -n "$follower" ] || return 0
+    kill "$follower" 2>/dev/null || true
+    wait "$follower" || true
+    follower=
+    exec 3>&-
+    rm --recursive --force "$folder"
+}
+""",
+        begins="follower= # the process whose screen is looked at\n",
+        at_end="stop_following",
+    ),
+    "within": Function(
+        """\
+within() { # SECONDS COMMAND…: it succeeds in that time; it is tried again and again
+    seconds=$1
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$seconds" -gt 0 ] || return 1
+        sleep 1
+        seconds=$((seconds - 1))
+    done
+}
+"""
+    ),
+    "password_hash": Function(
+        """\
+password_hash() { # KEY VARIABLE GIVEN: set `hash` to what is given, or to that of a typed password
+    hash=$3
+    case $hash in
+        \\$*) return 0 ;;
+        ?*) die "$2 is to be a hash as \\`openssl passwd -6\\` makes it, not the password." ;;
+    esac
+    [ -t 0 ] || die "Nobody is there to type $1: set $2 to its hash."
+    command -v openssl >/dev/null || die "openssl makes the hash: install it, or set $2 to one."
+    typed=
+    again=again
+    while [ -z "$typed" ] || [ "$typed" != "$again" ]; do
+        stty -echo
+        printf '%s: ' "$1"
+        IFS= read -r typed
+        printf '\\nonce more: '
+        IFS= read -r again
+        stty echo
+        printf '\\n'
+    done
+    hash=$(printf '%s\\n' "$typed" | openssl passwd -6 -stdin)
+}
+""",
+        needs=("die",),
+        at_end="[ ! -t 0 ] || stty echo",
+    ),
+}
+
+
+def functions(called: Iterable[str]) -> str:
+    """The text of these functions and of all that they need, with what they do at the end."""
+    wanted = set(called)
+    while more := {need for name in wanted for need in FUNCTIONS[name].needs} - wanted:
+        wanted |= more
+    chosen = [function for name, function in FUNCTIONS.items() if name in wanted]
+    begins = dict.fromkeys(function.begins for function in chosen if function.begins)
+    at_end = [function.at_end for function in reversed(chosen) if function.at_end]
+    parts = ["".join(begins)] if begins else []
+    parts += [function.text for function in chosen]
+    if at_end:
+        lines = "".join(f"    {line}\n" for line in at_end)
+        parts.append(
+            f"clean_up() {{\n{lines}}}\n"
+            "trap clean_up EXIT\n"
+            "trap 'exit 129' HUP\ntrap 'exit 130' INT\ntrap 'exit 143' TERM\n"
+        )
+    return "\n".join(parts)
