@@ -28,6 +28,11 @@ def hidden(text: str) -> str:
     return _SECRET.sub(rf"\g<1>{_HIDDEN}", text)
 
 
+def holds_password(text: str) -> bool:
+    """Whether a file's text has a password in it, or the place of one that was left out."""
+    return _SECRET.search(text) is not None
+
+
 def facts_text(facts: Facts) -> str:
     """The JSON text of these facts, ending in a newline; passwords in files are left out of it."""
     value = encode(without_secrets(facts))

@@ -35,6 +35,7 @@ LAYERS = [
         "wizard.program",
         "wizard.program_answers",
         "wizard.program_plans",
+        "wizard.program_script",
         "wizard.program_session",
     },
     {"wizard.interview", "wizard.console"},

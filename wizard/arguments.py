@@ -61,6 +61,7 @@ class Arguments(NamedTuple):
     unconfirmed: bool = False
     lessons: bool = False
     detailed_exitcode: bool = False
+    script: bool = False
     state: str = STATE_DIRECTORY
     practice: PracticeCommand = "start"
     unattended: bool = False
@@ -103,6 +104,11 @@ def parse(argv: Sequence[str]) -> Arguments:
         raise UsageError(
             "Two dashes and a command belong to `practice exec`.",
             hint="For example: xen-setup practice exec -- xl list",
+        )
+    if found.get("script") and found.get("json"):
+        raise UsageError(
+            "A plan is printed as a script or as JSON, not as both.",
+            hint="Give --script or --json.",
         )
     # An option may stand before the command and after it; what was given twice counts twice.
     for name in ("ignore", "settings", "files"):
@@ -291,6 +297,11 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
         "--detailed-exitcode",
         action="store_true",
         help="exit with 20 when something is to be done, with 0 when nothing is",
+    )
+    parser.add_argument(
+        "--script",
+        action="store_true",
+        help="as a shell script, to do the same by hand: xen-setup plan --script > plan.sh",
     )
 
 

@@ -114,6 +114,10 @@ def run(arguments: Arguments) -> int:
             return program.guided(arguments)
         case "apply":
             return program.apply(arguments)
+        case "plan" if arguments.script:
+            from wizard import program_script
+
+            return program_script.show_script(arguments)
         case "check" | "plan":
             return program_plans.look_ahead(arguments)
         case "facts":

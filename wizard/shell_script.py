@@ -56,27 +56,25 @@ _MEANT = (
 )
 
 
-@dataclass(frozen=True)
-class Reader:
-    """What the head says: the machine's name and system, and notes for who reads it."""
+def shell_script(
+    previews: Sequence[StepPreview[Any, Any]], machine: str, *, lessons: bool = False
+) -> str:
+    """The script of these steps' plans; a step without a plan has no part in it.
 
-    machine: str
-    notes: Sequence[str] = ()
-
-
-def shell_script(previews: Sequence[StepPreview[Any, Any]], reader: Reader) -> str:
-    """The script of these steps' plans; a step without a plan has no part in it."""
-    script = _Script()
+    `machine` is the machine's name and system, for the head; `lessons` stand above their steps.
+    """
+    script = _Script(lessons=lessons)
     for number, preview in enumerate(previews, start=1):
         if preview.plan is not None:
             script.step(f"Step {number} of {len(previews)}: {preview.step.TITLE}", preview)
-    return script.text(reader, [a for p in previews if p.plan for a in p.plan.actions])
+    return script.text(machine, [a for p in previews if p.plan for a in p.plan.actions])
 
 
 @dataclass
 class _Script:
     """The script as it grows."""
 
+    lessons: bool
     lines: list[str] = field(default_factory=list)
     phases: list[list[str]] = field(default_factory=lambda: [[]])
     called: set[str] = field(default_factory=lambda: {"say", "die"})
@@ -93,6 +91,8 @@ class _Script:
         assert plan is not None
         title = " ".join(printable(title).split())
         self.lines += ["", f"# ---- {title}", ""]
+        if self.lessons:
+            self.lines += [*_comment(preview.step.LESSON), ""]
         for words in (
             *(f"There already: {skipped}" for skipped in plan.skipped),
             *(f"Note: {note}" for note in plan.notes),
@@ -336,10 +336,10 @@ class _Script:
 
     # ---- the whole
 
-    def text(self, reader: Reader, actions: Sequence[Action]) -> str:
+    def text(self, machine: str, actions: Sequence[Action]) -> str:
         """The whole script."""
         parts = [
-            "\n".join(self._head(reader, actions)),
+            "\n".join(self._head(machine, actions)),
             "\n".join(_surroundings()),
             "# ---- What the steps are written with\n",
             functions(self.called & FUNCTIONS.keys()),
@@ -348,11 +348,11 @@ class _Script:
         ]
         return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
-    def _head(self, reader: Reader, actions: Sequence[Action]) -> list[str]:
+    def _head(self, machine: str, actions: Sequence[Action]) -> list[str]:
         lines = [
             "#!/bin/sh",
             *_comment(
-                f"The plan of xen-setup {VERSION} for {reader.machine}, as a script: to be read, "
+                f"The plan of xen-setup {VERSION} for {machine}, as a script: to be read, "
                 "and to be run by hand."
             ),
             "#",
@@ -372,8 +372,6 @@ class _Script:
                 "all is as it should be."
             ),
         ]
-        for note in reader.notes:
-            lines += ["#", *_comment(note)]
         for key, variable in self.secrets.items():
             words = (
                 f"It asks for the password {key}. Or give its hash (openssl passwd -6) in the "

@@ -13,10 +13,10 @@ from typing import Any
 from wizard.actions import Action
 from wizard.commands import PATH
 from wizard.preview import StepPreview
-from wizard.shell_script import Reader, shell_script
+from wizard.shell_script import shell_script
 from wizard.step import Guard, Plan, Problem
 
-READER = Reader("a test's machine")
+MACHINE = "a test's machine"
 # What the scripts' own functions call.
 _OWN = """
 base64 cat chmod chown cp dash grep head id ln mkdir mkfifo mktemp mountpoint mv openssl readlink rm
@@ -51,7 +51,7 @@ class Step:
 def script_of(actions: Sequence[Action], *, guard: Guard | None = None, name: str = "one") -> str:
     """The script of one step with these actions."""
     plan: Plan[Any] = Plan(tuple(actions), None, guard=guard)
-    return shell_script([StepPreview(name, Step(), (), plan, None)], READER)
+    return shell_script([StepPreview(name, Step(), (), plan, None)], MACHINE)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.settings import Settings
-from tests.script.running import READER, Shell, script_of, shellcheck
+from tests.script.running import MACHINE, Shell, script_of, shellcheck
 from tests.steps.answered import answered
 from tests.steps.test_laws import ANSWERS, GUESTS, all_machines
 from wizard.actions import (
@@ -48,7 +48,7 @@ def actions_of(machine: str, kind: str) -> list[Action]:
 
 
 def script(machine: str, kind: str) -> str:
-    return shell_script(previews(machine, kind), READER)
+    return shell_script(previews(machine, kind), MACHINE)
 
 
 USUAL = [(name, kind) for name, kind in PLANS if kind == "defaults" or name == "stock"]
@@ -81,7 +81,7 @@ def test_a_disabled_warning_has_its_reason_beside_it() -> None:
 
 def test_the_same_plan_gives_the_same_script_byte_for_byte() -> None:
     text = script("stock", "two-guests")
-    assert text == shell_script(tuple(previews("stock", "two-guests")), READER)
+    assert text == shell_script(tuple(previews("stock", "two-guests")), MACHINE)
 
 
 @pytest.mark.parametrize(("machine", "kind"), PLANS)

@@ -12,7 +12,7 @@ import parted
 import pexpect
 import pytest
 
-from tests.script.running import READER, Shell, Step, script_of, shellcheck
+from tests.script.running import MACHINE, Shell, Step, script_of, shellcheck
 from tests.texts import HOSTILE
 from wizard.actions import (
     Action,
@@ -69,7 +69,7 @@ def test_hostile_words_in_reasons_and_titles_are_only_words(shell: Shell) -> Non
                     Plan((action,), None, (f"There: {text}",), (text,)), None)
         for n, (text, action) in enumerate(zip(HOSTILE, actions, strict=True))
     ]  # fmt: skip
-    done = shell.run(shell_script(plans, READER))
+    done = shell.run(shell_script(plans, MACHINE))
     assert (0, "") == (done.returncode, done.stderr)
     assert [("tell", str(n)) for n in range(len(HOSTILE))] == shell.calls
     assert [] == shellcheck([shell.top / "plan.sh"])
