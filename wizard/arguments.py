@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers",
+    "answers", "completion",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
-AnswersCommand = Literal["template", "validate", "schema", "explain"]
+AnswersCommand = Literal["template", "validate", "schema", "explain", "hash-password"]
+Shell = Literal["bash", "zsh", "fish"]
 OnFailure = Literal["rollback", "stop"]
 
 STATE_DIRECTORY = "/var/lib/xen-setup"
@@ -71,6 +72,7 @@ class Arguments(NamedTuple):
     out: Path | None = None
     full: bool = False
     key: str | None = None  # of answers explain
+    shell: Shell = "bash"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,7 +96,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     if "--" in argv and argv[:1] == ["practice"]:
         cut = argv.index("--")
         argv, rest = argv[:cut], argv[cut + 1 :]
-    found = vars(_parser().parse_args(argv))
+    found = vars(command_line().parse_args(argv))
     if found.get("practice") == "exec" and not rest:
         raise UsageError(
             "There is no command to run in the practice machine.",
@@ -125,7 +127,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     return Arguments(**given, argv=tuple(rest))
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser: all commands and options, with their words for the help and the manual."""
     parser = _Parser(
         prog="xen-setup",
         description="A guided installer: turns Debian into a Xen host, and brings its first "
@@ -204,6 +207,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _answers(commands)
     _practice(commands)
+
+    completion = _command(commands, "completion", "what a shell needs to complete at the Tab key")
+    completion.add_argument(
+        "shell", choices=get_args(Shell), metavar="SHELL", help="bash, zsh or fish"
+    )
     return parser
 
 
@@ -234,6 +242,8 @@ def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
         "key", nargs="?", default=None, metavar="KEY", help="such as guests.memory"
     )
     _facts_option(explain)
+
+    _command(inside, "hash-password", "asks for a password, and prints its hash for an answer file")
     assert set(inside.choices) == set(get_args(AnswersCommand))
 
 

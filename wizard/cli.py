@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:  # ignored ones (nohup) stay ignored
             signal.signal(number, _terminate)
     try:
-        status = run(parse(argv))
+        status = _complete(argv[1:]) if argv[:1] == ["__complete"] else run(parse(argv))
         sys.stdout.flush()
     except SetupError as error:
         tell(error)
@@ -107,6 +107,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_answers
 
         return program_answers.run(arguments)
+    if arguments.command == "completion":
+        from wizard import program_completion
+
+        return program_completion.script(arguments)
     from wizard import program, program_plans
 
     match arguments.command:
@@ -129,6 +133,12 @@ def run(arguments: Arguments) -> int:
         case "rollback":
             return program.rollback(arguments)
     assert_never(arguments.command)
+
+
+def _complete(words: Sequence[str]) -> int:
+    from wizard import program_completion
+
+    return program_completion.complete(words)
 
 
 def _practice(arguments: Arguments) -> int:

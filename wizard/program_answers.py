@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from steps import PIPELINE
 from steps.facts import Facts
 from steps.saved_facts import load_facts
 from steps.settings import Settings
+from wizard import passwords
 from wizard.answer_file import read_answers
 from wizard.answer_reference import (
     allowed,
@@ -52,6 +54,8 @@ def run(arguments: Arguments) -> int:
             return schema(arguments)
         case "explain":
             return explain(arguments)
+        case "hash-password":
+            return hash_password()
     assert_never(arguments.answers_command)
 
 
@@ -159,6 +163,23 @@ def explain(arguments: Arguments) -> int:
             ("Or typed", f"--set {typed}"),
         ]
     )
+    return Exit.DONE
+
+
+def hash_password() -> int:
+    """`answers hash-password`: the hash of a password that is typed, or on standard input."""
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password (not shown): ", sys.stderr)
+        if getpass.getpass("The same again, to be sure: ", sys.stderr) != password:
+            raise UsageError("The two were not the same.", hint="Start again.")
+    else:
+        line = sys.stdin.buffer.readline(4096)
+        password = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+    try:
+        hashed = passwords.hash_password(password)
+    except ValueError as error:
+        raise UsageError(str(error), hint="Give another one.") from None
+    sys.stdout.write(hashed + "\n")
     return Exit.DONE
 
 

@@ -256,3 +256,9 @@ def _pairs() -> Iterator[tuple[str, str]]:
 
 def test_the_launcher_names_the_packages_that_the_practice_machine_requires() -> None:
     assert dict(_pairs()) == processes._PACKAGE_OF
+
+
+def test_the_tab_key_installs_nothing(folder: Path, tmp_path: Path) -> None:
+    done = start(folder / "xen-setup", "__complete", "pl", cache=tmp_path / "empty")
+    assert (1, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert not (tmp_path / "empty").exists()
