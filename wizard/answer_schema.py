@@ -17,6 +17,13 @@ FILE_NAME = "xen-setup-answers.schema.json"  # beside an answer file, whose firs
 
 Schema = dict[str, object]
 
+_RANGE: Schema = {
+    "title": "A range makes several",
+    "type": "string",
+    "pattern": r"^[^{}]*\{[0-9]{1,9}\.\.[0-9]{1,9}\}[^{}]*$",
+    "examples": ["vm{01..20}"],
+}
+
 
 def schema_text(settings: type) -> str:
     """The schema of an answer file for these settings, as JSON text."""
@@ -27,6 +34,11 @@ def answers_schema(settings: type) -> Schema:
     """The schema of an answer file for these settings."""
     sections: Schema = {}
     for part in parts(settings):
+        if part.defaults:
+            sections[part.defaults] = {
+                "title": f"What each of the {part.name} gets, unless it says otherwise",
+                **_section(part, without=part.identity),
+            }
         sections[part.name] = _list(part) if part.many else _section(part)
     return {
         "$schema": DIALECT,
@@ -53,21 +65,24 @@ def _list(part: Part) -> Schema:
     }
 
 
-def _section(part: Part) -> Schema:
+def _section(part: Part, *, without: str = "") -> Schema:
     return {
         # A key with nothing below it is an empty section.
         "type": ["object", "null"],
-        "properties": {name: _answer(question) for name, question in questions_of(part.section)},
+        "properties": {
+            name: _answer(question)
+            for name, question in questions_of(part.section)
+            if name != without
+        },
         "additionalProperties": False,
     }
 
 
 def _answer(question: Question[object]) -> Schema:
-    schema: Schema = {
-        "title": question.prompt,
-        "description": question.help,
-        **question.kind.schema,
-    }
+    value = dict(question.kind.schema)
+    if question.identity:
+        value = {"anyOf": [value, _RANGE]}
+    schema: Schema = {"title": question.prompt, "description": question.help, **value}
     if question.constant is not None:
         schema["default"] = question.kind.show(question.constant)
     if question.example is not None:

@@ -24,7 +24,7 @@ from wizard.answer_reference import (
 )
 from wizard.answer_schema import FILE_NAME, schema_text
 from wizard.answer_template import answer_template
-from wizard.answers import Answers, Settled, draft, text_of, walk
+from wizard.answers import Answers, Settled, draft, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
@@ -40,6 +40,7 @@ _OF_A_LAB = (
     "guests.packages",
     "guests.root_password",
     "guests.ssh_keys",
+    "guests.network",
 )
 
 
@@ -76,7 +77,9 @@ def template(arguments: Arguments) -> int:
             f"    xen-setup answers schema --out {FILE_NAME}\n"
         )
     only = () if arguments.full else _OF_A_LAB
-    text = answer_template(Settings, FILE_NAME, only=only, given={"guests.name": "vm01"}, head=head)
+    text = answer_template(
+        Settings, FILE_NAME, only=only, given={"guests.name": "vm{01..03}"}, head=head
+    )
     if out is None:
         sys.stdout.write(text)
         return Exit.DONE
@@ -148,21 +151,23 @@ def explain(arguments: Arguments) -> int:
         item for item in walk(Answers(Settings), _facts(arguments)) if item.key == in_list
     )
     value = to_begin_with(question)
-    item = "- " if part.many else ""
+    line = answer_line(name, question, value)
     typed = shlex.quote(f"{in_list}={text_of(question, value)}")
+    rows = [
+        ("Key", key),
+        ("Answer", allowed(question)),
+        ("Default", _default(settled)),
+        ("Used by", ", ".join(steps) or "every step"),
+    ]
+    if part.defaults and not question.identity:
+        rows.append(("In a file, for all", f"{part.defaults}:\n  {line}"))
+    item = "- " if part.many else ""
+    rows.append(("In a file", f"{part.name}:\n  {item}{line}"))
+    rows.append(("On the command line", f"--set {typed}"))
     console.line(question.prompt, "bold")
     console.line(question.help)
     console.line()
-    console.rows(
-        [
-            ("Key", key),
-            ("Answer", allowed(question)),
-            ("Default", _default(settled)),
-            ("Used by", ", ".join(steps) or "every step"),
-            ("In a file", f"{part.name}:\n  {item}{answer_line(name, question, value)}"),
-            ("Or typed", f"--set {typed}"),
-        ]
-    )
+    console.rows(rows)
     return Exit.DONE
 
 
@@ -197,6 +202,9 @@ def _known_key(given: str, keys: list[str]) -> str:
     """The key that was meant: `guests.0.memory` and `guests.vm01.memory` are `guests.memory`."""
     words = given.split(".")
     key = f"{words[0]}.{words[-1]}" if len(words) == 3 else given
+    for part in parts(Settings):
+        if words[0] == part.defaults:
+            key = f"{part.name}.{words[-1]}"
     if key in keys:
         return key
     of_that_name = [known for known in keys if known.endswith(f".{given}")]

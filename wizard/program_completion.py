@@ -81,17 +81,19 @@ def _assignments(typed: str) -> Candidates:
     found: list[tuple[str, str]] = []
     for key, part, question in every_question(Settings):
         section, _, name = key.partition(".")
+        keys = [key]
         if part.many:
             # guests.0 and guests.vm01 stand for an item: whichever was typed, else the first.
             item = first[1] if len(first) > 2 and first[0] == section else "0"
-            full = f"{section}.{item}.{name}"
-        else:
-            full = key
-        if not equals:
-            found.append((f"{full}=", question.prompt))
-        elif full == given:
-            words = [(word, "") for word in words_of(question)]
-            found += [(f"{full}={word}", about) for word, about in (*words, *_of_machine(key))]
+            keys = [f"{section}.{item}.{name}"]
+        if part.defaults and not question.identity:
+            keys.append(f"{part.defaults}.{name}")
+        for full in keys:
+            if not equals:
+                found.append((f"{full}=", question.prompt))
+            elif full == given:
+                words = [(word, "") for word in words_of(question)]
+                found += [(f"{full}={word}", about) for word, about in (*words, *_of_machine(key))]
     return found
 
 

@@ -31,6 +31,9 @@ GOOD = {
     "addresses": "version: 1\nguests: [{network: 192.0.2.10/24, gateway: 192.0.2.1}]\n",
     "a locked password": "version: 1\nguests: [{root_password: locked}]\n",
     "a hash": "version: 1\nguests: [{root_password: '$6$salt$abcdefgh'}]\n",
+    "defaults": "version: 1\ndefaults: {memory: 1GiB}\n",
+    "a range": "version: 1\nguests: [{name: 'vm{01..20}'}]\n",
+    "empty defaults": "version: 1\ndefaults:\n",
     "two guests": "version: 1\nguests: [{name: a}, {name: b}]\n",
 }
 BAD = {
@@ -48,6 +51,9 @@ BAD = {
     "guests that are no list": "version: 1\nguests: {name: vm01}\n",
     "no guests": "version: 1\nguests: []\n",
     "a name in capitals": "version: 1\nguests: [{name: VM01}]\n",
+    "a name for all": "version: 1\ndefaults: {name: vm01}\n",
+    "a range that is none": "version: 1\nguests: [{name: 'vm{01-20}'}]\n",
+    "two ranges in a name": "version: 1\nguests: [{name: 'vm{1..2}{1..2}'}]\n",
     "no device": "version: 1\nstorage: {device: sda}\n",
     "a plain password": "version: 1\nguests: [{root_password: xen}]\n",
     "a section as a list": "version: 1\nhost: [bridge]\n",

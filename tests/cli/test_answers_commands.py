@@ -74,7 +74,9 @@ def test_explain_lists_every_key_with_its_question() -> None:
     assert KEYS == [line.split()[0] for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("key", ["guests.memory", "guests.0.memory", "guests.vm01.memory"])
+@pytest.mark.parametrize(
+    "key", ["guests.memory", "guests.0.memory", "guests.vm01.memory", "defaults.memory"]
+)
 def test_explain_tells_all_of_a_key(key: str) -> None:
     done = xen_setup("answers", "explain", key, "--facts", STOCK)
     assert (0, "") == (done.returncode, done.stderr)

@@ -49,6 +49,8 @@ OFFERED: list[tuple[tuple[str, ...], list[str]]] = [
     (("check", "--set", "guests.0.fi"), ["guests.0.filesystem="]),
     (("check", "--set", "guests.web.fi"), ["guests.web.filesystem="]),
     (("check", "--set", "guests.web.root_password="), ["guests.web.root_password=locked"]),
+    (("check", "--set", "defaults.fi"), ["defaults.filesystem="]),
+    (("check", "--set", "defaults.name="), []),
     (("check", "--set", "nonsense="), []),
     (("check", "--facts", "x"), [":files"]),
     (("check", "--facts=x"), [":files"]),
