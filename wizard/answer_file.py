@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from wizard.answer_migration import MIGRATIONS, Migrations
 from wizard.answer_reader import ANSWERS_VERSION, MOST_ITEMS, AnswerReader, refusal
 from wizard.answers import Answers, Part, parts
 from wizard.errors import AnswerProblem, AnswersInvalid, UsageError
@@ -28,6 +29,7 @@ __all__ = [
     "read_text",
     "refusal",
     "save_answers",
+    "text_of_file",
     "write_answers",
 ]
 
@@ -45,7 +47,7 @@ def read_answers(
     reader = AnswerReader(settings)
     for path in files:
         try:
-            reader.add_text(_text_of(path), str(path))
+            reader.add_text(text_of_file(path), str(path))
         except AnswersInvalid as error:
             reader.add_unreadable(error)
     for assignment in assignments:
@@ -53,9 +55,14 @@ def read_answers(
     return reader.answers()
 
 
-def read_text(text: str, settings: type[S], name: str = "answers.yaml") -> Answers[S]:
+def read_text(
+    text: str,
+    settings: type[S],
+    name: str = "answers.yaml",
+    migrations: Migrations = MIGRATIONS,
+) -> Answers[S]:
     """The answers of one text; problems are reported with that name."""
-    reader = AnswerReader(settings)
+    reader = AnswerReader(settings, migrations)
     try:
         reader.add_text(text, name)
     except AnswersInvalid as error:
@@ -63,7 +70,8 @@ def read_text(text: str, settings: type[S], name: str = "answers.yaml") -> Answe
     return reader.answers()
 
 
-def _text_of(path: Path) -> str:
+def text_of_file(path: Path) -> str:
+    """The text of an answer file; AnswersInvalid when it cannot be read."""
     what = f"The answer file {path} cannot be read."
     try:
         with path.open("rb") as file:

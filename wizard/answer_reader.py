@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from wizard.answer_migration import MIGRATIONS, Migrations, migrated, newest
 from wizard.answer_problems import lines_of, with_excerpt
 from wizard.answers import Answers, Given, Part, clashes, parts, secret_names, text_of
 from wizard.errors import AnswerProblem, AnswersInvalid, UsageError
@@ -19,7 +20,7 @@ from wizard.questions import Question, questions_of
 from wizard.ranges import expand, is_range
 from wizard.yaml_text import Entry, Listing, Node, Place, Scalar, Section, parse_yaml
 
-ANSWERS_VERSION = 1
+ANSWERS_VERSION = newest()
 MOST_ITEMS = 1000  # of a list such as `guests`: far more than a machine can hold
 
 S = TypeVar("S")
@@ -36,8 +37,9 @@ class _Item:
 class AnswerReader(Generic[S]):
     """Gathers answers and problems of several sources; a later answer replaces an earlier."""
 
-    def __init__(self, settings: type[S]) -> None:
+    def __init__(self, settings: type[S], migrations: Migrations = MIGRATIONS) -> None:
         self.settings = settings
+        self.migrations = migrations
         self.parts = {part.name: part for part in parts(settings)}
         self.of_defaults = {part.defaults: part for part in parts(settings) if part.defaults}
         self.problems: list[AnswerProblem] = []
@@ -91,6 +93,9 @@ class AnswerReader(Generic[S]):
         first = next((entry for entry in document.entries if entry.key == "version"), None)
         if not self._version_is_ours(first, document.place):
             return
+        if first is not None and isinstance(first.node, Scalar) and self._is_older(first.node):
+            self.add_text(migrated(text, int(first.node.text), self.migrations), name)
+            return
         entries = self._entries(document, "", ["version", *self.of_defaults, *self.parts])
         for prefix, part in self.of_defaults.items():
             if entry := entries.get(prefix):
@@ -108,18 +113,21 @@ class AnswerReader(Generic[S]):
         version = entry.node.value if isinstance(entry.node, Scalar) else None
         if isinstance(version, bool) or not isinstance(version, int):
             self.problem("version", entry.node.place, "It must be a number.", "Write: version: 1")
-        elif version > ANSWERS_VERSION:
+        elif version > newest(self.migrations):
             self.problem(
                 "version",
                 entry.node.place,
                 f"These answers are of version {version}; this program reads version "
-                f"{ANSWERS_VERSION} at most.",
+                f"{newest(self.migrations)} at most.",
                 "Use the xen-setup that wrote them, or a newer one.",
             )
             return False  # the keys may have changed: what is said of them would mislead
         elif version < 1:
             self.problem("version", entry.node.place, "There is no such version.", _FIRST_LINES)
         return True
+
+    def _is_older(self, version: Scalar) -> bool:
+        return version.text.isdigit() and 1 <= int(version.text) < newest(self.migrations)
 
     def _add_part(self, part: Part, node: Node) -> None:
         if not part.many:

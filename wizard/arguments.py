@@ -17,7 +17,9 @@ Command = Literal[
     "answers", "completion",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
-AnswersCommand = Literal["template", "validate", "schema", "explain", "hash-password"]
+AnswersCommand = Literal[
+    "template", "validate", "show", "explain", "schema", "migrate", "hash-password"
+]
 Shell = Literal["bash", "zsh", "fish"]
 OnFailure = Literal["rollback", "stop"]
 
@@ -71,6 +73,7 @@ class Arguments(NamedTuple):
     answers_command: AnswersCommand = "template"
     out: Path | None = None
     full: bool = False
+    in_place: bool = False
     key: str | None = None  # of answers explain
     shell: Shell = "bash"
 
@@ -233,6 +236,13 @@ def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
     validate.add_argument("files", nargs="+", metavar="FILE", help="an answer file (YAML)")
     _facts_option(validate, "to see whether they fit it")
     _set_option(validate)
+    validate.add_argument("--json", action="store_true", help="the problems as JSON, for programs")
+
+    show = _command(inside, "show", "what answer files come to, and where each answer is from")
+    show.add_argument("files", nargs="+", metavar="FILE", help="an answer file (YAML)")
+    _facts_option(show, "to see what it suggests for the rest, and why")
+    _set_option(show)
+    show.add_argument("--json", action="store_true", help="as JSON, for programs")
 
     schema = _command(inside, "schema", "the JSON Schema of answer files, for editors")
     _out_option(schema, "write it there")
@@ -242,6 +252,12 @@ def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
         "key", nargs="?", default=None, metavar="KEY", help="such as guests.memory"
     )
     _facts_option(explain)
+
+    migrate = _command(inside, "migrate", "bring a file of an older version up to date")
+    migrate.add_argument("files", nargs=1, metavar="FILE", help="an answer file (YAML)")
+    where = migrate.add_mutually_exclusive_group()
+    _out_option(where, "write it there")
+    where.add_argument("--in-place", action="store_true", help="write it into the file itself")
 
     _command(inside, "hash-password", "asks for a password, and prints its hash for an answer file")
     assert set(inside.choices) == set(get_args(AnswersCommand))
@@ -338,7 +354,7 @@ def _facts_option(parser: argparse.ArgumentParser, words: str = "instead of this
     )
 
 
-def _out_option(parser: argparse.ArgumentParser, words: str) -> None:
+def _out_option(parser: argparse._ActionsContainer, words: str) -> None:
     parser.add_argument("--out", metavar="FILE", help=f"{words}; a file that is there stays")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import json
 import os
 import shlex
+import stat
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import assert_never
 
@@ -15,7 +18,10 @@ from steps.facts import Facts
 from steps.saved_facts import load_facts
 from steps.settings import Settings
 from wizard import passwords
-from wizard.answer_file import read_answers
+from wizard.answer_file import ANSWERS_VERSION, read_answers, text_of_file
+from wizard.answer_migration import migrated, version_of
+from wizard.answer_origins import origins, origins_document, origins_text
+from wizard.answer_problems import problems_as_json
 from wizard.answer_reference import (
     allowed,
     answer_line,
@@ -24,7 +30,7 @@ from wizard.answer_reference import (
 )
 from wizard.answer_schema import FILE_NAME, schema_text
 from wizard.answer_template import answer_template
-from wizard.answers import Answers, Settled, draft, parts, text_of, walk
+from wizard.answers import Answers, Settled, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
@@ -43,6 +49,8 @@ _OF_A_LAB = (
     "guests.network",
 )
 
+_WITHOUT_ROOT = "the facts were saved without root. Save them with sudo to know."
+
 
 def run(arguments: Arguments) -> int:
     """Do what the command line says; the exit status, unless a SetupError has it."""
@@ -57,6 +65,10 @@ def run(arguments: Arguments) -> int:
             return explain(arguments)
         case "hash-password":
             return hash_password()
+        case "migrate":
+            return migrate(arguments)
+        case "show":
+            return show(arguments)
     assert_never(arguments.answers_command)
 
 
@@ -97,16 +109,16 @@ def template(arguments: Arguments) -> int:
 
 def validate(arguments: Arguments) -> int:
     """`answers validate`: every problem of the files, against a saved machine if there is one."""
-    answers = read_answers(arguments.files, Settings, arguments.settings)
-    unread: list[str] = []
-    if arguments.facts is not None:
-        facts = load_facts(arguments.facts)
-        problems = draft(answers, facts).problems
-        unread = [item.key for item in problems if item.missing and not facts.as_root]
-        if len(unread) < len(problems):
-            raise AnswersInvalid(problems)
-    console = Console(sys.stdout, plain=arguments.plain)
-    files = ", ".join(map(str, arguments.files))
+    try:
+        answers, _, unread = _read(arguments)
+    except AnswersInvalid as error:
+        if arguments.json:
+            _print_json(problems_as_json(error.problems))
+        raise
+    if arguments.json:
+        _print_json(problems_as_json(()))
+    console = Console(sys.stderr if arguments.json else sys.stdout, plain=arguments.plain)
+    files = " ".join(map(str, arguments.files))
     console.line(f"{files}: no problem was found in {_counts(answers)}.", "bold green")
     if arguments.facts is None:
         console.line(
@@ -115,14 +127,68 @@ def validate(arguments: Arguments) -> int:
         )
         return Exit.DONE
     if unread:
-        console.line(
-            f"Nothing suggests an answer for {', '.join(unread)}: the facts were saved without "
-            "root. Save them with sudo to know."
-        )
+        console.line(f"Nothing suggests an answer for {', '.join(unread)}: {_WITHOUT_ROOT}")
     console.line(
         f"They fit the machine of {arguments.facts}. What else it must be, is told by "
         f"`xen-setup check {files} --facts {arguments.facts}`."
     )
+    return Exit.DONE
+
+
+def show(arguments: Arguments) -> int:
+    """`answers show`: what the files and options come to, and where each answer is from."""
+    answers, settled, unread = _read(arguments)
+    found = origins(answers, settled)
+    if arguments.json:
+        _print_json(origins_document(found))
+        return Exit.DONE
+    sources = [*map(str, arguments.files), *(["--set"] if arguments.settings else [])]
+    head = f"{', '.join(sources)}: the answers, and where each is from."
+    sys.stdout.write(origins_text(answers, found, head))
+    if unread:
+        console = Console(sys.stderr, plain=arguments.plain)
+        console.line(f"Nothing suggests an answer for {', '.join(unread)}: {_WITHOUT_ROOT}")
+    return Exit.DONE
+
+
+def _read(
+    arguments: Arguments,
+) -> tuple[Answers[Settings], Sequence[Settled], Sequence[str]]:
+    """The answers, what becomes of them on a saved machine (if there is one), and the keys that
+    only root could have suggested an answer for. Raises AnswersInvalid with all that is wrong.
+    """
+    answers = read_answers(arguments.files, Settings, arguments.settings)
+    if arguments.facts is None:
+        return answers, (), ()
+    facts = load_facts(arguments.facts)
+    settled = list(walk(answers, facts))
+    problems = tuple(item.problem for item in settled if item.problem is not None)
+    unread = [item.key for item in problems if item.missing and not facts.as_root]
+    if len(unread) < len(problems):
+        raise AnswersInvalid(problems)
+    return answers, settled, unread
+
+
+def migrate(arguments: Arguments) -> int:
+    """`answers migrate`: a file of an older version with the words of the newest."""
+    (path,) = arguments.files
+    read_answers([path], Settings)  # what is wrong with it is told first
+    text = text_of_file(path)
+    made = migrated(text, version_of(text))
+    console = Console(sys.stderr, plain=arguments.plain)
+    if made == text:
+        console.line(f"{path} is of version {ANSWERS_VERSION} already: nothing to change.")
+    else:
+        count = sum(old != new for old, new in zip(text.split("\n"), made.split("\n"), strict=True))
+        lines = "line is" if count == 1 else "lines are"
+        console.line(f"{path}: {count} {lines} written for version {ANSWERS_VERSION}.")
+    if arguments.in_place:
+        if made != text:
+            replace_file(path, made)
+    elif arguments.out is not None:
+        _create(arguments.out, made, 0o600)
+    else:
+        sys.stdout.write(made)
     return Exit.DONE
 
 
@@ -250,6 +316,28 @@ def _create(path: Path, text: str, mode: int) -> None:
             f"{path} cannot be written: {error.strerror or error}.",
             hint="Choose a folder that you may write to.",
         ) from None
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that is there, whole or not at all; its owner and mode stay."""
+    path = path.resolve()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    before = path.stat()
+    _create(unfinished, text, 0o600)
+    try:
+        os.chown(unfinished, before.st_uid, before.st_gid)
+        unfinished.chmod(stat.S_IMODE(before.st_mode))
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UsageError(
+            f"{path} cannot be replaced: {error.strerror or error}.",
+            hint="Let its owner do it, or write another file: --out FILE",
+        ) from None
+
+
+def _print_json(document: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def _in_the_way(path: Path) -> UsageError:

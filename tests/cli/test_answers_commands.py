@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,15 @@ def test_an_unknown_key_gets_the_nearest_one(given: str, meant: str) -> None:
     assert (2, "") == (done.returncode, done.stdout)
     assert f"There is no key '{given}'" in done.stderr
     assert meant in done.stderr
+
+
+def test_validate_gives_programs_the_problems_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text("version: 1\nhost: {brige: a}\n")
+    done = xen_setup("answers", "validate", file, "--json")
+    assert 3 == done.returncode
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert ("host.brige", 2, 8) == (problem["key"], problem["line"], problem["column"])
+    file.write_text("version: 1\n")
+    done = xen_setup("answers", "validate", file, "--json")
+    assert (0, []) == (done.returncode, json.loads(done.stdout)["problems"])
