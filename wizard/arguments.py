@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers", "completion",
+    "answers", "completion", "man",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
 AnswersCommand = Literal[
@@ -37,12 +37,22 @@ On this machine:
   sudo ./xen-setup rollback             take everything back
 """
 
-_STATUSES = """\
-exit status: 0 done, or nothing to do; 1 a bug (a log is named); 2 usage; 3 answers invalid;
-4 checks failed, nothing changed; 5 a step failed, all was rolled back; 6 rollback incomplete;
-7 stopped, resumable; 8 reboot needed; 9 another run holds the lock; 10 cancelled, nothing
-changed; 20 something is to be done (plan --detailed-exitcode); 130 and 143: stopped by a signal.
-"""
+EXIT_STATUSES = (
+    ("0", "done, or nothing to do"),
+    ("1", "a bug (a log is named)"),
+    ("2", "usage"),
+    ("3", "answers invalid"),
+    ("4", "checks failed, nothing changed"),
+    ("5", "a step failed, all was rolled back"),
+    ("6", "rollback incomplete"),
+    ("7", "stopped, resumable"),
+    ("8", "reboot needed"),
+    ("9", "another run holds the lock"),
+    ("10", "cancelled, nothing changed"),
+    ("20", "something is to be done (plan --detailed-exitcode)"),
+    ("129, 130, 143", "stopped by a closed terminal, Ctrl-C, SIGTERM"),
+)
+_STATUSES = "exit status:\n" + "\n".join(f"  {code:4} {words}" for code, words in EXIT_STATUSES)
 
 
 class Arguments(NamedTuple):
@@ -215,6 +225,7 @@ def command_line() -> argparse.ArgumentParser:
     completion.add_argument(
         "shell", choices=get_args(Shell), metavar="SHELL", help="bash, zsh or fish"
     )
+    _command(commands, "man", "this program's manual page; to read it: xen-setup man | man -l -")
     return parser
 
 

@@ -111,6 +111,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_completion
 
         return program_completion.script(arguments)
+    if arguments.command == "man":
+        from wizard import program_manual
+
+        return program_manual.show()
     from wizard import program, program_plans
 
     match arguments.command:
