@@ -34,6 +34,7 @@ from wizard.answers import Answers, Settled, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
+from wizard.questions import Choice
 from wizard.step import step_name
 
 # What two machines of a lab differ in, or two labs: the short template has these.
@@ -75,7 +76,7 @@ def run(arguments: Arguments) -> int:
 def template(arguments: Arguments) -> int:
     """`answers template`: a file to begin with; with --out, its schema beside it."""
     out = arguments.out
-    name = out.name if out is not None else "FILE"
+    name = shlex.quote(out.name) if out is not None else "FILE"
     head = (
         "Answers for xen-setup. What is not answered here has its default. A key behind a # holds\n"
         "a default or an example: take the # away, and it is an answer.\n"
@@ -128,9 +129,9 @@ def validate(arguments: Arguments) -> int:
         return Exit.DONE
     if unread:
         console.line(f"Nothing suggests an answer for {', '.join(unread)}: {_WITHOUT_ROOT}")
+    check = shlex.join(["check", *map(str, arguments.files), "--facts", str(arguments.facts)])
     console.line(
-        f"They fit the machine of {arguments.facts}. What else it must be, is told by "
-        f"`xen-setup check {files} --facts {arguments.facts}`."
+        f"They fit the machine of {arguments.facts}. What else it must be: xen-setup {check}"
     )
     return Exit.DONE
 
@@ -216,7 +217,7 @@ def explain(arguments: Arguments) -> int:
     (settled,) = (
         item for item in walk(Answers(Settings), _facts(arguments)) if item.key == in_list
     )
-    value = to_begin_with(question)
+    value = settled.default or to_begin_with(question)
     line = answer_line(name, question, value)
     typed = shlex.quote(f"{in_list}={text_of(question, value)}")
     rows = [
@@ -225,6 +226,8 @@ def explain(arguments: Arguments) -> int:
         ("Default", _default(settled)),
         ("Used by", ", ".join(steps) or "every step"),
     ]
+    if choices := question.choices(settled.known) if question.choices else ():
+        rows.insert(2, ("On this machine", "\n".join(map(_choice, choices))))
     if part.defaults and not question.identity:
         rows.append(("In a file, for all", f"{part.defaults}:\n  {line}"))
     item = "- " if part.many else ""
@@ -262,6 +265,12 @@ def _default(settled: Settled) -> str:
     value = text_of(question, settled.default) or "none"
     where = "" if question.constant is not None else " on this machine"
     return f"{value}{where}" + (f": {because}" if because else "")
+
+
+def _choice(choice: Choice) -> str:
+    value = "" if choice.title.startswith(choice.value) else f"{choice.value}: "
+    refused = f" (not possible: {choice.refused})" if choice.refused else ""
+    return f"{value}{choice.title}{refused}"
 
 
 def _known_key(given: str, keys: list[str]) -> str:

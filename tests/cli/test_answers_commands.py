@@ -97,6 +97,9 @@ def test_explain_tells_what_this_machine_suggests_and_why() -> None:
     done = xen_setup("answers", "explain", "storage.use", "--facts", STOCK)
     assert "existing-group, free-space or device" in done.stdout
     assert "free-space on this machine: /dev/disk/by-id/virtio-practice-disk has" in done.stdout
+    assert "(not possible: there is none on this machine)" in done.stdout
+    done = xen_setup("answers", "explain", "storage.device", "--facts", STOCK)
+    assert "/dev/disk/by-id/virtio-practice-disk: /dev/vda  disk" in done.stdout
 
 
 @pytest.mark.parametrize("key", KEYS)
