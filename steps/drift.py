@@ -5,7 +5,6 @@ Every fact counts, but for those in `VOLATILE`; a new fact counts until it is pu
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from steps.facts import Facts
 from steps.kinds import show_size
 from wizard.codec import encode
+from wizard.wording import first_change
 
 # Facts that change by themselves, and change no plan that is still right: each with its reason.
 VOLATILE: Mapping[str, str] = {
@@ -33,8 +33,8 @@ VOLATILE: Mapping[str, str] = {
     "network.session_card": "the plan may have been made at another keyboard",
     "network.cards.up": "cables; whether the card has an address counts (see _view)",
     "network.cards.addresses": "DHCP and IPv6 give other ones; having one counts (see _view)",
-    "network.bridges.up": "as with cards",
-    "network.bridges.addresses": "as with cards",
+    "network.bridges.up": "as with network cards: cables and DHCP",
+    "network.bridges.addresses": "as with network cards: cables and DHCP",
     "xen.free_memory": "guests come and go; a check looks whether it is enough",
     "xen.domains.id": "counts up at every start",
     "xen.domains.memory": "ballooning; what a guest is given stands in its config",
@@ -145,9 +145,11 @@ def _words(place: Place, was: Leaves, is_now: Leaves) -> str:
             break
     before, after = was.get(place, _ABSENT), is_now.get(place, _ABSENT)
     if place[0] == "files" and isinstance(before, str) and isinstance(after, str):
-        return f"{_name(place)}: {_text_change(before, after)}"
+        return f"{_name(place)}: {first_change(before, after)}"
     if None in (before, after) and _ABSENT in (before, after):  # a list that is or was empty
-        return f"{_name(place)}: " + ("not known → known" if before is None else "known → not known")
+        return f"{_name(place)}: " + (
+            "not known → known" if before is None else "known → not known"
+        )
     return f"{_name(place)}: {_value(place, before)} → {_value(place, after)}"
 
 
@@ -181,22 +183,6 @@ def _value(place: Place, value: object) -> str:
         case str() if place[0] == "files":
             return "there"
     return "not there" if value is _ABSENT else str(value)
-
-
-def _text_change(before: str, after: str) -> str:
-    """The first line that differs and says something, was → is, and how many more do."""
-    lines = [
-        line
-        for line in difflib.ndiff(before.splitlines(), after.splitlines())
-        if line.startswith(("- ", "+ ")) and line[2:].strip() and not line[2:].startswith("#")
-    ]
-    if not lines:
-        return "only comments or empty lines are different"
-    old = next((f"“{line[2:].strip()}”" for line in lines if line[0] == "-"), "no such line")
-    new = next((f"“{line[2:].strip()}”" for line in lines if line[0] == "+"), "no such line")
-    gone = sum(line[0] == "-" for line in lines)
-    more = max(gone, len(lines) - gone) - 1
-    return f"{old} → {new}" + (f" (and {more} more lines)" if more > 0 else "")
 
 
 def _moved(before: Facts, now: Facts) -> Iterator[str]:

@@ -26,7 +26,7 @@ EFFECTS = {
 # What puts the engine and the steps together.
 COMPOSITION = re.compile(r"wizard/program(_\w+)?\.py")
 # Reading the machine starts processes, and saved facts have a format: more than a step needs.
-READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py"}
+READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py", "steps/drift.py"}
 STEP_NEEDS = {"wizard.actions", "wizard.step", "wizard.questions", "wizard.errors"}
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
@@ -37,6 +37,7 @@ LAYERS = [
         "wizard.program_completion",
         "wizard.program_manual",
         "wizard.program_plans",
+        "wizard.program_saved",
         "wizard.program_script",
         "wizard.program_session",
     },

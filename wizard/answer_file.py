@@ -10,7 +10,6 @@ by their position where they have none. What needs the machine comes later: `ans
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +17,8 @@ from typing import TypeVar
 from wizard.answer_migration import MIGRATIONS, Migrations
 from wizard.answer_reader import ANSWERS_VERSION, MOST_ITEMS, AnswerReader, refusal
 from wizard.answers import Answers, Part, parts
-from wizard.errors import AnswerProblem, AnswersInvalid, UsageError
+from wizard.errors import AnswerProblem, AnswersInvalid
+from wizard.private_file import write_private
 from wizard.questions import questions_of
 from wizard.yaml_text import LARGEST_FILE, yaml_scalar
 
@@ -145,20 +145,4 @@ def save_answers(path: Path, text: str) -> None:
 
     An older file of that name is replaced whole, or stays whole.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"The answers cannot be written to {path}: {error.strerror or error}.",
-            hint="Choose a folder that you may write to.",
-        ) from None
+    write_private(path, text, "The answers")

@@ -177,7 +177,8 @@ def command_line() -> argparse.ArgumentParser:
         "files",
         nargs="+",
         metavar="ANSWERS",
-        help="the answer file (YAML); of several, what a later one says counts more",
+        help="the answer file (YAML), of several what a later one says counts more; or a plan that "
+        "`plan` saved",
     )
     _answers_options(apply)
     _run_options(apply)
@@ -329,6 +330,11 @@ def _looks(parser: argparse.ArgumentParser) -> None:
 def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lessons", action="store_true", help="with what there is to learn in each step"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="save the plan too, for `apply FILE`, which does exactly this or nothing",
     )
     parser.add_argument(
         "--detailed-exitcode",

@@ -56,7 +56,8 @@ def _decode(declared: Any, value: JsonValue, place: str) -> Any:
     if declared is Any:
         return value
     if origin is Literal:
-        if value not in get_args(declared):
+        # True is 1 to Python, and not to JSON.
+        if not any(type(value) is type(one) and value == one for one in get_args(declared)):
             raise CodecError(f"{place}: {value!r} is not one of {get_args(declared)!r}")
         return value
     if origin in (Union, types.UnionType):

@@ -5,6 +5,7 @@
       runs/0001/journal.jsonl
       runs/0001/backups/      files as they were
       runs/0001/answers.yaml  the answers of the run, without secrets
+      runs/0001/plan.json     the saved plan that the run is held to, if there is one
       runs/0001/log           what the commands printed
 
 A record is on the disk before the machine is touched. A last line that was cut off (a power cut
@@ -250,6 +251,11 @@ class RunDirectory:
         return self.path / "answers.yaml"
 
     @property
+    def plan(self) -> Path:
+        """The saved plan that the run is held to; not there for most runs."""
+        return self.path / "plan.json"
+
+    @property
     def workplace(self) -> Workplace:
         """Its log and backups."""
         return Workplace(log=self.path / "log", backups=self.path / "backups")
@@ -340,19 +346,22 @@ class Store:
         runs = sorted(found, key=lambda run: run.number)
         return [run for run in runs if os.path.lexists(run.journal)]
 
-    def new_run(self, answers: str) -> RunDirectory:
-        """A place for a new run, with its answers."""
+    def new_run(self, answers: str, plan: str = "") -> RunDirectory:
+        """A place for a new run, with its answers, and with the plan that it is held to."""
         top = self.directory / "runs"
         self._make(top)
         taken = [int(path.name) for path in top.iterdir() if path.name.isdigit()]
         run = RunDirectory(top / f"{max(taken, default=0) + 1:04}")
         self._make(run.workplace.backups)
-        try:
-            write_atomically(
-                run.answers, answers.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid()
-            )
-        except OSError as error:
-            raise _cannot(run.answers, error) from error
+        for path, text in ((run.answers, answers), (run.plan, plan)):
+            if path == run.plan and not plan:
+                continue
+            try:
+                write_atomically(
+                    path, text.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid()
+                )
+            except OSError as error:
+                raise _cannot(path, error) from error
         return run
 
     def journal(self, run: RunDirectory) -> Journal:

@@ -48,6 +48,7 @@ from wizard.records import (
 )
 from wizard.reporter import Reporter
 from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
+from wizard.saved_plan import Promise
 from wizard.step import Guard, Plan, Problem, Step, ignoring, step_name
 
 __all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview"]
@@ -96,7 +97,8 @@ class Outcome:
 class Pipeline(Generic[S, F]):
     """The steps in their order, and all that is needed to run them.
 
-    `read_facts` reads the machine anew. Everything raised is a `SetupError` that says how it
+    `read_facts` reads the machine anew. `promise`: the saved plan that the run is held to, and a
+    step that would do anything else fails. Everything raised is a `SetupError` that says how it
     ended; the exit status is in it.
     """
 
@@ -106,6 +108,7 @@ class Pipeline(Generic[S, F]):
     machine: Machine
     reporter: Reporter
     wishes: Wishes = field(default_factory=Wishes)
+    promise: Promise[F] | None = None
 
     def __post_init__(self) -> None:
         self._step_now = ""
@@ -125,15 +128,18 @@ class Pipeline(Generic[S, F]):
             self.machine.clear_leftovers()
             facts = self.read_facts()
             previews = preview(self.steps, settings, facts, self.wishes.ignore)
+            if self.promise is not None:
+                self.promise.refuse_drift(facts, previews)
             refuse_problems(previews, consent=self.wishes.consent)
             self.machine.interrupts.check()
             if not any(step.plan and step.plan.actions for step in previews):
                 self._verify_all(settings, facts)
                 return self._outcome(None, started)
-            run = self.store.new_run(answers)
+            run = self.store.new_run(answers, self.promise.text if self.promise else "")
             journal = open_run(self.store, self.machine, run)
             names = tuple(step_name(step) for step in self.steps)
-            journal.append(RunBegun(VERSION, self.store.fingerprint, PROGRAM, names))
+            plan = self.promise.fingerprint if self.promise else ""
+            journal.append(RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan))
             self._go(run, journal, settings, facts)
             return self._outcome(run, started)
 
@@ -192,6 +198,8 @@ class Pipeline(Generic[S, F]):
         problems = ignoring(step.check(settings, facts), self.wishes.ignore)
         self._stop_for(name, "cannot go on", errors_in(problems))
         plan = step.plan(settings, facts)
+        if self.promise is not None:
+            self.promise.hold(name, plan, again=journal.ledger.step_states[name] == "begun")
         if not self.wishes.consent:
             self._stop_for(name, "needs your consent", points_of_no_return(plan))
         self._refuse_boot_loop(journal.ledger, name, plan)

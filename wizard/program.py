@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 
 from steps import PIPELINE
+from steps.facts import Facts
 from steps.read_facts import read_facts
 from steps.settings import Settings
 from steps.what_now import after_rollback, what_now
@@ -24,6 +25,7 @@ from wizard.machine import Machine
 from wizard.people import agree_to_rollback, confirm_in_time, decide_on_failure
 from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes, unfinished_run
 from wizard.preview import errors_in
+from wizard.program_saved import held_session, open_plan, promise_of
 from wizard.program_session import (
     Session,
     answers_of,
@@ -36,12 +38,17 @@ from wizard.program_session import (
 )
 from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
+from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
 
 
 def apply(arguments: Arguments) -> int:
     """`apply`: do it, from an answer file, and ask nobody."""
     started = time.monotonic()
     need_root(arguments)
+    plan = arguments.files[0] if len(arguments.files) == 1 else None
+    if plan is not None and (is_saved_plan(plan) or is_shown_plan(plan)):
+        held = open_plan(arguments, plan)
+        return _run(arguments, held.session, None, started, promise=held.promise)
     answers = answers_of(arguments, arguments.files)
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
@@ -57,13 +64,16 @@ def resume(arguments: Arguments) -> int:
     if run is None:
         console_for(arguments).line("There is nothing to go on with: no run is unfinished.")
         return Exit.DONE
+    undoes = store.ledger(run).state == "rolling back"
+    promise = None if undoes else promise_of(run, store.ledger(run).plan)
     answers = answers_of(arguments, [run.answers])
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
+    if promise is not None:
+        session = held_session(session, promise)
     asks = not arguments.no_input and sys.stdin.isatty()
     prompter = choose_prompter(plain=arguments.plain) if asks else None
-    undoes = store.ledger(run).state == "rolling back"
-    return _run(arguments, session, prompter, started, resumes=True, undoes=undoes)
+    return _run(arguments, session, prompter, started, promise=promise, resumes=True, undoes=undoes)
 
 
 def guided(arguments: Arguments) -> int:
@@ -117,13 +127,14 @@ def _run(
     prompter: Prompter | None,
     started: float,
     *,
+    promise: Promise[Facts] | None = None,
     resumes: bool = False,
     undoes: bool = False,
     agreed: bool = False,
 ) -> int:
     """Apply or resume. `prompter`: a person to ask when something fails; None for nobody.
     `started`: when the command was. `undoes`: what is resumed is a rollback. `agreed`: the person
-    has seen the plan, points of no return included.
+    has seen the plan, points of no return included. `promise`: the saved plan that is run.
     """
     console = console_for(arguments)
     hashes = secrets(session.settings)
@@ -150,7 +161,7 @@ def _run(
         if arguments.on_failure is not None:
             wishes = replace(wishes, on_failure=_ON_FAILURE[arguments.on_failure])
         store = store_for(arguments)
-        pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes)
+        pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes, promise)
         try:
             if resumes:
                 outcome = pipeline.resume(session.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from shlex import quote
 
 from steps.facts import Facts
 from steps.facts_in_words import describe
@@ -15,6 +16,7 @@ from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswerProblem, AnswersInvalid, Exit, UsageError
 from wizard.preview import StepPreview
+from wizard.program_saved import refuse_to_save, save_plan
 from wizard.program_session import (
     answers_of,
     console_for,
@@ -72,8 +74,10 @@ def look_ahead(arguments: Arguments) -> int:
             _print(arguments, None, error.problems, (), error.status)
         raise
     facts = machine_facts(arguments)
+    refuse_to_save(arguments, facts)
     drafted = draft(answers, facts)
-    previews = session_for(arguments, drafted.settings, facts).shown()
+    session = session_for(arguments, drafted.settings, facts)
+    previews = session.shown()
     # Nobody is at fault for what only root could have suggested: it is unknown, no more.
     unread = [item.key for item in drafted.problems if item.missing and not facts.as_root]
     wrong = drafted.problems if len(unread) < len(drafted.problems) else ()
@@ -88,6 +92,13 @@ def look_ahead(arguments: Arguments) -> int:
         console.checks(previews)
         console.line()
     _conclude(console, facts, unread, wrong, previews)
+    if arguments.out is not None:
+        if failed_checks(previews):
+            console.line(f"No plan was saved to {arguments.out}: problems stand in its way.")
+        else:
+            save_plan(arguments.out, arguments, answers, session, previews)
+            name = quote(str(arguments.out))
+            console.line(f"The plan is saved. To do exactly this: sudo xen-setup apply {name}")
     return status
 
 

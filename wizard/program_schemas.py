@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from steps.facts import Facts
+from wizard.saved_plan import SavedPlan
 from wizard.shape_schema import schema_of
 from wizard.shapes import CheckDocument, PlanDocument, StatusDocument
 
@@ -16,6 +17,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "check": (CheckDocument, "xen-setup check --json"),
     "facts": (Facts, "xen-setup facts --json"),
     "plan": (PlanDocument, "xen-setup plan --json"),
+    "saved-plan": (SavedPlan, "xen-setup plan --out FILE"),
     "status": (StatusDocument, "xen-setup status --json"),
 }
 

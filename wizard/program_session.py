@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from steps import PIPELINE
 from steps.facts import Facts
@@ -22,6 +23,7 @@ from wizard.console import Console
 from wizard.errors import UsageError
 from wizard.journal import Store
 from wizard.preview import StepPreview, preview
+from wizard.saved_plan import is_saved_plan
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,28 @@ class Session:
     def shown(self) -> list[StepPreview[Settings, Facts]]:
         """The same to be shown or saved: without the passwords that the machine's files hold."""
         return [
-            replace(one, plan=replace(one.plan, actions=tuple(map(_hidden, one.plan.actions))))
+            replace(
+                one, plan=replace(one.plan, actions=tuple(map(hidden_action, one.plan.actions)))
+            )
             if one.plan
             else one
             for one in self.previews()
         ]
 
 
-def _hidden(action: Action) -> Action:
+def hidden_action(action: Action) -> Action:
+    """The action without the passwords that the machine's files hold."""
     return replace(action, text=hidden(action.text)) if isinstance(action, WriteFile) else action
 
 
 def answers_of(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]:
     """The answers of the files and of the options; --ignore is one of them, so it is kept."""
+    for path in files:
+        if is_saved_plan(path):
+            raise UsageError(
+                f"{path} is a saved plan, and no answer file.",
+                hint=f"Run it by itself, alone: sudo xen-setup apply {quote(str(path))}",
+            )
     answers = read_answers(files, Settings, arguments.settings)
     if arguments.ignore:
         given = answers.given.get("host.ignore")

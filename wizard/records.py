@@ -17,12 +17,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class RunBegun:
-    """The first record. `machine` is a hash of the machine's id, `steps` the order of this run."""
+    """The first record. `machine` is a hash of the machine's id, `steps` the order of this run;
+    `plan` the fingerprint of the saved plan that it is held to, "" for none.
+    """
 
     version: int
     machine: str
     program: str
     steps: tuple[str, ...]
+    plan: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class Ledger:
 
     steps: tuple[str, ...] = ()
     program: str = ""
+    plan: str = ""
     state: RunState = "under way"
     reason: str = ""
     current: str = ""
@@ -216,6 +220,7 @@ class Ledger:
             case RunBegun():
                 self.steps = record.steps
                 self.program = record.program
+                self.plan = record.plan
                 self.step_states = dict.fromkeys(record.steps, "to do")
             case StepBegun():
                 self.state, self.reason = "under way", ""

@@ -146,6 +146,22 @@ def difference(before: str | None, action: WriteFile) -> Iterator[str]:
     )
 
 
+def first_change(before: str, after: str) -> str:
+    """The first line that differs and says something, was → is, and how many more do."""
+    lines = [
+        line
+        for line in difflib.ndiff(before.splitlines(), after.splitlines())
+        if line.startswith(("- ", "+ ")) and line[2:].strip() and not line[2:].startswith("#")
+    ]
+    if not lines:
+        return "only comments or empty lines are different"
+    old = next((f"“{line[2:].strip()}”" for line in lines if line[0] == "-"), "no such line")
+    new = next((f"“{line[2:].strip()}”" for line in lines if line[0] == "+"), "no such line")
+    gone = sum(line[0] == "-" for line in lines)
+    more = max(gone, len(lines) - gone) - 1
+    return f"{old} → {new}" + (f" (and {more} more lines)" if more > 0 else "")
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: 4 s, 2 min 5 s, 1 h 10 min."""
     whole = round(seconds)

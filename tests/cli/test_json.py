@@ -21,7 +21,7 @@ from wizard.program_schemas import FOLDER, schema_texts
 from wizard.shapes import document_text, status_document
 from wizard.status import status
 
-NAMES = ("check", "facts", "plan", "status")
+NAMES = ("check", "facts", "plan", "saved-plan", "status")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read its own journals")
 
 
