@@ -125,6 +125,11 @@ def parse(argv: Sequence[str]) -> Arguments:
             "A plan is printed as a script or as JSON, not as both.",
             hint="Give --script or --json.",
         )
+    if found.get("script") and found.get("out"):
+        raise UsageError(
+            "A plan is printed as a script or saved, not both at once.",
+            hint="Give --script or --out FILE.",
+        )
     # An option may stand before the command and after it; what was given twice counts twice.
     for name in ("ignore", "settings", "files"):
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))

@@ -93,6 +93,7 @@ def test_version_is_one_line() -> None:
         (["plan", "--facts", "/etc/passwd"], "not JSON"),
         (["plan", "--facts", "/etc"], "/etc"),
         (["plan", "--facts", str(STOCK), "--set", "nonsense"], "KEY=VALUE"),
+        (["plan", "--script", "--out", "x"], "not both"),
         (["--no-input"], "apply ANSWERS"),
         ([], "apply ANSWERS"),
     ],
