@@ -16,12 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.vm.snapshot import Snapshot
 from wizard.errors import SetupError
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
+# The host that the unattended journey made, for the one that makes it by hand.
+FINISHED = pytest.StashKey[Snapshot]()
 
 # What is looked at first when a journey failed, from inside the machine.
 _INSIDE = {

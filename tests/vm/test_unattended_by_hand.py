@@ -1,0 +1,102 @@
+"""The plan's shell script, run by hand in a machine of its own, gives the same host.
+
+It comes after test_unattended.py in the order of names: the host that journey made is compared
+with this one; started alone, this file makes that host first.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.vm import snapshot
+from tests.vm.conftest import FAILED, FINISHED, Say
+from tests.vm.test_unattended import ANSWERS, inside, state_of
+from wizard.practice.machine import PracticeMachine
+
+# Another quarter of an hour, for what a table cannot tell.
+pytestmark = pytest.mark.full
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = "/root/by-hand.sh"
+LOGIN = "/tmp/guest_login.py"
+
+DIFFERS = (
+    *snapshot.ALLOWED,
+    snapshot.Allowed("leftovers", SCRIPT, "the script itself"),
+    snapshot.Allowed("leftovers", "/root/*", "what the script asked for by its header"),
+    snapshot.Allowed("lvm", "vg *", "its identifier is made up by vgcreate"),
+    snapshot.Allowed("lvm", "lv *", "its identifier is made up by lvcreate"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_after_the_other(request: pytest.FixtureRequest) -> None:
+    if request.node.parent.stash.get(FAILED, False):
+        pytest.fail("An earlier part of this journey failed.")
+
+
+@pytest.fixture(scope="module")
+def by_itself(request: pytest.FixtureRequest, machine: PracticeMachine) -> snapshot.Snapshot:
+    """The host that xen-setup itself made of the same answers."""
+    found = request.config.stash.get(FINISHED, None)
+    if found is None:
+        program("--unattended", "--name", str(machine.name))
+        found = state_of(machine)
+        machine.reset()
+        machine.start()
+    return found
+
+
+def program(*words: str) -> None:
+    argv = [str(ROOT / "xen-setup"), "practice", *words]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+
+
+def test_the_script_makes_a_xen_host_by_itself(
+    machine: PracticeMachine, by_itself: snapshot.Snapshot, say: Say
+) -> None:
+    program("exec", "--name", str(machine.name), "--", "true")
+    answers = (ROOT / "wizard/practice/first-guest.yaml").read_bytes()
+    machine.write_file(ANSWERS, answers, mode=0o600)
+    status, script = inside(machine, "sh", "-c", f"xen-setup plan {ANSWERS} --script 2>/dev/null")
+    assert status == 0, script
+    assert "$6$" not in script
+    machine.write_file(SCRIPT, script.encode(), mode=0o755)
+    # By itself: the program that wrote it is not there while it runs.
+    inside(machine, "mv", "/opt/xen-setup", "/opt/xen-setup-away")
+    started = time.monotonic()
+    status, said = inside(machine, "sh", "-c", f"{SCRIPT} 2>&1 | tee /root/by-hand.log | tail -50")
+    say(f"the script before the boot: {time.monotonic() - started:.0f} s")
+    assert "after-boot" in said, said
+    machine.reboot()
+    started = time.monotonic()
+    status, said = inside(machine, "sh", "-c", f"exec 2>&1; {SCRIPT} after-boot")
+    say(f"the script after the boot: {time.monotonic() - started:.0f} s")
+    assert status == 0, said[-3000:]
+
+
+def test_the_two_hosts_are_the_same(
+    machine: PracticeMachine, by_itself: snapshot.Snapshot, say: Say
+) -> None:
+    by_hand = state_of(machine)
+    say("What differs between the hosts that the program and the script made:")
+    say(snapshot.table(by_itself, by_hand, DIFFERS))
+    assert snapshot.compare(by_itself, by_hand, DIFFERS) == []
+    assert sorted(by_itself["lvm"].values()) == sorted(by_hand["lvm"].values())
+
+
+def test_xen_setup_finds_nothing_left_to_do(machine: PracticeMachine) -> None:
+    inside(machine, "mv", "/opt/xen-setup-away", "/opt/xen-setup")
+    status, said = inside(machine, "xen-setup", "plan", "--detailed-exitcode", ANSWERS)
+    assert status == 0, said
+
+
+def test_its_guest_is_there_and_lets_root_in(machine: PracticeMachine) -> None:
+    machine.write_file(LOGIN, (ROOT / "tests/vm/guest_login.py").read_bytes())
+    status, said = inside(machine, "python3", LOGIN, "vm01", "root", "xen", seconds=600)
+    assert status == 0, said
+    assert "uid=0(root)" in said
