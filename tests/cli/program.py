@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,13 +28,28 @@ def environment(**others: str) -> dict[str, str]:
     }
 
 
+@cache
+def readable_by_all() -> Path:
+    """A copy of the program for another user: the checkout may be in a home of one's own."""
+    folder = Path(tempfile.mkdtemp(prefix="xen-setup-for-all-"))
+    atexit.register(shutil.rmtree, folder)
+    folder.chmod(0o755)
+    for name in ("wizard", "steps"):
+        shutil.copytree(ROOT / name, folder / name)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
 def xen_setup(
     *arguments: str | Path, user: int | None = None, stdin: str | None = None, **others: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end. `user`: as whom (a number); `stdin`: text, else nothing is there."""
+    program = ROOT if user is None else readable_by_all()
+    others = {"PYTHONPATH": str(program), **others}
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     return subprocess.run(
         [sys.executable, "-P", "-m", "wizard", *map(str, arguments)],
         capture_output=True, text=True, env=environment(**others), timeout=120, check=False,
-        user=user, cwd=ROOT, **given,
+        user=user, cwd=program, **given,
     )  # fmt: skip
