@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from wizard.questions import Kind
+from wizard.questions import Kind, is_reference
 
 T = TypeVar("T")
 
@@ -243,21 +243,33 @@ MIRROR: Kind[str] = or_word(
 
 
 def _password(value: object) -> str:
-    if value == "locked":
-        return "locked"
-    if not isinstance(value, str) or not _CRYPT.fullmatch(value):
-        # The value itself is not repeated: it may be a password.
-        raise ValueError(
-            "Write `locked`, or a hash as `openssl passwd -6` prints it, never the password."
-        )
-    return value
+    if value == "locked" or is_reference(value):
+        return str(value)
+    if isinstance(value, str) and _CRYPT.fullmatch(value):
+        return value
+    # The value itself is not repeated: it may be a password.
+    if isinstance(value, str) and value.startswith("file:"):
+        raise ValueError("Write the whole path of the file: file:/root/password.")
+    if isinstance(value, str) and value.startswith("env:"):
+        raise ValueError("Write the name of a variable: env:ROOT_PASSWORD.")
+    raise ValueError(
+        "A password never stands in an answer file. Write its hash (`xen-setup answers "
+        "hash-password` makes it), or where it is: file:/PATH, env:NAME, asked. Or `locked`."
+    )
 
 
 PASSWORD: Kind[str] = Kind(
-    "a password's hash, or `locked`",
+    "a password's hash, a reference to one, or `locked`",
     _password,
     str,
-    {"anyOf": [{"const": "locked"}, {"type": "string", "pattern": r"^\$[0-9a-z]+\$.+$"}]},
+    {
+        "anyOf": [
+            {"enum": ["locked", "asked"]},
+            {"type": "string", "pattern": f"^(?:{_CRYPT.pattern})$"},
+            {"type": "string", "pattern": r"^env:[A-Za-z_][A-Za-z0-9_]*$"},
+            {"type": "string", "pattern": r"^file:/[^\x00-\x1f\x7f]*[^/\x00-\x1f\x7f]$"},
+        ]
+    },
 )
 
 GUEST_NAME = text(

@@ -301,7 +301,8 @@ class GuestSettings:
         "The guest's root password",
         kinds.PASSWORD,
         help="Only its hash is kept. `locked`: nobody logs in with a password; give an SSH key "
-        "then. In an answer file: `locked`, or a hash as `openssl passwd -6` prints it.",
+        "then. In an answer file: a hash (`xen-setup answers hash-password` makes it), or where "
+        "the hash or the password is: file:/PATH (the first line), env:NAME (a variable), asked.",
         default=LOCKED,
         because="nobody logs in with a password then; type one if you want to",
         secret=True,

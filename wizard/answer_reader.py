@@ -63,8 +63,17 @@ class AnswerReader(Generic[S]):
         self.problems += clashes(read)
         if self.problems:
             only = len(self.problems) == len(self._unreadable) == 1
-            raise AnswersInvalid(tuple(self.problems), what=self._unreadable[0] if only else "")
+            raise AnswersInvalid(
+                tuple(sorted(self.problems, key=self._order)),
+                what=self._unreadable[0] if only else "",
+            )
         return read
+
+    def _order(self, problem: AnswerProblem) -> tuple[int, int, int]:
+        """As they stand in the files, one after the other; options come last."""
+        files = [*self.sources]
+        place = files.index(problem.file) if problem.file in files else len(files)
+        return place, problem.line, problem.column
 
     def problem(
         self, key: str, place: Place, what: str, hint: str = "", *, hidden: bool = False

@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar
 
 from wizard.answer_problems import with_excerpt
 from wizard.errors import AnswerProblem, AnswersInvalid
-from wizard.questions import Known, Question, questions_of
+from wizard.questions import Known, Question, is_reference, questions_of
 from wizard.yaml_text import Place
 
 S = TypeVar("S")
@@ -51,6 +51,10 @@ class Part:
     @property
     def identity(self) -> str:
         return next((name for name, each in questions_of(self.section) if each.identity), "")
+
+    def questions(self) -> Iterator[tuple[str, Question[Any]]]:
+        """Its questions by their bare names, in their order."""
+        return questions_of(self.section)
 
     def question(self, name: str) -> Question[Any] | None:
         """The question of that bare name, if there is one."""
@@ -238,6 +242,11 @@ def clashes(answers: Answers[S]) -> Iterator[AnswerProblem]:
                 seen |= own
 
 
+def problem_at(answers: Answers[S], key: str, place: Place, what: str, hint: str) -> AnswerProblem:
+    """What is wrong with an answer, at its place and with its line."""
+    return _with_line(answers, _problem(key, place, what, hint))
+
+
 def _with_line(answers: Answers[S], problem: AnswerProblem) -> AnswerProblem:
     lines = answers.sources.get(problem.file, ())
     return with_excerpt(problem, lines, secret_names(answers.settings))
@@ -343,7 +352,8 @@ def record(settings: S, facts: object) -> Answers[S]:
 
 def secrets(settings: object) -> dict[str, str]:
     """The secret answers by the keys that actions name them with: `guests.vm01.root_password`
-    for an item of a list that has a name, `host.KEY` otherwise.
+    for an item of a list that has a name, `host.KEY` otherwise. References are none: only
+    `secret_references.resolve` makes hashes of them.
     """
     found = {}
     for part in parts(type(settings)):
@@ -351,6 +361,6 @@ def secrets(settings: object) -> dict[str, str]:
         for index, item in enumerate(held if part.many else (held,)):
             prefix = f"{part.name}.{getattr(item, 'name', index)}" if part.many else part.name
             for name, question in questions_of(part.section):
-                if question.secret:
+                if question.secret and not is_reference(getattr(item, name)):
                     found[f"{prefix}.{name}"] = str(getattr(item, name))
     return found

@@ -152,9 +152,7 @@ def _practice(arguments: Arguments) -> int:
     options = ("--plain",) if arguments.plain else ()
     match arguments.practice:
         case "start" if arguments.unattended:
-            return front.run_unattended(
-                arguments.files[0] if arguments.files else None, name, options
-            )
+            return front.run_unattended(_portable_answers(arguments), name, options)
         case "start":
             return front.run_guided(name, options)
         case "exec":
@@ -168,6 +166,15 @@ def _practice(arguments: Arguments) -> int:
         case "status":
             return front.status(name)
     assert_never(arguments.practice)
+
+
+def _portable_answers(arguments: Arguments) -> bytes | None:
+    """The answers for the practice machine, with hashes where secrets are only referred to."""
+    if not arguments.files:
+        return None
+    from wizard import program_session
+
+    return program_session.portable_answers(arguments)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from wizard.answers import Answers, Part, Settled, draft, parts, record, text_of
 from wizard.errors import Cancelled, Exit, Interrupted, UsageError
 from wizard.passwords import hash_password
 from wizard.prompts import InputEnded, Option, Prompter
-from wizard.questions import Choice
+from wizard.questions import Choice, is_reference
 from wizard.step import Step
 
 S = TypeVar("S")
@@ -264,6 +264,9 @@ class Interview(Generic[S]):
 
     def _hashed(self, item: Settled, text: str) -> str | None:
         kind = item.question.kind
+        if is_reference(text):
+            self._prompter.say("That is for answer files: type the password itself.", "wrong")
+            return None
         try:
             return str(kind.parse(text))  # a hash, or a word such as `locked`
         except ValueError:

@@ -39,6 +39,7 @@ from wizard.program_session import (
 from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
+from wizard.secret_references import resolve
 
 
 def apply(arguments: Arguments) -> int:
@@ -49,7 +50,7 @@ def apply(arguments: Arguments) -> int:
     if plan is not None and (is_saved_plan(plan) or is_shown_plan(plan)):
         held = open_plan(arguments, plan)
         return _run(arguments, held.session, None, started, promise=held.promise)
-    answers = answers_of(arguments, arguments.files)
+    answers = resolve(answers_of(arguments, arguments.files), unattended=True)
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
     return _run(arguments, session, None, started)
@@ -112,7 +113,7 @@ def interview(arguments: Arguments, prompter: Prompter) -> Session:
 
     conversation = Interview(
         PIPELINE,
-        answers_of(arguments, arguments.files),
+        resolve(answers_of(arguments, arguments.files), unattended=False),
         facts,
         prompter,
         every_question=arguments.all_questions,

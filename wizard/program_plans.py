@@ -26,6 +26,7 @@ from wizard.program_session import (
     text_of,
 )
 from wizard.running import kernel_boot_id
+from wizard.secret_references import missing
 from wizard.shapes import (
     Machine,
     check_document,
@@ -81,6 +82,8 @@ def look_ahead(arguments: Arguments) -> int:
     # Nobody is at fault for what only root could have suggested: it is unknown, no more.
     unread = [item.key for item in drafted.problems if item.missing and not facts.as_root]
     wrong = drafted.problems if len(unread) < len(drafted.problems) else ()
+    if arguments.command == "check" and arguments.facts is None:
+        wrong += missing(answers)
     status = Exit.ANSWERS_INVALID if wrong else _status(arguments, previews)
     console = console_for(arguments)
     if arguments.json:

@@ -16,7 +16,7 @@ from steps.read_facts import look_into_guests, read_facts
 from steps.saved_facts import hidden, load_facts
 from steps.settings import Settings
 from wizard.actions import Action, WriteFile
-from wizard.answer_file import read_answers
+from wizard.answer_file import read_answers, write_answers
 from wizard.answers import Answers
 from wizard.arguments import Arguments
 from wizard.console import Console
@@ -24,6 +24,7 @@ from wizard.errors import UsageError
 from wizard.journal import Store
 from wizard.preview import StepPreview, preview
 from wizard.saved_plan import is_saved_plan
+from wizard.secret_references import resolve
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def answers_of(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]
         before: tuple[str, ...] = given.value if given else ()
         answers = answers.with_answer("host.ignore", (*before, *arguments.ignore))
     return answers
+
+
+def portable_answers(arguments: Arguments) -> bytes:
+    """The text of the answers for another machine, where no reference leads anywhere: a file
+    without references is handed on as it is.
+    """
+    answers = answers_of(arguments, arguments.files)
+    resolved = resolve(answers, unattended=True)
+    as_it_is = len(arguments.files) == 1 and not arguments.settings and not arguments.ignore
+    if resolved == answers and as_it_is:
+        return arguments.files[0].read_bytes()
+    return write_answers(resolved).encode()
 
 
 def machine_facts(arguments: Arguments) -> Facts:

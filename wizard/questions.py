@@ -11,11 +11,24 @@ file (`storage.volume_group`), the schema and the reference. The dataclass is fr
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+ASKED = "asked"
+_REFERENCE = re.compile(
+    r"asked|env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f\x7f]*[^/\x00-\x1f\x7f]"
+)
+
+
+def is_reference(value: object) -> bool:
+    """Whether a secret answer only says where the secret is: `file:/PATH` (its first line),
+    `env:NAME` (a variable), or `asked` (a person has it).
+    """
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
@@ -63,8 +76,9 @@ class Question(Generic[T]):
     `choices` lists real things of this machine. `needed` tells whether the question makes sense
     after the earlier answers (its default counts when not). `check` looks at a parsed value
     against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
-    never shown or recorded in the clear. `constant` is the default where it is the same on every
-    machine; `example` is what a template writes where it is not, or says nothing.
+    never shown or recorded in the clear; they can be references (`is_reference`). `constant` is
+    the default where it is the same on every machine; `example` is what a template writes where it
+    is not, or says nothing.
     never shown or recorded in the clear.
 
     `among` does as `check`, but looks only at the answers before this one: no machine is needed.

@@ -7,6 +7,8 @@ from pathlib import Path
 from steps.saved_facts import facts_text
 from tests.cli.program import ROOT, STOCK, xen_setup
 from tests.machines import machines
+from wizard.arguments import Arguments
+from wizard.program_session import portable_answers
 
 PACKAGED = ROOT / "wizard/practice/first-guest.yaml"
 
@@ -76,3 +78,53 @@ def test_a_problem_is_shown_with_its_line_marked(tmp_path: Path) -> None:
     answers.write_text("version: 1\nhost:\n  brige: xenbr0\n")
     done = xen_setup("plan", answers, "--facts", STOCK)
     assert "\n          brige: xenbr0\n          ^\n" in done.stderr
+
+
+def test_a_plan_does_not_depend_on_how_the_password_was_given(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nguests: [{name: vm01}]\n")
+    hashed = "$6$83ee69dfa52e$qIZjvO/ArWeaMmVcxtgbTLULf/3r4l6WjAPwc10Rwqe4qh1WueDtAtgfMu"
+    plans = {
+        xen_setup(
+            "plan", answers, "--facts", STOCK, "--set", f"guests.0.root_password={given}"
+        ).stdout
+        for given in (hashed, "env:NOT_SET", "file:/nonexistent", "asked")
+    }
+    assert 1 == len(plans)
+    assert "chpasswd" in plans.pop()
+
+
+def test_check_says_which_reference_leads_nowhere_here(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nguests:\n- root_password: env:LAB_PASSWORD\n")
+    done = xen_setup("check", answers)
+    assert 3 == done.returncode
+    assert f"{answers}:3:18: guests.0.root_password: The variable LAB_PASSWORD is not set." in (
+        done.stderr
+    )
+    again = xen_setup("check", answers, LAB_PASSWORD="PLANTED")
+    assert "LAB_PASSWORD" not in again.stderr
+    assert "PLANTED" not in again.stdout + again.stderr
+
+
+def test_answers_for_the_practice_machine_are_looked_at_before_it_starts(tmp_path: Path) -> None:
+    answers = tmp_path / "lab.yaml"
+    answers.write_text("version: 1\nguests:\n- root_password: env:LAB_PASSWORD\n")
+    done = xen_setup("practice", "--unattended", answers)
+    assert 3 == done.returncode
+    assert "The variable LAB_PASSWORD is not set." in done.stderr
+
+
+def test_answers_for_the_practice_machine_hold_hashes_in_place_of_references(
+    tmp_path: Path,
+) -> None:
+    plain, secret = tmp_path / "plain.yaml", tmp_path / "secret"
+    plain.write_text("version: 1\n# as it is\nguests: [{name: web}]\n")
+    assert plain.read_bytes() == portable_answers(Arguments(files=(plain,)))
+    secret.write_text("PLANTED\n")
+    secret.chmod(0o600)
+    plain.write_text(f"version: 1\nguests: [{{root_password: 'file:{secret}'}}]\n")
+    text = portable_answers(Arguments(files=(plain,))).decode()
+    assert "$6$" in text
+    assert "PLANTED" not in text
+    assert "file:" not in text

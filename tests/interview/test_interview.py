@@ -256,6 +256,12 @@ def test_a_hash_or_the_word_locked_is_taken_as_it_is() -> None:
     assert "locked" == Talk([*script(PASSWORD="locked"), "apply"]).hold().guests[0].root_password
 
 
+def test_a_reference_is_for_answer_files_and_no_password() -> None:
+    talk = Talk([*script(PASSWORD=("env:ONE", "locked")), "apply"])
+    assert "locked" == talk.hold().guests[0].root_password
+    assert "That is for answer files: type the password itself." in talk.prompter.said
+
+
 def test_a_password_given_before_is_not_shown() -> None:
     talk = Talk([*script(PASSWORD=("geheim", "geheim"), AUTOSTART=("back", "", "")), "apply"])
     assert "$6$salt$" + b"geheim".hex() == talk.hold().guests[0].root_password

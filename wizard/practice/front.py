@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wizard.errors import AnswerProblem, AnswersInvalid, Cancelled, Exit, UsageError
+from wizard.errors import Cancelled, Exit, UsageError
 from wizard.practice import program
 from wizard.practice.errors import ConnectionLost, MachineTrouble
 from wizard.practice.machine import PracticeMachine, State
@@ -52,10 +52,12 @@ def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:
 
 
 def run_unattended(
-    answers: Path | None = None, name: str | None = None, options: Sequence[str] = ()
+    answers: bytes | None = None, name: str | None = None, options: Sequence[str] = ()
 ) -> int:
-    """The whole journey from an answer file (None: the packaged first guest), without a person."""
-    text = _read(answers or FIRST_GUEST)
+    """The whole journey from an answer file's text (None: the packaged first guest's), without a
+    person.
+    """
+    text = FIRST_GUEST.read_bytes() if answers is None else answers
     machine = _ready(machine_of(name))
     machine.write_file(_APPLY[-1], text, mode=0o600)
     status = _over_reboots(machine, [*_APPLY, *options], [*_RESUME, *options], tty=False)
@@ -197,14 +199,6 @@ def _end(machine: PracticeMachine, status: int) -> int:
     lines = [f"  ./xen-setup practice {command:<{width}}  {words}" for command, words in ways]
     _say("\n".join(("\nThe practice machine still runs. From here:", *lines)))
     return status
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        problem = AnswerProblem(key="", what=f"{path} cannot be read: {error.strerror}.")
-        raise AnswersInvalid((problem,), what="The answer file cannot be read.") from error
 
 
 def _has_terminal() -> bool:
