@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from wizard.questions import Kind, is_reference
@@ -15,10 +15,13 @@ from wizard.questions import Kind, is_reference
 T = TypeVar("T")
 
 # Digits are bounded: a float of more is inexact, or infinite.
-_SIZE = re.compile(
-    r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([MGT]?)(i?B?)\s*", re.IGNORECASE | re.ASCII
-)
+_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([MGT]?)(i?B?)", re.IGNORECASE | re.ASCII)
+_SIZE_PATTERN = r"^\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*[MGTmgt]([iI][bB]?)?\s*$"
 _UNITS = {"": 1, "M": 1, "G": 1024, "T": 1024 * 1024}
+_DECIMAL_UNITS = {"M": 10**6, "G": 10**9, "T": 10**12}
+_MIB = 1024 * 1024
+_SHARE = re.compile(r"([1-9][0-9]?|100)%([Ff][Rr][Ee][Ee])")
+_HOW_A_SIZE_IS_WRITTEN = "Write a size with its unit, such as 512MiB or 2GiB."
 # LVM's own rule (lvm(8), VALID NAMES), without the names that it keeps for itself.
 _LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
 # A guest's name is its host name: one label of RFC 1123, lower case as Debian wants it.
@@ -30,25 +33,39 @@ _RELEASE = re.compile(r"[a-z][a-z0-9-]*")
 _SSH_KEY = re.compile(
     r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?"
 )
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
+_URL = re.compile(
+    r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/+-]*)?|file:///[A-Za-z0-9._~%/+-]*"
+)
 # crypt(5): $id$ and then parameters, salt and hash in ./0-9A-Za-z, separated by $.
 _CRYPT = re.compile(r"\$(1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+")
+
+
+class Share(int):
+    """A percentage of what is free somewhere: `on_machine` of its question makes a size of it."""
 
 
 def size(minimum: int = 1) -> Kind[int]:
     """A size in MiB, written 512MiB, 2GiB, 2G (also 1024 based, as LVM reads it) or 2048M."""
 
     def parse(value: object) -> int:
+        text = str(value).strip()
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
-        found = _SIZE.fullmatch(str(value))
+            raise ValueError(_HOW_A_SIZE_IS_WRITTEN)
+        found = _SIZE.fullmatch(text)
         if found is None:
-            raise ValueError("Write a size with its unit, such as 512MiB or 2GiB.")
+            raise ValueError(_why_no_size(text))
         if not found[2]:
-            raise ValueError(f"A unit is missing: {found[1]}MiB or {found[1]}GiB?")
+            raise ValueError(f"{text} what: {found[1]}MiB or {found[1]}GiB?")
+        mib = float(found[1]) * _UNITS[found[2].upper()]
         if found[3] in {"B", "b"}:
             binary = f"{found[1]}{found[2].upper()}iB"
-            raise ValueError(f"{value} can mean two sizes; write {binary} (1024 based).")
-        mib = float(found[1]) * _UNITS[found[2].upper()]
+            decimal = float(found[1]) * _DECIMAL_UNITS[found[2].upper()] / _MIB
+            raise ValueError(
+                f"{text} can mean {decimal:.0f}MiB (1000 based) or {binary} (1024 based): "
+                "write the one you mean."
+            )
         if mib != int(mib):
             raise ValueError("That is no whole number of MiB.")
         if mib < minimum:
@@ -58,7 +75,15 @@ def size(minimum: int = 1) -> Kind[int]:
         return int(mib)
 
     name = f"a size of at least {show_size(minimum)}" if minimum > 1 else "a size"
-    return Kind(name, parse, show_size, {"type": "string", "pattern": r"^\d+(\.\d+)?[MGT]i?B?$"})
+    return Kind(name, parse, show_size, {"type": "string", "pattern": _SIZE_PATTERN})
+
+
+def _why_no_size(text: str) -> str:
+    if re.fullmatch(r"[0-9]+,[0-9]+\s*[A-Za-z]+", text):
+        return f"Write a point in the number: {text.replace(',', '.')}."
+    if "%" in text:
+        return f"A share cannot be given here. {_HOW_A_SIZE_IS_WRITTEN}"
+    return _HOW_A_SIZE_IS_WRITTEN
 
 
 def show_size(mib: int) -> str:
@@ -66,18 +91,40 @@ def show_size(mib: int) -> str:
     return f"{mib // 1024}GiB" if mib and mib % 1024 == 0 else f"{mib}MiB"
 
 
-def size_or_rest(minimum: int) -> Kind[int]:
-    """A size in MiB, or `rest` (0): all that is free there."""
+def size_or_share(minimum: int) -> Kind[int]:
+    """A size in MiB, `rest` (0) for all that is free there, or a Share of that: `50%FREE`, as LVM
+    writes it.
+    """
     inner = size(minimum)
 
     def parse(value: object) -> int:
-        return 0 if value == "rest" else inner.parse(value)
+        if value == "rest":
+            return 0
+        found = _SHARE.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            if isinstance(value, str) and re.fullmatch(r"\s*[0-9]+\s*%\s*", value):
+                raise ValueError(f"{value.strip()} of what: {value.strip(' %')}%FREE?")
+            if isinstance(value, str) and "%" in value:
+                raise ValueError("Write a share from 1%FREE to 100%FREE.")
+            return inner.parse(value)
+        return 0 if int(found[1]) == 100 else Share(found[1])
+
+    def show(mib: int) -> str:
+        if isinstance(mib, Share):
+            return f"{int(mib)}%FREE"
+        return show_size(mib) if mib else "rest"
 
     return Kind(
-        f"{inner.name}, or `rest`",
+        f"{inner.name}, a share such as 50%FREE, or `rest`",
         parse,
-        lambda mib: show_size(mib) if mib else "rest",
-        {"anyOf": [{"const": "rest"}, dict(inner.schema)]},
+        show,
+        {
+            "anyOf": [
+                {"const": "rest"},
+                {"type": "string", "pattern": f"^(?:{_SHARE.pattern})$"},
+                dict(inner.schema),
+            ]
+        },
     )
 
 
@@ -124,7 +171,7 @@ def whole_number(low: int, high: int) -> Kind[int]:
     def parse(value: object) -> int:
         digits = isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
-            raise ValueError("Write it in digits.")
+            raise ValueError("Write it in digits, such as 4.")
         number = int(str(value))
         if not low <= number <= high:
             raise ValueError("It is too small." if number < low else "It is too large.")
@@ -160,9 +207,9 @@ def _yes_no(value: object) -> bool:
     if isinstance(value, bool):
         return value
     match str(value).strip().lower():
-        case "yes" | "y" | "true":
+        case "yes" | "y" | "true" | "on":
             return True
-        case "no" | "n" | "false":
+        case "no" | "n" | "false" | "off":
             return False
     raise ValueError("Answer yes or no.")
 
@@ -181,7 +228,13 @@ def _path(value: object) -> str:
 
 
 DEVICE: Kind[str] = Kind(
-    "a device", _path, str, {"type": "string", "pattern": "^/dev/[A-Za-z0-9_+.:@#=/-]{1,255}$"}
+    "a device",
+    _path,
+    str,
+    {
+        "type": "string",
+        "pattern": r"^/dev/(?!(.*/)?\.\.(/|$))[A-Za-z0-9_+.:@#=/-]{1,255}$",
+    },
 )
 
 
@@ -205,7 +258,15 @@ def _network(value: object) -> str:
     return str(address)
 
 
-NETWORK: Kind[str] = Kind("dhcp or an address", _network, str, {"type": "string"})
+NETWORK: Kind[str] = Kind(
+    "dhcp or an address",
+    _network,
+    str,
+    {
+        "type": "string",
+        "pattern": f"^(dhcp|{_IPV4}/([0-9]|[12][0-9]|3[0-2]|{_IPV4}))$",
+    },
+)
 
 
 def _address(value: object) -> str:
@@ -215,7 +276,9 @@ def _address(value: object) -> str:
         raise ValueError("Write an address such as 192.0.2.1.") from None
 
 
-ADDRESS: Kind[str] = Kind("an address", _address, str, {"type": "string", "format": "ipv4"})
+ADDRESS: Kind[str] = Kind(
+    "an address", _address, str, {"type": "string", "format": "ipv4", "pattern": f"^{_IPV4}$"}
+)
 
 
 def or_word(inner: Kind[str], word: str) -> Kind[str]:
@@ -230,15 +293,19 @@ def or_word(inner: Kind[str], word: str) -> Kind[str]:
 
 
 def _url(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(
-        r"(https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/+-]*)?|file:///[A-Za-z0-9._~%/+-]*)", value
-    ):
+    if not isinstance(value, str) or not _URL.fullmatch(value):
         raise ValueError("Give the address of a mirror, such as http://mirror.example.org/debian.")
     return value.rstrip("/")
 
 
 MIRROR: Kind[str] = or_word(
-    Kind("a mirror's address", _url, str, {"type": "string", "format": "uri"}), "host"
+    Kind(
+        "a mirror's address",
+        _url,
+        str,
+        {"type": "string", "format": "uri", "pattern": f"^({_URL.pattern})$"},
+    ),
+    "host",
 )
 
 
@@ -284,8 +351,10 @@ SSH_KEY = text("a public SSH key", _SSH_KEY, "Give the line of a .pub file: ssh-
 CHECK_NAME = text("a check's name", re.compile(r"[a-z0-9][a-z0-9-]*"), "Use a check's name.")
 
 
-def checked(kind: Kind[T], test: Callable[[T], str]) -> Kind[T]:
-    """The same kind with one more test, which returns what is wrong, or nothing."""
+def checked(kind: Kind[T], test: Callable[[T], str], schema: Mapping[str, object]) -> Kind[T]:
+    """The same kind with one more test, which returns what is wrong, or nothing; `schema` says
+    that test as well.
+    """
 
     def parse(value: object) -> T:
         result = kind.parse(value)
@@ -293,7 +362,7 @@ def checked(kind: Kind[T], test: Callable[[T], str]) -> Kind[T]:
             raise ValueError(wrong)
         return result
 
-    return Kind(kind.name, parse, kind.show, kind.schema)
+    return Kind(kind.name, parse, kind.show, {**kind.schema, **schema})
 
 
 GROUP_NAME = checked(
@@ -304,4 +373,5 @@ GROUP_NAME = checked(
     ),
     # lvm(8): these two are directories, /dev/.. would be the root of everything.
     lambda name: f"LVM keeps {name} for itself." if name in {".", ".."} else "",
+    {"not": {"enum": [".", ".."]}},
 )

@@ -42,6 +42,8 @@ from steps.suggestions import (
     name_is_free,
     needs_device,
     next_address,
+    partition_is_large_enough,
+    share_of_free_space,
     takes_device,
     takes_free_space,
     use_choices,
@@ -174,11 +176,13 @@ class StorageSettings:
     )
     partition_size: int = asked(
         "How large shall the new partition be?",
-        kinds.size_or_rest(SPARE_SPACE),
-        help="`rest` takes the whole unpartitioned region. At least 5GiB.",
+        kinds.size_or_share(SPARE_SPACE),
+        help="`rest` takes the whole unpartitioned region, 50%FREE half of it. At least 5GiB.",
         default=0,
         because="a volume group grows only with trouble",
         needed=takes_free_space,
+        on_machine=share_of_free_space,
+        check=partition_is_large_enough,
     )
     overwrite: str = asked(
         "If the device is not empty: type its path to have its content destroyed.",

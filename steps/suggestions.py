@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from steps.facts import Disk, Facts
-from steps.kinds import show_size
+from steps.kinds import Share, show_size
 from wizard.questions import Choice, Known
 
 SPARE_SPACE = 5 * 1024  # MiB: what the tutorial asks for beyond the distribution
@@ -191,6 +191,27 @@ def takes_free_space(known: Known) -> bool:
 
 def takes_device(known: Known) -> bool:
     return known.answers.get("storage.use") == "device"
+
+
+def share_of_free_space(size: int, known: Known) -> int:
+    """In MiB, for a share of the largest unpartitioned region; 0 (all) where that is not known."""
+    if not isinstance(size, Share):
+        return size
+    device = known.answers.get("storage.device")
+    regions = [
+        region.size
+        for disk in _facts(known).disks
+        for region in disk.free
+        if disk.table and region.usable and (device == disk.path or device in disk.names)
+    ]
+    return max(regions, default=0) * size // 100
+
+
+def partition_is_large_enough(size: int, known: Known) -> str:
+    if not 0 < size < SPARE_SPACE:
+        return ""
+    device = known.answers.get("storage.device")
+    return f"Of {device} that is {show_size(size)}; {show_size(SPARE_SPACE)} is needed."
 
 
 def use_choices(known: Known) -> Sequence[Choice]:

@@ -17,7 +17,7 @@ SHAPE_VERSION = 1
 _WIDTH = 72  # cells: an indented line still fits a terminal of 80
 _KEY = re.compile(r"([\w-]+)[\"']?\s*:")
 _SECRET = re.compile(r"passw|passphrase|pwd|secret|token", re.IGNORECASE)
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.2 and its reader's
+_LINE_BREAK = re.compile(r"\r\n|[\n\r]")  # YAML 1.2, 5.4
 _HIDDEN = "…"
 
 
@@ -88,15 +88,14 @@ def _continues_a_secret(lines: Sequence[str], number: int, secrets: Collection[s
     """Whether a line can belong to the value of a secret key further up."""
     between = [lines[number - 1]]
     for line in reversed(lines[: number - 1]):
-        if any(name in line for name in secrets) or any(
-            _is_secret(key[1], secrets) for key in _KEY.finditer(line)
-        ):
-            column = min(
-                [key.start(1) for key in _KEY.finditer(line) if _is_secret(key[1], secrets)],
-                default=0,
-            )
-            return all(_indent(each) > column or not _KEY.search(each) for each in between)
-        between.append(line)
+        keys = [key for key in _KEY.finditer(line) if _is_secret(key[1], secrets)]
+        if not keys and not any(name in line for name in secrets):
+            between.append(line)
+            continue
+        if keys and not line[keys[-1].end() :].strip() and not any(map(str.strip, between[1:])):
+            return True  # its value stands in the next line
+        column = keys[0].start(1) if keys else 0
+        return all(_indent(each) > column or not _KEY.search(each) for each in between)
     return False
 
 

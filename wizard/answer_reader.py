@@ -7,13 +7,14 @@ raises AnswersInvalid with every problem, each at its place and with its line.
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from wizard.answer_migration import MIGRATIONS, Migrations, migrated, newest
-from wizard.answer_problems import lines_of, with_excerpt
+from wizard.answer_problems import lines_of, with_excerpt, without_secrets
 from wizard.answers import Answers, Given, Part, clashes, parts, secret_names, text_of
 from wizard.errors import AnswerProblem, AnswersInvalid, UsageError
 from wizard.questions import Question, questions_of
@@ -82,6 +83,14 @@ class AnswerReader(Generic[S]):
         found = AnswerProblem(key, what, hint, place.file, place.line, place.column)
         lines = self.sources.get(place.file, ())
         self.problems.append(with_excerpt(found, lines, self._secrets, hidden=hidden))
+
+    def _is_hidden(self, place: Place) -> bool:
+        """Whether what stands there may be a secret, whatever it is read for."""
+        lines = self.sources.get(place.file, ())
+        if not 1 <= place.line <= len(lines):
+            return False
+        shown = without_secrets(lines, place.line, self._secrets)
+        return shown != lines[place.line - 1] and place.column > len(shown) - 1
 
     def add_unreadable(self, error: AnswersInvalid) -> None:
         """Note that a file could not be read."""
@@ -244,14 +253,26 @@ class AnswerReader(Generic[S]):
         if question.identity and isinstance(raw, str) and is_range(raw) and place.line:
             return Given(raw, place)  # for _item to read
         try:
-            return Given(question.kind.parse(raw), place)
+            value = question.kind.parse(raw)
         except ValueError as error:
-            if not isinstance(raw, str | list) and _parses(question, written):
-                hint = f'Put it in quotes: "{written}".'
-            else:
-                hint = str(error)
-            self.problem(key, place, refusal(question, raw), hint, hidden=question.secret)
-        return None
+            what, hint = refusal(question, raw), str(error)
+            if self._is_hidden(place) and not question.secret:
+                # An alias of a secret, say.
+                what, hint = f"The value is not {question.kind.name}.", "Give one of its own."
+            elif not isinstance(raw, str | list):
+                what = refusal(question, _AsWritten(written))
+                if _parses(question, written):
+                    hint = f'Put it in quotes: "{written}".'
+            self.problem(key, place, what, hint, hidden=question.secret)
+            return None
+        if isinstance(raw, int) and re.fullmatch(r"[-+]?0[0-9]+", written):
+            # YAML 1.2 reads a number of ten here, YAML 1.1 and C one of eight.
+            octal = "" if re.search("[89]", written) else f" or {int(written, 8)} (octal)"
+            self.problem(
+                key, place, f"{written} can mean {raw}{octal}.", "Write it without the zero."
+            )
+            return None
+        return Given(value, place)
 
     # ---- lists
 
@@ -407,6 +428,12 @@ _KEYS_BELOW = "Write them below, indented, each as `key: value`."
 _KEYS_NOT_WANTED = "Give one value, or a list of simple values, as the question asks."
 
 
+class _AsWritten(str):
+    """A number or a word of YAML's, to be shown as it stands in the file."""
+
+    __slots__ = ()
+
+
 def _parses(question: Question[Any], text: str) -> bool:
     try:
         question.kind.parse(text)
@@ -424,6 +451,8 @@ def refusal(question: Question[Any], raw: object) -> str:
     """The sentence that says what a value is not; a secret one is not repeated."""
     if question.secret:
         return f"The value is not {question.kind.name}."
+    if isinstance(raw, _AsWritten):
+        return f"{_brief_key(raw)} is not {question.kind.name}."
     shown = reprlib.Repr()
     shown.maxstring = shown.maxother = 60
     return f"{shown.repr(raw)} is not {question.kind.name}."

@@ -190,8 +190,11 @@ def _walk_section(answers: Answers[S], part: Part, prefix: str, before: Known) -
         problem = None
         if needed and given is not None:
             value = given.value
+            if question.on_machine is not None:
+                value = question.on_machine(value, known)
             if wrong := question.refuses(value, known):
-                problem = _problem(key, given.place, refusal_of_value(question, value), wrong)
+                shown = refusal_of_value(question, given.value)
+                problem = _problem(key, given.place, shown, wrong)
         elif needed and default is None:
             problem = _problem(
                 key,

@@ -85,6 +85,9 @@ class Question(Generic[T]):
     In a list, `identity` marks what an item is known by: items of several files match by it, and
     a range in it (`vm{01..20}`) makes several items. `nth` then gives the n-th of them its value,
     from that of the first, or raises ValueError with a sentence; without it all have the same.
+
+    `on_machine` gives the value that counts on this machine, for one that is relative to it
+    (`50%FREE`); it is what `check` looks at, what steps see and what is recorded.
     """
 
     prompt: str
@@ -102,9 +105,12 @@ class Question(Generic[T]):
     among: Callable[[T, Known], str] | None = None
     identity: bool = False
     nth: Callable[[T, int], T] | None = None
+    on_machine: Callable[[T, Known], T] | None = None
 
     def refuses(self, value: T, known: Known) -> str:
         """What is wrong with a parsed value among the other answers, or on this machine."""
+        if self.on_machine is not None:
+            value = self.on_machine(value, known)
         for test in (self.among, self.check):
             if test is not None and (wrong := test(value, known)):
                 return wrong
@@ -127,6 +133,7 @@ def asked(
     among: Callable[[T, Known], str] | None = None,
     identity: bool = False,
     nth: Callable[[T, int], T] | None = None,
+    on_machine: Callable[[T, Known], T] | None = None,
 ) -> T:
     """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
     question = Question(
@@ -145,6 +152,7 @@ def asked(
         among=among,
         identity=identity,
         nth=nth,
+        on_machine=on_machine,
     )
     result: T = field(metadata={"question": question})
     return result

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from steps.kinds import Share
 from steps.settings import Settings
 from tests.machines import stock
 from wizard.answer_file import read_answers, read_text
@@ -52,7 +53,58 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, int, str, str]]]] = {
     ),
     "a unit of two sizes": (
         "version: 1\nguests:\n- memory: 2GB\n",
-        [(3, 11, "guests.0.memory", "2GB can mean two sizes; write 2GiB")],
+        [(3, 11, "guests.0.memory", "2GB can mean 1907MiB (1000 based) or 2GiB (1024 based)")],
+    ),
+    "a small unit of two sizes": (
+        "version: 1\nguests:\n- memory: 512 mb\n",
+        [(3, 11, "guests.0.memory", "512 mb can mean 488MiB (1000 based) or 512MiB (1024 based)")],
+    ),
+    "a decimal comma": (
+        "version: 1\nguests:\n- memory: 1,5GiB\n",
+        [(3, 11, "guests.0.memory", "Write a point in the number: 1.5GiB.")],
+    ),
+    "a share of nothing": (
+        "version: 1\nstorage: {partition_size: 50%}\n",
+        [(2, 27, "storage.partition_size", "50% of what: 50%FREE?")],
+    ),
+    "a share that is too large": (
+        "version: 1\nstorage: {partition_size: 101%FREE}\n",
+        [(2, 27, "storage.partition_size", "Write a share from 1%FREE to 100%FREE.")],
+    ),
+    "a share for a guest": (
+        "version: 1\nguests: [{root_size: 50%FREE}]\n",
+        [(2, 22, "guests.0.root_size", "A share cannot be given here. Write a size")],
+    ),
+    "a number of YAML 1.1": (
+        "version: 1\nguests: [{vcpus: 010}, {vcpus: 08}]\n",
+        [
+            (2, 18, "guests.0.vcpus", "010 can mean 10 or 8 (octal). Write it without the zero."),
+            (2, 32, "guests.1.vcpus", "08 can mean 8. Write it without the zero."),
+        ],
+    ),
+    "a number that is none": (
+        "version: 1\nguests: [{vcpus: 1e0}, {vcpus: 1_0}, {vcpus: 12:30}, {vcpus: 2.0}]\n",
+        [
+            (2, 18, "guests.0.vcpus", "1e0 is not a whole number from 1 to 64. Write it in digits"),
+            (2, 32, "guests.1.vcpus", "'1_0' is not a whole number"),
+            (2, 46, "guests.2.vcpus", "'12:30' is not a whole number"),
+            (2, 62, "guests.3.vcpus", "2.0 is not a whole number"),
+        ],
+    ),
+    "a size as a number with an exponent": (
+        "version: 1\nguests: [{memory: 1e3}]\n",
+        [(2, 19, "guests.0.memory", "1e3 is not a size of at least 64MiB. Write a size with")],
+    ),
+    "null": (
+        "version: 1\nhost: {bridge: null, console: ~}\n",
+        [(2, 16, "host.bridge", "has no value"), (2, 31, "host.console", "has no value")],
+    ),
+    "a truth for text": (
+        "version: 1\nhost: {bridge: true, console: off}\n",
+        [
+            (2, 16, "host.bridge", 'Put it in quotes: "true".'),
+            (2, 31, "host.console", "'off' is not a console."),
+        ],
     ),
     "too little": (
         "version: 1\nhost: {dom0_memory: 64MiB}\n",
@@ -159,6 +211,16 @@ VALUES = [
     ("host: {make_default: true}", "host.make_default", True),
     ("guests: [{memory: 1.5GiB}]", "guests.0.memory", 1536),
     ("guests: [{memory: 1g}]", "guests.0.memory", 1024),
+    ("guests: [{memory: 2 GiB}]", "guests.0.memory", 2048),
+    ("guests: [{memory: 2048MiB}]", "guests.0.memory", 2048),
+    ("guests: [{memory: 2048 M}]", "guests.0.memory", 2048),
+    ("storage: {partition_size: 7 GiB}", "storage.partition_size", 7168),
+    ("storage: {partition_size: rest}", "storage.partition_size", 0),
+    ("storage: {partition_size: 100%FREE}", "storage.partition_size", 0),
+    ("storage: {partition_size: 50%free}", "storage.partition_size", Share(50)),
+    ("host: {make_default: off}", "host.make_default", False),
+    ("host: {make_default: on}", "host.make_default", True),
+    ("guests: [{name: 2026-11-23}]", "guests.0.name", "2026-11-23"),
     ("guests: [{swap_size: none}]", "guests.0.swap_size", 0),
     ("guests: [{vcpus: 0x2}]", "guests.0.vcpus", 2),
     ("guests: [{vcpus: '2'}]", "guests.0.vcpus", 2),

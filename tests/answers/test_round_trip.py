@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from steps.kinds import Share
 from steps.settings import Settings
 from tests.machines import stock
 from wizard.answer_file import read_text, write_answers
@@ -45,7 +46,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "storage.use": st.sampled_from(["existing-group", "free-space", "device"]),
     "storage.volume_group": st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,20}", fullmatch=True),
     "storage.device": _device,
-    "storage.partition_size": _mib | st.just(0),
+    "storage.partition_size": _mib | st.just(0) | st.integers(50, 99).map(Share),
     "storage.overwrite": _device | st.just("no"),
     "guests.name": _label,
     "guests.memory": _mib,
@@ -60,7 +61,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "guests.gateway": _address | st.just("none"),
     "guests.nameservers": st.lists(_address, max_size=3).map(tuple),
     "guests.root_password": st.from_regex(r"\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{20,86}",
-                                          fullmatch=True) | st.just("locked"),
+                                          fullmatch=True)
+    | st.sampled_from(["locked", "asked", "env:ROOT_PASSWORD", "file:/root/a word"]),
     "guests.ssh_keys": st.lists(_key, max_size=2).map(tuple),
     "guests.autostart": st.booleans(),
 }  # fmt: skip

@@ -89,6 +89,27 @@ def test_names_and_addresses_are_given_once() -> None:
     assert [("guests.1.name", 4, 10), ("guests.1.network", 4, 24)] == places
 
 
+def test_a_share_of_the_free_space_becomes_a_size_on_this_machine() -> None:
+    settings = settle(read("storage: {partition_size: 60%FREE}"), stock())
+    assert 10239 * 60 // 100 == settings.storage.partition_size
+    assert "partition_size: 6143MiB" in write_answers(record(settings, stock()))
+
+
+def test_a_share_that_is_too_small_on_this_machine_is_refused_with_figures() -> None:
+    with pytest.raises(AnswersInvalid) as caught:
+        settle(read("storage: {partition_size: 20%FREE}"), stock())
+    (problem,) = caught.value.problems
+    assert ("lab.yaml", 2, 27, "'20%FREE' does not fit.") == (
+        problem.file, problem.line, problem.column, problem.what,
+    )  # fmt: skip
+    assert problem.hint.endswith("that is 2047MiB; 5GiB is needed.")
+
+
+def test_a_share_of_what_cannot_be_seen_is_all_of_it() -> None:
+    drafted = draft(read("storage: {partition_size: 60%FREE, use: free-space}"), machines()["user"])
+    assert 0 == drafted.settings.storage.partition_size
+
+
 @dataclass(frozen=True)
 class _Odd:
     """Questions whose declarations are at fault, or that the machine's answers go against."""
