@@ -12,6 +12,13 @@ from steps.guest_files import is_complete
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
 from steps.kinds import show_size
+from steps.memory import (
+    GUEST_OVERHEAD,
+    XEN_MEMORY,
+    guests_in_words,
+    total_memory,
+    wanted_memory,
+)
 from steps.settings import NO_BRIDGE, SPARE_SPACE, Settings
 from wizard.step import Plan, Problem
 
@@ -31,10 +38,6 @@ AMD's SVM, new in 2006, are what fully virtualised guests need.
 By hand: `lscpu`, `free --mebi`, `lsblk`, `ip link`, `grep XEN_DOM0 /boot/config-*`.
 Undo: nothing is changed here."""
 QUESTIONS = ("host.ignore",)
-
-# MiB that Xen keeps for itself and for its books on guests. Seen on Xen 4.17: 3071 in all, 1024 for
-# dom0, 2014 free; the plain Linux of that machine had counted 2971.
-XEN_MEMORY = 64
 
 # MiB that the work takes in each file system, with room to breathe: Xen's packages and their
 # downloads, the boot menu and the hypervisor, debootstrap's scripts, the journal and its backups.
@@ -84,13 +87,13 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         )
     if facts.firmware == "uefi" and facts.secure_boot is False:
         notes.append("UEFI without Secure Boot: Xen can be booted.")
-    need = _wanted_memory(settings)
+    need = wanted_memory(settings)
     return Plan(
         (),
         facts,
         skipped=(
             f"{facts.distribution.name}, {facts.architecture}, "
-            f"{show_size(_total_memory(facts))} of memory, of which {show_size(need)} are wanted.",
+            f"{show_size(total_memory(facts))} of memory, of which {show_size(need)} are wanted.",
         ),
         notes=tuple(notes),
     )
@@ -175,15 +178,6 @@ def _service_manager(_settings: Settings, facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _total_memory(facts: Facts) -> int:
-    # In dom0, Linux knows of its own part alone; the hypervisor knows of all.
-    return facts.xen.total_memory or facts.memory
-
-
-def _wanted_memory(settings: Settings) -> int:
-    return settings.host.dom0_memory + sum(guest.memory for guest in settings.guests) + XEN_MEMORY
-
-
 def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
     if facts.xen.running and facts.xen.total_memory is None:
         yield Problem(
@@ -194,18 +188,17 @@ def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
             "unknown",
         )
         return
-    total, wanted = _total_memory(facts), _wanted_memory(settings)
+    total, wanted = total_memory(facts), wanted_memory(settings)
     if wanted > total:
-        guests = " and ".join(
-            f"{show_size(guest.memory)} for {guest.name}" for guest in settings.guests
-        )
+        over = show_size(wanted - total)
         yield Problem(
             "memory",
-            f"{show_size(wanted)} of memory are wanted, and the machine has {show_size(total)}: "
-            f"{show_size(settings.host.dom0_memory)} for dom0, {guests or 'nothing for guests'}, "
-            f"{XEN_MEMORY}MiB for Xen itself.",
-            "Give less to dom0 (host.dom0_memory) or to guests (guests.memory), or leave a guest "
-            "out.",
+            f"{show_size(wanted)} of memory are wanted, and the machine has {show_size(total)}, "
+            f"{over} less: {show_size(settings.host.dom0_memory)} for dom0, "
+            f"{guests_in_words(settings.guests)}, {XEN_MEMORY}MiB for Xen itself and "
+            f"{GUEST_OVERHEAD}MiB for its books on each guest.",
+            f"Take {over} from dom0 (host.dom0_memory) or from guests (guests: memory), or leave "
+            "guests out.",
         )
 
 
@@ -254,7 +247,7 @@ def _spare_space(settings: Settings, facts: Facts) -> Iterator[Problem]:
     if size < needed:
         yield Problem(
             "spare-space",
-            f"{place}; {show_size(needed)} are needed.",
+            f"{place}; {show_size(needed)} are needed, {show_size(needed - size)} more.",
             "Choose another place for the guests' disks (storage.use, storage.device), or smaller "
             "sizes.",
         )

@@ -16,6 +16,7 @@ from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
 from steps.kinds import show_size
+from steps.memory import guests_in_words, guests_memory
 from steps.resume_unit import LINK, UNIT, unit_text
 from steps.settings import GuestSettings, Settings
 from wizard.actions import (
@@ -48,7 +49,6 @@ QUESTIONS = ("host.after_reboot", "host.make_default", "guests.autostart")
 
 AUTOSTART = "/etc/xen/auto"
 _LOGIN_TIME = 1200  # seconds: 56 emulated, ten times that on a machine that is busy
-_XEN_OVERHEAD = 16  # MiB that a paravirtual guest costs beside its own memory
 
 
 # ---- check
@@ -118,18 +118,18 @@ def _check_under_xen(settings: Settings, facts: Facts) -> list[Problem]:
     if facts.xen.free_memory is None or facts.xen.domains is None:
         return []
     starting = [guest for guest in settings.guests if facts.domain(guest.name) is None]
-    needed = sum(guest.memory + _XEN_OVERHEAD for guest in starting)
+    needed = guests_memory(starting)
     dom0 = facts.domain("Domain-0")
     # Where dom0_mem does not fix it, dom0 has all, and xl takes from it what a guest needs.
     spare = max(0, dom0.memory - settings.host.dom0_memory) if dom0 is not None else 0
-    if needed <= facts.xen.free_memory + spare:
+    free = facts.xen.free_memory + spare
+    if needed <= free:
         return []
-    names = ", ".join(guest.name for guest in starting)
     return [
         Problem(
             "too-little-free-memory",
-            f"{names}: {show_size(needed)} of memory is needed, and Xen has "
-            f"{show_size(facts.xen.free_memory + spare)} to give.",
+            f"{guests_in_words(starting)}: {show_size(needed)} of memory is needed with Xen's "
+            f"books, and Xen has {show_size(free)} to give, {show_size(needed - free)} less.",
             "Give dom0 less (host.dom0_memory, then boot), or the guests; `xl list` shows who has "
             "what.",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from steps import identifiers
 from steps.expected import with_file
@@ -55,13 +55,14 @@ _KERNEL_MEMORY = 96
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether a guest of that name can be described, and could boot with that kernel."""
     problems = []
+    configs = tuple(_configs(facts))
     for guest in settings.guests:
         problems += [
             *_check_kernel(facts, guest),
-            *_check_names(settings, facts, guest),
+            *_check_names(settings, facts, guest, configs),
             *_check_bridge(settings, facts, guest),
         ]
-    return problems
+    return [*problems, *_check_cards(settings, facts)]
 
 
 def _check_kernel(facts: Facts, guest: GuestSettings) -> list[Problem]:
@@ -123,7 +124,26 @@ def memory_needed(kernel: Kernel) -> int | None:
     return 2 * kernel.initrd_unpacked_mib + _KERNEL_MEMORY
 
 
-def _check_names(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Problem]:
+def _check_cards(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    """Addresses follow from names, and 23 bits of them differ: two names can come to one."""
+    seen: dict[str, str] = {}
+    for guest in settings.guests:
+        mac = identifiers.guest_mac(facts, guest.name)
+        other = seen.setdefault(mac, guest.name)
+        if other != guest.name:
+            yield Problem(
+                "guest-mac-taken",
+                f"The cards of {other} and {guest.name} would both have the address {mac}.",
+                "Give one of them another name: the address follows from it.",
+            )
+
+
+def _check_names(
+    settings: Settings,
+    facts: Facts,
+    guest: GuestSettings,
+    configs: Sequence[tuple[str, XlConfig]],
+) -> list[Problem]:
     path = config_path(guest)
     problems = []
     if path in facts.files and not _is_ours(facts.files[path]):
@@ -136,7 +156,7 @@ def _check_names(settings: Settings, facts: Facts, guest: GuestSettings) -> list
         )
     own_mac = identifiers.guest_mac(facts, guest.name)
     own_disks = {disk.device for disk in disks(settings, facts, guest)}
-    for other, config in _configs(facts):
+    for other, config in configs:
         if other == path:
             continue
         if text_of(config, "name") == guest.name:

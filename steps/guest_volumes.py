@@ -12,7 +12,7 @@ from steps.guest_disks import GuestDisk, disks
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES
 from steps.kinds import show_size
 from steps.settings import Settings
-from steps.storage import in_words, rounded
+from steps.storage import in_words, room_problem, rounded
 from wizard.actions import Action, CommandShows, Identity, RunCommand
 from wizard.step import Plan, Problem
 
@@ -65,14 +65,8 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 )
             )
     if needed > group.free:
-        problems.append(
-            Problem(
-                "guests-do-not-fit",
-                f"The guests' volumes need {show_size(needed)}; the volume group {group.name} has "
-                f"{show_size(group.free)} free.",
-                "Make them smaller (guests: root_size, swap_size), or enlarge the group: vgextend.",
-            )
-        )
+        name = f"the volume group {group.name}"
+        problems.append(room_problem(needed, group.free, name, len(settings.guests)))
     return problems
 
 

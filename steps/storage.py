@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition
+from steps.kinds import show_size
 from steps.settings import Settings
+from wizard.step import Problem
 
 EXTENT = 4  # MiB: LVM's default, for groups that we make
 
@@ -88,6 +90,19 @@ def wanted_volumes(settings: Settings) -> dict[str, int]:
         if guest.swap_size:
             wanted[f"{guest.name}-swap"] = guest.swap_size
     return wanted
+
+
+def room_problem(needed: int, free: int, group: str, guests: int) -> Problem:
+    """The volumes of so many guests do not fit: what is needed, what there is, what to do."""
+    over = needed - free
+    each = f", {show_size(-(-over // guests))} from each of the {guests}" if guests > 1 else ""
+    return Problem(
+        "guests-do-not-fit",
+        f"The guests' volumes need {show_size(needed)}; {group} has {show_size(free)} free, "
+        f"{show_size(over)} less.",
+        f"Take {show_size(over)} from them (guests: root_size, swap_size){each}. Or choose a "
+        "larger place; a group that is there grows by vgextend.",
+    )
 
 
 def in_words(content: Content) -> str:

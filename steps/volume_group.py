@@ -34,6 +34,7 @@ from steps.storage import (
     is_extended,
     largest_region,
     partition_name,
+    room_problem,
     rounded,
     stable_name,
     wanted_volumes,
@@ -307,14 +308,7 @@ def _check_room(
     needed = sum(rounded(size, extent) for name, size in wanted.items() if name not in there)
     if needed <= free:
         return []
-    return [
-        Problem(
-            "guests-do-not-fit",
-            f"The guests' volumes need {show_size(needed)}; the volume group has "
-            f"{show_size(free)} free.",
-            "Make the volumes smaller (guests: root_size, swap_size), or choose a larger place.",
-        )
-    ]
+    return [room_problem(needed, free, "the volume group", len(settings.guests))]
 
 
 def _read_only(device: str) -> Problem:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from steps import PIPELINE
 from steps.settings import GuestSettings, Settings
 from tests.machines import stock
 from wizard.answer_file import read_answers, read_text, write_answers
-from wizard.answers import Answers, settle
+from wizard.answers import Answers, draft, settle
 from wizard.errors import AnswersInvalid
+from wizard.preview import preview
 from wizard.ranges import expand
 from wizard.yaml_text import Place
 
@@ -199,6 +201,27 @@ def test_each_problem_is_found_at_its_place(case: str) -> None:
     assert [item[:3] for item in expected] == found
     for (*_, piece), problem in zip(expected, caught.value.problems, strict=True):
         assert piece in f"{problem.what} {problem.hint}"
+
+
+def test_the_hosts_addresses_are_refused_for_a_guest_at_their_place() -> None:
+    answers = read(
+        "guests:",
+        "- {name: 'vm{1..2}', network: 10.0.2.14/24, gateway: none}",
+        "- {name: x, network: 10.0.2.2/24, gateway: none}",
+    )
+    drafted = draft(answers, stock())
+    assert [
+        ("guests.1.network", 3, 31, "The host itself has the address 10.0.2.15 (ens3)."),
+        ("guests.2.network", 4, 22, "10.0.2.2 is the host's gateway: give the guest an address "
+         "of its own."),
+    ] == [(one.key, one.line, one.column, one.hint) for one in drafted.problems]  # fmt: skip
+
+
+def test_twenty_guests_are_planned_in_a_moment() -> None:
+    settings = settle(read("defaults: {memory: 64MiB}", "guests: [{name: 'vm{01..20}'}]"), stock())
+    began = time.process_time()
+    preview(PIPELINE, settings, stock(), frozenset())
+    assert time.process_time() - began < 2
 
 
 # ---- several files

@@ -10,6 +10,8 @@ import pytest
 from steps import distribution
 from steps.boot_drop_in import dom0_kernel
 from steps.facts import Disk, Facts, Kernel
+from steps.memory import GUEST_OVERHEAD, XEN_MEMORY
+from steps.settings import Settings
 from tests.machines import (
     as_user,
     desktop,
@@ -24,6 +26,8 @@ from tests.machines import (
     with_volume_group,
 )
 from tests.steps.answered import answered
+from wizard.answer_file import read_text
+from wizard.answers import settle
 
 
 def kernel(**changes: object) -> Callable[[Facts], Facts]:
@@ -156,13 +160,23 @@ def test_what_an_ordinary_user_cannot_see_is_unknown_and_not_wrong() -> None:
 
 def test_memory_counts_dom0_and_every_guest_and_xen_itself() -> None:
     facts = stock()
-    spare = facts.memory - 1024 - distribution.XEN_MEMORY
+    spare = facts.memory - 1024 - XEN_MEMORY - GUEST_OVERHEAD
     fits = answered(facts, {"host.dom0_memory": 1024, "guests.0.memory": spare})
     assert [] == distribution.check(fits, facts)
     over = answered(facts, {"host.dom0_memory": 1024, "guests.0.memory": spare + 1})
     (problem,) = distribution.check(over, facts)
     assert "memory" == problem.name
     assert f"{spare + 1}MiB for vm01" in problem.what
+    assert "has 2971MiB, 1MiB less: 1GiB for dom0" in problem.what
+    assert "Take 1MiB from dom0" in problem.hint
+
+
+def test_many_guests_are_counted_and_not_listed() -> None:
+    facts = stock()
+    answers = read_text("version: 1\nguests: [{name: 'vm{01..20}'}]\n", Settings)
+    problem = distribution.check(settle(answers, facts), facts)[0]
+    assert "10GiB for 20 guests" in problem.what
+    assert "vm07" not in problem.what
 
 
 def test_what_an_earlier_run_took_from_the_group_is_not_asked_for_again() -> None:
