@@ -35,6 +35,7 @@ from wizard.saved_plan import (
     sealed,
     write_plan,
 )
+from wizard.secret_references import resolve
 from wizard.shapes import Machine
 
 _AGAIN = "Make the plan anew: sudo xen-setup plan ANSWERS --out FILE"
@@ -166,7 +167,7 @@ def open_plan(arguments: Arguments, path: Path) -> Held:
     promise = _promise(plan, text, path)
     facts = machine_facts(arguments)
     _refuse_other_machine(plan, path, facts)
-    answers = _answers_of(plan, promise.facts)
+    answers = resolve(_answers_of(plan, promise.facts), unattended=True)
     session = session_for(arguments, settle(answers, promise.facts), facts)
     return Held(held_session(session, promise), promise)
 

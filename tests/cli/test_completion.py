@@ -48,7 +48,10 @@ OFFERED: list[tuple[tuple[str, ...], list[str]]] = [
     (("check", "--set", "guests.fi"), []),
     (("check", "--set", "guests.0.fi"), ["guests.0.filesystem="]),
     (("check", "--set", "guests.web.fi"), ["guests.web.filesystem="]),
-    (("check", "--set", "guests.web.root_password="), ["guests.web.root_password=locked", "guests.web.root_password=asked"]),
+    (
+        ("check", "--set", "guests.web.root_password="),
+        ["guests.web.root_password=locked", "guests.web.root_password=asked"],
+    ),
     (("check", "--set", "defaults.fi"), ["defaults.filesystem="]),
     (("check", "--set", "defaults.name="), []),
     (("check", "--set", "nonsense="), []),

@@ -160,6 +160,23 @@ def test_no_secret_is_in_a_plan_and_it_is_found_again(tmp_path: Path, lab: Path)
     refuse_drift(held)
 
 
+def test_a_reference_is_kept_in_a_plan_and_resolved_when_it_is_run(
+    tmp_path: Path, lab: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{HASH}\n")
+    secret.chmod(0o600)
+    lab.write_text(f"version: 1\nguests:\n  - {{name: web, root_password: 'file:{secret}'}}\n")
+    path = saved(tmp_path, lab)
+    assert f"file:{secret}" in path.read_text()
+    held = opened(path, machines.stock(), tmp_path)
+    assert HASH == held.session.settings.guests[0].root_password
+    refuse_drift(held)
+    secret.unlink()
+    with pytest.raises(AnswersInvalid):
+        opened(path, machines.stock(), tmp_path)
+
+
 def test_a_password_in_a_file_of_the_host_is_not_in_a_plan(tmp_path: Path) -> None:
     stock = machines.stock()
     path = "/etc/network/interfaces"
