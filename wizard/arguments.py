@@ -75,6 +75,9 @@ class Arguments(NamedTuple):
     lessons: bool = False
     detailed_exitcode: bool = False
     script: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
     state: str = STATE_DIRECTORY
     practice: PracticeCommand = "start"
     unattended: bool = False
@@ -120,16 +123,9 @@ def parse(argv: Sequence[str]) -> Arguments:
             "Two dashes and a command belong to `practice exec`.",
             hint="For example: xen-setup practice exec -- xl list",
         )
-    if found.get("script") and found.get("json"):
-        raise UsageError(
-            "A plan is printed as a script or as JSON, not as both.",
-            hint="Give --script or --json.",
-        )
-    if found.get("script") and found.get("out"):
-        raise UsageError(
-            "A plan is printed as a script or saved, not both at once.",
-            hint="Give --script or --out FILE.",
-        )
+    for one, other, words in _EXCLUSIVE:
+        if found.get(one) and found.get(other):
+            raise UsageError(words, hint=f"Give --{one} or --{other}, not both.")
     # An option may stand before the command and after it; what was given twice counts twice.
     for name in ("ignore", "settings", "files"):
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
@@ -140,9 +136,16 @@ def parse(argv: Sequence[str]) -> Arguments:
     # Imported here: --help has ended before, and shall cost little more than Python itself.
     from pathlib import Path  # noqa: PLC0415
 
-    given |= {name: Path(given[name]) for name in ("facts", "out") if name in given}
+    given |= {name: Path(given[name]) for name in ("facts", "out", "log_file") if name in given}
     given["files"] = tuple(map(Path, given["files"]))
     return Arguments(**given, argv=tuple(rest))
+
+
+_EXCLUSIVE = (
+    ("script", "json", "A plan is printed as a script or as JSON."),
+    ("script", "out", "A plan is printed as a script or saved."),
+    ("quiet", "verbose", "A run is told quietly or with every word."),
+)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -222,6 +225,7 @@ def command_line() -> argparse.ArgumentParser:
     rollback.add_argument("--yes", action="store_true", help="do not ask before it")
     rollback.add_argument("--unconfirmed", action="store_true", help=argparse.SUPPRESS)
     rollback.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
+    _telling_options(rollback)
     _state_options(rollback)
 
     _answers(commands)
@@ -291,6 +295,7 @@ def _practice(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="ANSWERS",
         help="without questions: from the packaged answers for a first guest, or from a file",
     )
+    practice.add_argument("--no-input", action="store_true", help="ask nothing; needs --unattended")
     _machine_name(practice)
     inside = practice.add_subparsers(
         dest="practice", metavar="COMMAND", title="commands", parser_class=_Parser
@@ -306,6 +311,7 @@ def _practice(commands: argparse._SubParsersAction[_Parser]) -> None:
         _machine_name(command)
         if name == "reset":
             command.add_argument("--yes", action="store_true", help="do not ask before it")
+            command.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
     assert {"start", *inside.choices} == set(get_args(PracticeCommand))
 
 
@@ -419,7 +425,29 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="agree to actions that cannot be taken back (the plan names them)",
     )
+    _telling_options(parser)
     _state_options(parser)
+
+
+def _telling_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="of a run, tell only problems and how it ended",
+    )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="of a run, show what its commands print, as it comes",
+    )
+    parser.add_argument(
+        "--log-file",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="append a copy of the run's log to this file too",
+    )
 
 
 def _state_options(parser: argparse.ArgumentParser) -> None:

@@ -153,6 +153,11 @@ def _practice(arguments: Arguments) -> int:
     match arguments.practice:
         case "start" if arguments.unattended:
             return front.run_unattended(_portable_answers(arguments), name, options)
+        case "start" if arguments.no_input:
+            raise UsageError(
+                "A guided run asks questions, and --no-input forbids them.",
+                hint="Without questions: xen-setup practice --unattended",
+            )
         case "start":
             return front.run_guided(name, options)
         case "exec":
@@ -162,7 +167,7 @@ def _practice(arguments: Arguments) -> int:
         case "stop":
             return front.stop(name)
         case "reset":
-            return front.reset(name, yes=arguments.yes)
+            return front.reset(name, yes=arguments.yes, asks=not arguments.no_input)
         case "status":
             return front.status(name)
     assert_never(arguments.practice)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 
 from rich.console import Console as RichConsole
 from rich.padding import Padding
@@ -17,7 +17,7 @@ from rich.text import Text
 from wizard.actions import Action, WriteFile, undo_class
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
-from wizard.plain_reporter import PlainReporter
+from wizard.plain_reporter import PlainReporter, QuietReporter
 from wizard.preview import StepPreview
 from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
@@ -35,6 +35,8 @@ from wizard.wording import (
 )
 
 F = TypeVar("F")
+
+Telling = Literal["quiet", "usual", "verbose"]
 
 _UNDO_STYLE = {
     "exact": "green",
@@ -56,22 +58,33 @@ _SEVERITY_WORD: Mapping[Severity, str] = {
 _NARROWEST = 40
 
 
-def is_plain(stream: TextIO, *, asked: bool) -> bool:
-    """Whether a stream gets plain lines: asked for, no terminal, or one that can do nothing."""
-    return asked or not stream.isatty() or is_plain_terminal(os.environ)
+def is_plain(stream: TextIO, *, asked: bool, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a stream gets plain lines: asked for, no terminal, or one that can do nothing.
+
+    FORCE_COLOR and CLICOLOR_FORCE change nothing: a pipe is never coloured.
+    """
+    return asked or not stream.isatty() or is_plain_terminal(environ)
+
+
+def _no_colours(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("NO_COLOR")) or environ.get("CLICOLOR") == "0"
 
 
 class Console:
-    """Shows things on one stream. `plain`: as lines without colours, as wide as they are."""
+    """Shows things on one stream. `plain`: as lines without colours, as wide as they are.
 
-    def __init__(self, stream: TextIO, *, plain: bool = False) -> None:
+    `telling`: how much of a run is told.
+    """
+
+    def __init__(self, stream: TextIO, *, plain: bool = False, telling: Telling = "usual") -> None:
         self.stream = stream
+        self._telling = telling
         self.plain = is_plain(stream, asked=plain)
         self._rich = RichConsole(
             file=stream,
             force_terminal=not self.plain,
             color_system=None if self.plain else "auto",
-            no_color=True if self.plain else None,
+            no_color=True if self.plain or _no_colours(os.environ) else None,
             markup=False,
             highlight=False,
             emoji=False,
@@ -241,11 +254,18 @@ class Console:
 
     def reporter(self) -> LiveReporter | PlainReporter:
         """Who tells of a run on this stream; to be used as a context."""
-        return PlainReporter(self.stream) if self.plain else LiveReporter(self._rich)
+        verbose = self._telling == "verbose"
+        if self._telling == "quiet":
+            return QuietReporter(self.stream)
+        if self.plain:
+            return PlainReporter(self.stream, verbose=verbose)
+        return LiveReporter(self._rich, verbose=verbose)
 
     def finished(self, outcome: Outcome, what_now: Sequence[tuple[str, str]]) -> None:
         """A run that ended well, and what to type next."""
-        self.line()
+        quiet = self._telling == "quiet"
+        if not quiet:
+            self.line()
         if outcome.run is None:
             self.line("Nothing was to be done: everything is as it should be.", "bold green")
         else:
@@ -254,7 +274,8 @@ class Console:
                 f" ({duration(outcome.command_seconds)} of it in commands).",
                 "bold green",
             )
-            self.line(f"The answers of this run are in {outcome.run.answers}")
+            if not quiet:
+                self.line(f"The answers of this run are in {outcome.run.answers}")
         self._what_now(what_now)
 
     def rollback(self, actions: Sequence[Action]) -> None:
@@ -274,6 +295,8 @@ class Console:
         self._what_now(what_now)
 
     def _what_now(self, commands: Sequence[tuple[str, str]]) -> None:
+        if self._telling == "quiet":
+            return
         if commands:
             self.line("To type next:")
         for command, words in commands:

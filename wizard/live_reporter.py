@@ -57,8 +57,15 @@ class LiveReporter:
     terminal are as before at its end, whatever ends it. `paused` makes room for a question.
     """
 
-    def __init__(self, rich: RichConsole, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rich: RichConsole,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        verbose: bool = False,
+    ) -> None:
         self._rich = rich
+        self._verbose = verbose
         self._clock = clock
         self._steps: tuple[str, ...] = ()
         self._step = ""
@@ -155,7 +162,10 @@ class LiveReporter:
         self._show(f"{index}/{of}  {headline(action)}", "; ".join(commands(action)))
 
     def output(self, line: str, /) -> None:
-        """The last line of output is shown while the command runs."""
+        """The last line of output is shown while the command runs; all stay if that is wanted."""
+        if self._verbose:
+            self._keep("       |", line.expandtabs(8), "dim")
+            return
         self._output = printable(line).replace("\n", " ").expandtabs(4).strip() or self._output
 
     def progress(self, fraction: float | None, words: str, /) -> None:

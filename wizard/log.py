@@ -10,14 +10,33 @@ import os
 import time
 from pathlib import Path
 
+from wizard.errors import UsageError
+
 PER_COMMAND = 8 << 20  # bytes of one command's output; its last lines are logged in any case
+_HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+def refuse_unwritable_log(path: Path) -> None:
+    """Raise `UsageError` when nothing can be appended to the file; it is made if it is missing."""
+    try:
+        # Not waiting: a pipe that nobody reads would keep us here for ever.
+        os.close(os.open(path, _HOW | os.O_NONBLOCK, 0o600))
+    except OSError as error:
+        raise UsageError(
+            f"The log file {path} cannot be written: {error.strerror}.",
+            hint="Name a file in a directory that is there: --log-file FILE",
+        ) from error
 
 
 class Log:
-    """Append to a text file that only its owner can read; None as path logs nothing."""
+    """Append to a text file that only its owner can read; None as path logs nothing.
 
-    def __init__(self, path: Path | None) -> None:
+    `copy` is a second file that gets the same.
+    """
+
+    def __init__(self, path: Path | None, copy: Path | None = None) -> None:
         self.path = path
+        self._copy = copy
         self.trouble = ""
         self._room = PER_COMMAND
         self._left_out = 0
@@ -51,15 +70,14 @@ class Log:
         self.note(words)
 
     def _append(self, text: str) -> None:
-        if self.path is None:
-            return
-        try:
-            descriptor = os.open(
-                self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
+        for path in (self.path, self._copy):
+            if path is None:
+                continue
             try:
-                os.write(descriptor, text.encode(errors="replace"))
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            self.trouble = f"The log {self.path} cannot be written: {error.strerror}."
+                descriptor = os.open(path, _HOW, 0o600)
+                try:
+                    os.write(descriptor, text.encode(errors="replace"))
+                finally:
+                    os.close(descriptor)
+            except OSError as error:
+                self.trouble = f"The log {path} cannot be written: {error.strerror}."

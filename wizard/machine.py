@@ -51,7 +51,6 @@ from wizard.files import (
 )
 from wizard.identity import differences
 from wizard.interrupts import Interrupts
-from wizard.log import Log
 from wizard.mounts import GUESTS_DISKS, WORK, Mounts
 from wizard.packages import Packages
 from wizard.running import Running, Watch, Workplace, kernel_boot_id
@@ -71,6 +70,7 @@ def _no_secret(key: str) -> str:
 class Machine:
     """The machine under the wizard. `secrets` gives the secret of an answer key when it is used.
 
+    `log_copy` is a file that gets what the run's log gets.
     `checkpoint` is called with a name at each point where a crash would matter. `work` is where
     volumes are mounted.
     """
@@ -85,6 +85,7 @@ class Machine:
     boot_id: Callable[[], str] = kernel_boot_id
     warn: Callable[[str], None] = lambda _words: None
     reboot_command: Argv = ("systemctl", "reboot")
+    log_copy: Path | None = None
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
@@ -94,6 +95,7 @@ class Machine:
             self.interrupts,
             self.checkpoint,
             self.work / "running",
+            log_copy=self.log_copy,
         )
         self._mounts = Mounts(
             self._running.quietly, self._probe_ask, self.work, self._warned, self.guests_disks
@@ -113,7 +115,7 @@ class Machine:
     def attend(self, place: Workplace) -> None:
         """Log and keep backups there from now on."""
         self._place = place
-        self._running.log = Log(place.log)
+        self._running.log_to(place.log)
 
     def clear_leftovers(self) -> list[str]:
         """End the command and unmount the volumes of a run that was killed; says what it did."""

@@ -21,9 +21,16 @@ class PlainReporter:
     run: `xen-setup apply answers.yaml | head` still finishes what it began.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        verbose: bool = False,
+    ) -> None:
         self._stream = stream
         self._clock = clock
+        self._verbose = verbose
         self._mute = False
         self._steps: tuple[str, ...] = ()
         self._place = ""
@@ -73,11 +80,13 @@ class PlainReporter:
             self._line(f"        $ {command}")
 
     def output(self, line: str, /) -> None:
-        """Goes to the log only."""
+        """Goes to the log only, unless all is to be told."""
+        if self._verbose:
+            self._line(f"        | {line}")
 
     def progress(self, fraction: float | None, words: str, /) -> None:
-        """Now and then, how far it is."""
-        if self._clock() - self._told < _EVERY:
+        """Now and then, how far it is; the output itself says it where it is told."""
+        if self._verbose or self._clock() - self._told < _EVERY:
             return
         self._told = self._clock()
         share = f"{fraction:.0%} " if fraction is not None else ""
@@ -123,3 +132,36 @@ class PlainReporter:
     def note(self, words: str, /) -> None:
         """Something to know."""
         self._line(f"    {words}")
+
+
+class QuietReporter(PlainReporter):
+    """Tells only what went wrong; how it ended is said by whoever started the run."""
+
+    def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
+        """No problem."""
+
+    def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
+        """No problem."""
+
+    def action_begins(self, action: Action, index: int, of: int, /) -> None:
+        """No problem."""
+
+    def progress(self, fraction: float | None, words: str, /) -> None:
+        """No problem."""
+
+    def action_done(self, action: Action, seconds: float, /) -> None:
+        """No problem."""
+
+    def action_skipped(self, action: Action, /) -> None:
+        """No problem."""
+
+    def step_done(self, name: str, _seconds: float, problems: tuple[Problem, ...], /) -> None:
+        """Warnings, and the step that they belong to."""
+        for problem in problems:
+            self._line(f"warning: {name}: {problem.what} {problem.hint} [{problem.name}]")
+
+    def undoing(self, action: Action, /) -> None:
+        """No problem."""
+
+    def waiting(self, words: str, seconds: float, /) -> None:
+        """No problem."""

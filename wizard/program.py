@@ -31,7 +31,7 @@ from wizard.program_session import (
     answers_of,
     console_for,
     machine_facts,
-    need_root,
+    prepare,
     session_for,
     store_for,
     text_of,
@@ -45,7 +45,7 @@ from wizard.secret_references import resolve
 def apply(arguments: Arguments) -> int:
     """`apply`: do it, from an answer file, and ask nobody."""
     started = time.monotonic()
-    need_root(arguments)
+    prepare(arguments)
     plan = arguments.files[0] if len(arguments.files) == 1 else None
     if plan is not None and (is_saved_plan(plan) or is_shown_plan(plan)):
         held = open_plan(arguments, plan)
@@ -59,7 +59,7 @@ def apply(arguments: Arguments) -> int:
 def resume(arguments: Arguments) -> int:
     """`resume`: go on with the run that stopped, with the answers that it was begun with."""
     started = time.monotonic()
-    need_root(arguments)
+    prepare(arguments)
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is None:
@@ -85,7 +85,7 @@ def guided(arguments: Arguments) -> int:
             hint="Write the answers to a file, and use: sudo xen-setup apply ANSWERS",
         )
     prompter = choose_prompter(plain=arguments.plain)  # first: sudo gives nobody a terminal
-    need_root(arguments)
+    prepare(arguments)
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
@@ -147,7 +147,7 @@ def _run(
 
     state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
     with console.reporter() as reporter:
-        machine = Machine(secrets=secret, warn=reporter.note)
+        machine = Machine(secrets=secret, warn=reporter.note, log_copy=arguments.log_file)
         wishes = Wishes(
             ignore=session.ignore,
             consent=agreed or arguments.agree_no_undo,
@@ -183,7 +183,7 @@ def _run(
 
 def rollback(arguments: Arguments) -> int:
     """`rollback`: show what would be taken back, ask, and take it back."""
-    need_root(arguments)
+    prepare(arguments)
     console = console_for(arguments)
     store = store_for(arguments)
     step = arguments.to or ""
@@ -201,7 +201,8 @@ def rollback(arguments: Arguments) -> int:
         console.rollback([entry.action for entry in entries])
         agree_to_rollback(choose_prompter(plain=arguments.plain))
     with console.reporter() as reporter:
-        count = roll_back(store, Machine(warn=reporter.note), reporter, step)
+        machine = Machine(warn=reporter.note, log_copy=arguments.log_file)
+        count = roll_back(store, machine, reporter, step)
     console.rolled_back(count, after_rollback(read_facts(thorough=False)) if count else ())
     return Exit.DONE
 

@@ -19,9 +19,10 @@ from wizard.actions import Action, WriteFile
 from wizard.answer_file import read_answers, write_answers
 from wizard.answers import Answers
 from wizard.arguments import Arguments
-from wizard.console import Console
+from wizard.console import Console, Telling
 from wizard.errors import UsageError
 from wizard.journal import Store
+from wizard.log import refuse_unwritable_log
 from wizard.preview import StepPreview, preview
 from wizard.saved_plan import is_saved_plan
 from wizard.secret_references import resolve
@@ -114,7 +115,9 @@ def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Sessi
 
 def console_for(arguments: Arguments) -> Console:
     """Where words go: not to standard output where that is for programs (--json)."""
-    return Console(sys.stderr if arguments.json else sys.stdout, plain=arguments.plain)
+    telling: Telling = "quiet" if arguments.quiet else "verbose" if arguments.verbose else "usual"
+    stream = sys.stderr if arguments.json else sys.stdout
+    return Console(stream, plain=arguments.plain, telling=telling)
 
 
 def store_for(arguments: Arguments) -> Store:
@@ -127,10 +130,13 @@ def text_of(facts: Facts, path: str) -> str | None:
     return None if text is None else hidden(text)
 
 
-def need_root(arguments: Arguments) -> None:
+def prepare(arguments: Arguments) -> None:
+    """Refuse what a command that changes the machine cannot do without: root, a log to write to."""
     if os.geteuid() != 0:
         command = "" if arguments.command == "guided" else f" {arguments.command} …"
         raise UsageError(
             "This changes the machine, and needs root for it.",
             hint=f"Start it with sudo: sudo xen-setup{command}",
         )
+    if arguments.log_file is not None:
+        refuse_unwritable_log(arguments.log_file)

@@ -67,15 +67,27 @@ class Running:
     """
 
     def __init__(
-        self, run: Run, ask: Ask, interrupts: Interrupts, checkpoint: Checkpoint, note: Path
+        self,
+        run: Run,
+        ask: Ask,
+        interrupts: Interrupts,
+        checkpoint: Checkpoint,
+        note: Path,
+        *,
+        log_copy: Path | None = None,
     ) -> None:
         self._run = run
         self._ask = ask
         self._checkpoint = checkpoint
         self._note = note
+        self._log_copy = log_copy
         self.interrupts = interrupts
-        self.log = Log(None)
+        self.log = Log(None, log_copy)
         self.seconds = 0.0
+
+    def log_to(self, path: Path) -> None:
+        """Log there from now on."""
+        self.log = Log(path, self._log_copy)
 
     def do(self, argv: Argv, timeout: float, watch: Watch, progress: str = "") -> None:
         """Run a command that must succeed; raises `StepFailed`, or `Interrupted`."""

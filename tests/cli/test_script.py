@@ -56,7 +56,7 @@ def with_password(facts: Facts) -> Facts:
         (saved("user"), (), Exit.USAGE, "sudo xen-setup plan --script"),
         (saved("under-xen"), (), Exit.CHECKS_FAILED, "--ignore NAME"),
         (stock(), ("--set", "guests.0.memory=much"), Exit.ANSWERS_INVALID, "guests.0.memory"),
-        (stock(), ("--json",), Exit.USAGE, "not as both"),
+        (stock(), ("--json",), Exit.USAGE, "not both"),
         (with_password(stock()), (), Exit.USAGE, "has a password in it"),
     ],
 )

@@ -94,17 +94,17 @@ def stop(name: str | None = None) -> int:
     return Exit.DONE
 
 
-def reset(name: str | None = None, *, yes: bool = False) -> int:
+def reset(name: str | None = None, *, yes: bool = False, asks: bool = True) -> int:
     """Throw the machine away, after a yes: its next start is a stock Debian again."""
     machine = machine_of(name)
     if machine.status().state is State.ABSENT:
         _say(f"There is no practice machine '{machine.name}': nothing to reset.")
         return Exit.DONE
     if not yes:
-        if not _has_terminal():
+        if not asks or not _has_terminal():
             raise UsageError(
-                "Resetting the practice machine throws away all that was done in it, and there "
-                "is no terminal to ask at.",
+                "Resetting the practice machine throws away all that was done in it, and nobody "
+                "is there to be asked.",
                 hint="To do it without being asked: xen-setup practice reset --yes",
             )
         question = f"Throw away the practice machine '{machine.name}', and all in it? [y/N] "
