@@ -97,7 +97,6 @@ DIRECTORIES = (
     "/etc/xen/auto",
     "/run/xen-setup",
     "/var/lib/xen",
-    "/var/lib/xen-setup",
     "/var/log/xen",
 )
 

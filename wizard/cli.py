@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn, assert_never
+from typing import NoReturn, TextIO, assert_never
 
 from wizard import crash
 from wizard.arguments import Arguments, parse
@@ -62,20 +62,20 @@ def main(argv: Sequence[str]) -> int:
         return 128 + stop.number
     except BrokenPipeError:
         # The rest of the output goes nowhere, or the interpreter's own flush would complain.
-        _discard_output()
+        _discard(sys.stdout)
         return _BROKEN_PIPE
     except OSError as error:
         # All others belong to files or devices, and were given words where they happened.
         if error.errno not in _OUTPUT_FAILED or error.filename is not None:
             raise
-        _discard_output()
+        _discard(sys.stdout)
         tell(UsageError(f"The output cannot be written: {os.strerror(error.errno)}."))
         return int(Exit.USAGE)
     return status
 
 
-def _discard_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tell(error: SetupError) -> None:
@@ -187,9 +187,14 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
+    # A stream that is gone is left behind: what stays in its buffer would make the interpreter
+    # end with a status of its own (120).
     try:
         sys.stdout.flush()
+    except OSError:
+        _discard(sys.stdout)
+    try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
     except OSError:
-        return  # nobody is there to be told: the exit status says it
+        _discard(sys.stderr)  # nobody is there to be told: the exit status says it

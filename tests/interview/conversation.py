@@ -17,6 +17,7 @@ from steps import PIPELINE
 from steps.settings import Settings
 from tests.machines import machines
 from wizard.answer_file import read_answers
+from wizard.cli import tell
 from wizard.errors import SetupError
 from wizard.interview import Interview, Review, confirm, guided
 from wizard.prompts import TimeIsUp, choose_prompter
@@ -87,7 +88,7 @@ def main(arguments: list[str]) -> int:
         )
         print(guided(interview, facts, prompter, show, Path("answers.yaml")))
     except SetupError as error:
-        print(error.what, error.hint, *error.details, sep="\n", file=sys.stderr)
+        tell(error)
         return error.status
     return 0
 
