@@ -20,11 +20,12 @@ from tests.vm.snapshot import Snapshot
 from wizard.errors import SetupError
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
+from wizard.practice.program import packed
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
 # The host that the unattended journey made, for the one that makes it by hand.
-FINISHED = pytest.StashKey[Snapshot]()
+_FINISHED = "xen-setup/finished-host"
 
 # What is looked at first when a journey failed, from inside the machine.
 _INSIDE = {
@@ -71,6 +72,22 @@ def machine(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
 def machine_off(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
     """A fresh practice machine that was not started yet."""
     yield from _machine(request, start=False)
+
+
+def keep_finished_host(config: pytest.Config, host: Snapshot) -> None:
+    """Keep what the unattended journey made, with the program that made it."""
+    assert config.cache is not None
+    config.cache.set(_FINISHED, {"program": packed().digest, "host": host})
+
+
+def finished_host(config: pytest.Config) -> Snapshot | None:
+    """What this very program made in an earlier journey, perhaps of an earlier test run."""
+    assert config.cache is not None
+    kept = config.cache.get(_FINISHED, None)
+    if kept is None or kept["program"] != packed().digest:
+        return None
+    host: Snapshot = kept["host"]
+    return host
 
 
 def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[PracticeMachine]:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.bench.share import share
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, FINISHED, Say
+from tests.vm.conftest import FAILED, Say, keep_finished_host
 from wizard.practice.machine import PracticeMachine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -140,7 +140,8 @@ def test_the_guest_lets_root_in_and_reaches_the_network(machine: PracticeMachine
 def test_a_second_apply_changes_nothing(
     machine: PracticeMachine, journey: Journey, say: Say, request: pytest.FixtureRequest
 ) -> None:
-    journey.finished = request.config.stash[FINISHED] = state_of(machine)
+    journey.finished = state_of(machine)
+    keep_finished_host(request.config, journey.finished)
     started = time.monotonic()
     status, said = inside(machine, "xen-setup", "apply", ANSWERS)
     say(f"second apply: {time.monotonic() - started:.0f} s")

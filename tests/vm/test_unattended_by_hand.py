@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, FINISHED, Say
+from tests.vm.conftest import FAILED, Say, finished_host
 from tests.vm.test_unattended import ANSWERS, inside, state_of
 from wizard.practice.machine import PracticeMachine
 
@@ -40,15 +40,24 @@ def _one_after_the_other(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="module")
-def by_itself(request: pytest.FixtureRequest, machine: PracticeMachine) -> snapshot.Snapshot:
-    """The host that xen-setup itself made of the same answers."""
-    found = request.config.stash.get(FINISHED, None)
+def by_itself(
+    request: pytest.FixtureRequest, machine: PracticeMachine, by_hand: snapshot.Snapshot
+) -> snapshot.Snapshot:
+    """The host that this very program made of the same answers: as the other journey found it, or
+    made now, after what this machine has shown.
+    """
+    found = finished_host(request.config)
     if found is None:
-        program("--unattended", "--name", str(machine.name))
-        found = state_of(machine)
         machine.reset()
         machine.start()
+        program("--unattended", "--name", str(machine.name))
+        found = state_of(machine)
     return found
+
+
+@pytest.fixture(scope="module")
+def by_hand(machine: PracticeMachine) -> snapshot.Snapshot:
+    return state_of(machine)
 
 
 def program(*words: str) -> None:
@@ -56,9 +65,7 @@ def program(*words: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
 
 
-def test_the_script_makes_a_xen_host_by_itself(
-    machine: PracticeMachine, by_itself: snapshot.Snapshot, say: Say
-) -> None:
+def test_the_script_makes_a_xen_host_by_itself(machine: PracticeMachine, say: Say) -> None:
     program("exec", "--name", str(machine.name), "--", "true")
     answers = (ROOT / "wizard/practice/first-guest.yaml").read_bytes()
     machine.write_file(ANSWERS, answers, mode=0o600)
@@ -84,16 +91,6 @@ def test_the_script_makes_a_xen_host_by_itself(
     assert status == 0, said[-3000:]
 
 
-def test_the_two_hosts_are_the_same(
-    machine: PracticeMachine, by_itself: snapshot.Snapshot, say: Say
-) -> None:
-    by_hand = state_of(machine)
-    say("What differs between the hosts that the program and the script made:")
-    say(snapshot.table(by_itself, by_hand, DIFFERS))
-    assert snapshot.compare(by_itself, by_hand, DIFFERS) == []
-    assert sorted(by_itself["lvm"].values()) == sorted(by_hand["lvm"].values())
-
-
 def test_xen_setup_finds_nothing_left_to_do(machine: PracticeMachine) -> None:
     inside(machine, "mv", "/opt/xen-setup-away", "/opt/xen-setup")
     status, said = inside(machine, "xen-setup", "plan", "--detailed-exitcode", ANSWERS)
@@ -103,5 +100,15 @@ def test_xen_setup_finds_nothing_left_to_do(machine: PracticeMachine) -> None:
 def test_its_guest_is_there_and_lets_root_in(machine: PracticeMachine) -> None:
     machine.write_file(LOGIN, (ROOT / "tests/vm/guest_login.py").read_bytes())
     status, said = inside(machine, "python3", LOGIN, "vm01", "root", "xen", seconds=600)
+    machine.run(["rm", LOGIN])
     assert status == 0, said
     assert "uid=0(root)" in said
+
+
+def test_the_two_hosts_are_the_same(
+    by_hand: snapshot.Snapshot, by_itself: snapshot.Snapshot, say: Say
+) -> None:
+    say("What differs between the hosts that the program and the script made:")
+    say(snapshot.table(by_itself, by_hand, DIFFERS))
+    assert snapshot.compare(by_itself, by_hand, DIFFERS) == []
+    assert sorted(by_itself["lvm"].values()) == sorted(by_hand["lvm"].values())
