@@ -112,7 +112,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     if "--" in argv and argv[:1] == ["practice"]:
         cut = argv.index("--")
         argv, rest = argv[:cut], argv[cut + 1 :]
-    found = vars(command_line().parse_args(argv))
+    found = vars(command_line(argv).parse_args(argv))
     if found.get("practice") == "exec" and not rest:
         raise UsageError(
             "There is no command to run in the practice machine.",
@@ -148,8 +148,12 @@ _EXCLUSIVE = (
 )
 
 
-def command_line() -> argparse.ArgumentParser:
-    """The parser: all commands and options, with their words for the help and the manual."""
+def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser: all commands and options, with their words for the help and the manual.
+
+    With what is `typed` on one command line, commands within others are left out that it does not
+    name: a parser costs a quarter of a millisecond, and --help shall start at once.
+    """
     parser = _Parser(
         prog="xen-setup",
         description="A guided installer: turns Debian into a Xen host, and brings its first "
@@ -228,8 +232,14 @@ def command_line() -> argparse.ArgumentParser:
     _telling_options(rollback)
     _state_options(rollback)
 
-    _answers(commands)
-    _practice(commands)
+    answers = _command(commands, "answers", "answer files: begin one, check it, look things up")
+    if typed is None or "answers" in typed:
+        _answers(answers)
+    practice = _command(
+        commands, "practice", "a throwaway machine in QEMU: stock Debian, to learn and to try on"
+    )
+    if typed is None or "practice" in typed:
+        _practice(practice)
 
     completion = _command(commands, "completion", "what a shell needs to complete at the Tab key")
     completion.add_argument(
@@ -239,8 +249,7 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
-    answers = _command(commands, "answers", "answer files: begin one, check it, look things up")
+def _answers(answers: argparse.ArgumentParser) -> None:
     inside = answers.add_subparsers(
         dest="answers_command",
         metavar="COMMAND",
@@ -284,10 +293,7 @@ def _answers(commands: argparse._SubParsersAction[_Parser]) -> None:
     assert set(inside.choices) == set(get_args(AnswersCommand))
 
 
-def _practice(commands: argparse._SubParsersAction[_Parser]) -> None:
-    practice = _command(
-        commands, "practice", "a throwaway machine in QEMU: stock Debian, to learn and to try on"
-    )
+def _practice(practice: argparse.ArgumentParser) -> None:
     practice.add_argument(
         "--unattended",
         nargs="?",

@@ -28,7 +28,7 @@ def script(arguments: Arguments) -> int:
 
 def complete(words: Sequence[str]) -> int:
     """Print what can follow these words, the last of which may be begun only."""
-    for line in completions(command_line(), words, _values):
+    for line in completions(command_line(words), words, _values):
         sys.stdout.write(line + "\n")
     return Exit.DONE
 
