@@ -161,6 +161,32 @@ def test_the_tab_key_completes_the_line(shell: Terminal) -> None:
         shell.type("\x15\n")  # Ctrl-U: the line is emptied
 
 
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_finds_a_script_that_is_kept_in_a_folder_of_fpath(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "_xen-setup").write_text((folder / "zsh").read_text())
+    begin = f"PS1='> '; fpath+=({tmp_path}); autoload -U compinit; compinit -D -u; echo is ready\n"
+    paths = {"PATH": f"{folder}:/usr/bin:/bin"}
+    with Terminal(["zsh", "-f", "-i"], folder, columns=120, environment=paths) as terminal:
+        terminal.type(begin)
+        terminal.wait_for("\nis ready")
+        terminal.type("xen-setup pl\t")
+        terminal.wait_for("> xen-setup plan")
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_finds_a_script_that_is_kept_with_its_settings(folder: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "fish/completions"
+    kept.mkdir(parents=True)
+    (kept / "xen-setup.fish").write_text((folder / "fish").read_text())
+    paths = {"PATH": f"{folder}:/usr/bin:/bin", "XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["fish", "--command", "complete --do-complete 'xen-setup pl'"],
+        env={**environment(), **paths, "HOME": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "plan\t" in done.stdout
+
+
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
 @pytest.mark.parametrize(("typed", "line"), TYPED)
 def test_fish_offers_the_same(typed: str, line: str, folder: Path) -> None:

@@ -1,7 +1,7 @@
 #compdef xen-setup
 # zsh completion for xen-setup: the program itself is asked what can follow.
 
-_xen_setup() {
+_xen-setup() {
     local program=$words[1] value about files
     local -a whole begun
     [[ $program != '~/'* ]] || program=$HOME/${program#'~/'}
@@ -23,8 +23,8 @@ _xen_setup() {
 }
 
 # Loaded by compinit from a folder of $fpath, it is the function itself; else it is made known.
-if [[ $funcstack[1] == _xen_setup ]]; then
-    _xen_setup "$@"
+if [[ $funcstack[1] == _xen-setup ]]; then
+    _xen-setup "$@"
 else
-    compdef _xen_setup xen-setup
+    compdef _xen-setup xen-setup
 fi
