@@ -57,6 +57,9 @@ def report(argv: Sequence[str], trace: str) -> str:
     import time
 
     words = [re.sub(r"=.*", "=…", word, flags=re.DOTALL) for word in argv]
+    for place, word in enumerate(argv[:-1], start=1):
+        if word == "--set":  # what follows may lack its =
+            words[place] = re.sub(r"[^\w.].*", "=…", words[place], flags=re.DOTALL)
     return _masked(
         f"xen-setup {VERSION}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n"
         f"$ xen-setup {shlex.join(words)}\n"
