@@ -113,10 +113,11 @@ write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not a
     ),
     "keep_copy": Function(
         """\
-keep_copy() { # PATH: keep the file as it is now below /root/before-xen-setup, unless it is there
-    [ ! -e "$1" ] || [ -e "/root/before-xen-setup$1" ] || {
-        mkdir --parents "/root/before-xen-setup${1%/*}"
-        cp --archive "$1" "/root/before-xen-setup$1"
+keep_copy() { # PATH: keep the file as it is now below /var/lib/xen-setup-by-hand, the first time
+    copy=/var/lib/xen-setup-by-hand$1
+    [ ! -e "$1" ] || [ -e "$copy" ] || {
+        (umask 077 && mkdir --parents "${copy%/*}")
+        cp --archive "$1" "$copy"
     }
 }
 """

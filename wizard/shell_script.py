@@ -443,7 +443,7 @@ def _way_back(actions: Sequence[Action]) -> list[str]:
             case RunCommand(undo=undo) if undo is not None:
                 lines.append(shlex.join(undo))
             case WriteFile():
-                copy = f"/root/before-xen-setup{action.path}"
+                copy = f"/var/lib/xen-setup-by-hand{action.path}"
                 lines.append(shlex.join(("cp", "--archive", copy, action.path)))
             case _:
                 continue

@@ -34,6 +34,7 @@ from wizard.step import Guard, Plan
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a script runs as root only")
 
 HASH = "$6$rounds=1000$saltsalt$hash/hash.hash"
+KEPT = "/var/lib/xen-setup-by-hand"
 WAITING = Path("/run/waits-for-boot-of-xen-setup")
 
 
@@ -213,11 +214,26 @@ def test_a_step_that_may_cut_the_connection_says_so_and_how_to_come_back() -> No
     ]
     text = script_of(actions, guard=guard)
     assert "DANGER: this may cut the connection" in text
-    way = (
-        "    #   cp --archive '/root/before-xen-setup/etc/a file' '/etc/a file'\n    #   up again\n"
-    )
-    assert way in text
+    copy = f"{KEPT}/etc/a file"
+    assert f"    #   cp --archive '{copy}' '/etc/a file'\n    #   up again\n" in text
     assert "    keep_copy '/etc/a file'\n" in text
+
+
+def test_what_such_a_step_changes_is_kept_as_it_was_at_first(shell: Shell) -> None:
+    changed = shell.top / "changed"
+    changed.write_text("at first")
+    changed.chmod(0o640)
+    guard = Guard(1, ("true",), True, "Are you there?")
+    text = script_of([WriteFile(str(changed), "then\n", "Why.")], guard=guard)
+    (shell.programs / "true").symlink_to("/usr/bin/true")
+    kept = shell.top / "kept"
+    for _ in range(2):
+        done = shell.run(text.replace(KEPT, str(kept)))
+        assert (0, "") == (done.returncode, done.stderr)
+    copy = Path(f"{kept}{changed}")
+    assert ("then\n", "at first") == (changed.read_text(), copy.read_text())
+    assert 0o640 == copy.stat().st_mode & 0o777
+    assert 0o700 == kept.stat().st_mode & 0o777
 
 
 @pytest.mark.parametrize("reached", [True, False])
