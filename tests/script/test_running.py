@@ -82,15 +82,15 @@ def test_hostile_words_in_reasons_and_titles_are_only_words(shell: Shell) -> Non
     [
         RunCommand(("fail",), "It fails."),
         RunCommand(("fail",), "Not done yet.", probe=CommandShows(("tell", "probe"), "never")),
-        RunCommand(("fail",), "Not there.", probe=PathPresent("/no/such/file")),
+        RunCommand(("fail",), "Not there.", probe=PathPresent("/proc/no/such/file")),
         RunCommand(("fail",), "Fed.", input="text\n"),
         RunCommand(("fail",), "Fed.", input="text without newline"),
         RunCommand(("fail",), "Fed.", input=SecretInput("a.b", "{}\n")),
-        RunCommand(("fail",), "Half done.", probe=PathPresent("/no/such/file"),
+        RunCommand(("fail",), "Half done.", probe=PathPresent("/proc/no/such/file"),
                    traces=CommandShows(("tell", "traces"), "never"), undo=("tell",)),
-        RunCommand(("tell",), "Its clearing away fails.", probe=PathPresent("/no/such/file"),
+        RunCommand(("tell",), "Its clearing away fails.", probe=PathPresent("/proc/no/such/file"),
                    traces=PathPresent("/"), undo=("fail",)),
-        WriteFile("/no/such/file", "text", "It cannot be written."),
+        WriteFile("/proc/no/such/file", "text", "It cannot be written."),
     ],
 )  # fmt: skip
 def test_it_stops_at_the_first_command_that_fails(failing: Action, name: str, shell: Shell) -> None:
@@ -113,8 +113,8 @@ def test_it_stops_at_the_first_command_that_fails(failing: Action, name: str, sh
         (CommandShows(("fail",), "other", lacks=True), False),
         (CommandShows(("missing-program",), "shown"), False),
         (PathPresent("/"), True),
-        (PathPresent("/no/such"), False),
-        (PathAbsent("/no/such"), True),
+        (PathPresent("/proc/no/such"), False),
+        (PathAbsent("/proc/no/such"), True),
         (PathAbsent("/"), False),
     ],
 )
