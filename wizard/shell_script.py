@@ -9,10 +9,8 @@ A reboot cuts the script: what comes after it is done when it is called with the
 
 from __future__ import annotations
 
-import base64
 import re
 import shlex
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -42,18 +40,12 @@ from wizard.apt import REPAIR, install_command
 from wizard.commands import ENVIRONMENT
 from wizard.preview import StepPreview
 from wizard.shell_functions import FUNCTIONS, functions
+from wizard.shell_text import comment, here_document, meant_codes, quoted, wrapped
 from wizard.step import Guard, Plan
 from wizard.wording import headline, printable
 
 AFTER_BOOT = "after-boot"
-_WIDTH = 96
 _SYSTEM = ("/dev", "/dev/pts", "/proc", "/sys")  # as mounts.py binds them
-# What shellcheck would say of words that are meant as they stand, and when it would.
-_MEANT = (
-    ("SC1003", re.compile(r"\\('|$)")),
-    ("SC1112", re.compile("[‘’‚‛]")),
-    ("SC2016", re.compile(r"[$`]")),
-)
 
 
 def shell_script(
@@ -92,13 +84,13 @@ class _Script:
         title = " ".join(printable(title).split())
         self.lines += ["", f"# ---- {title}", ""]
         if self.lessons:
-            self.lines += [*_comment(preview.step.LESSON), ""]
+            self.lines += [*comment(preview.step.LESSON), ""]
         for words in (
             *(f"There already: {skipped}" for skipped in plan.skipped),
             *(f"Note: {note}" for note in plan.notes),
             *(f"Warning: {p.what} {p.hint}" for p in preview.problems if p.severity == "warning"),
         ):
-            self.lines += _comment(words)
+            self.lines += comment(words)
         if not plan.actions:
             return
         name = f"step_{preview.name}"
@@ -130,7 +122,7 @@ class _Script:
     def _reboot(self, action: Reboot) -> None:
         self._leave()
         self._line()
-        self.lines += _comment(_first_sentence(action.why), 4)
+        self.lines += comment(_first_sentence(action.why), 4)
         self._line("touch /run/waits-for-boot-of-xen-setup # gone after the boot")
         self.phases.append([])
         word = _phase_word(len(self.phases) - 1)
@@ -139,7 +131,7 @@ class _Script:
 
     def _danger(self, plan: Plan[Any], guard: Guard) -> None:
         self._line()
-        self.lines += _comment(
+        self.lines += comment(
             "DANGER: this may cut the connection that you work over. xen-setup takes it back by "
             f"itself when it is not confirmed in {guard.seconds} seconds; this script does not. "
             "The way back, typed at the machine's own keyboard or serial console:",
@@ -152,7 +144,7 @@ class _Script:
     def _look_again(self, guard: Guard) -> None:
         self.called.add("within")
         self._line()
-        self.lines += _comment("Is the machine still connected?", 4)
+        self.lines += comment("Is the machine still connected?", 4)
         self._command(("within", str(guard.seconds), *guard.probe), " ||")
         self._line('    die "It is not connected any more: the way back is written above."')
         self._line("trap 'exit 129' HUP")
@@ -162,9 +154,9 @@ class _Script:
     def _action(self, action: Action, *, kept: bool) -> None:
         self._line()
         what = headline(action)
-        self.lines += _comment(action.why, 4)
+        self.lines += comment(action.why, 4)
         if undo_class(action) == "no undo":
-            self.lines += _comment(f"NO WAY BACK: {what}.", 4)
+            self.lines += comment(f"NO WAY BACK: {what}.", 4)
         self._enter(action.inside)
         match action:
             case RunCommand():
@@ -199,7 +191,7 @@ class _Script:
             self._command(condition, " || {" if grouped else " ||")
             indent = 8
         if action.traces is not None and action.undo is not None:
-            self.lines += _comment("What an earlier try left half done is cleared away.", indent)
+            self.lines += comment("What an earlier try left half done is cleared away.", indent)
             traces = self._condition(action.traces)
             self._command(("!", *traces), " ||", indent=indent)
             self._command(action.undo, indent=indent + 4)
@@ -308,31 +300,23 @@ class _Script:
         if argv[0] == "!":
             words, argv = ["!"], argv[1:]
         self.called.add(argv[0])
-        self.lines += _wrapped([*words, *map(self._quoted, argv)], end, indent)
+        self.lines += wrapped([*words, *map(self._quoted, argv)], end, indent)
 
     def _fed(self, argv: Sequence[str], text: str, indent: int) -> None:
         """A command with a text as its input, to the byte."""
         if not text:
             self._command(argv, " </dev/null", indent=indent)
             return
-        before = ""
-        if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-            # No shell keeps these, and no reader sees them.
-            text = base64.encodebytes(text.encode()).decode()
-            before = "base64 --decode"
-        elif not text.endswith("\n"):
-            text += "\n"
-            before = "head --bytes=-1"
-        mark = _delimiter(text)
-        if before:
-            self._command(argv, indent=indent, start=f"{before} <<'{mark}' |")
+        lines = here_document(text)
+        if lines.filter:
+            self._command(argv, indent=indent, start=f"{lines.filter} <<'{lines.mark}' |")
         else:
-            self._command(argv, f" <<'{mark}'", indent=indent)
-        self.lines += [*text.removesuffix("\n").split("\n"), mark]
+            self._command(argv, f" <<'{lines.mark}'", indent=indent)
+        self.lines += lines.body
 
     def _quoted(self, word: str) -> str:
         self.words.append(word)
-        return _quoted(word)
+        return quoted(word)
 
     # ---- the whole
 
@@ -351,7 +335,7 @@ class _Script:
     def _head(self, machine: str, actions: Sequence[Action]) -> list[str]:
         lines = [
             "#!/bin/sh",
-            *_comment(
+            *comment(
                 f"The plan of xen-setup {VERSION} for {machine}, as a script: to be read, "
                 "and to be run by hand."
             ),
@@ -364,7 +348,7 @@ class _Script:
         ]
         lines += [
             "#",
-            *_comment(
+            *comment(
                 "It is for this one machine, as it was when the plan was made: names of disks and "
                 "cards, addresses and UUIDs are in it. It stops at the first command that fails, "
                 "and can be run again then: what is there is left alone. What it does not do, and "
@@ -377,14 +361,16 @@ class _Script:
                 f"It asks for the password {key}. Or give its hash (openssl passwd -6) in the "
                 f"variable {variable.upper()}."
             )
-            lines += ["#", *_comment(words)]
+            lines += ["#", *comment(words)]
+        if not actions:
+            lines += ["#", "# There is nothing to do: everything is there."]
         lost = [action for action in actions if undo_class(action) == "no undo"]
         if lost:
             lines += ["#", "# THERE IS NO WAY BACK FROM THIS:"]
         for action in lost:
             note = action.undo_note if isinstance(action, RunCommand) else headline(action)
-            lines += _comment(f"- {note}")
-        codes = [code for code, sign in _MEANT if any(map(sign.search, self.words))]
+            lines += comment(f"- {note}")
+        codes = meant_codes(self.words)
         if codes:
             meant = "words in single quotes are meant as they stand"
             lines += ["#", f"# shellcheck disable={','.join(codes)} # {meant}"]
@@ -448,49 +434,6 @@ def _way_back(actions: Sequence[Action]) -> list[str]:
             case _:
                 continue
     return [printable(line) for line in lines]
-
-
-def _quoted(word: str) -> str:
-    """The word as one argument, in double quotes if it has apostrophes and they are safe."""
-    if word.startswith("="):
-        return f"'{word}'"  # it looks like a comparison
-    if "'" in word and not re.search(r'["$`\\!]', word):
-        return f'"{word}"'
-    return shlex.quote(word)
-
-
-def _comment(words: str, indent: int = 0) -> list[str]:
-    """The words as lines of comment."""
-    start = " " * indent + "# "
-    lines = []
-    for paragraph in printable(words).split("\n"):
-        lines += textwrap.wrap(
-            paragraph, _WIDTH, initial_indent=start, subsequent_indent=start,
-            break_long_words=False, break_on_hyphens=False,
-        ) or [start.rstrip()]  # fmt: skip
-    # A line that began with that word would give shellcheck orders.
-    return [re.sub(r"^( *# )(?=shellcheck)", r"\1> ", line) for line in lines]
-
-
-def _wrapped(words: Sequence[str], end: str, indent: int) -> list[str]:
-    """Words as one command, broken where it is too long."""
-    lines = [" " * indent + words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word) > _WIDTH:
-            lines[-1] += " \\"
-            lines.append(" " * (indent + 4) + word)
-        else:
-            lines[-1] += f" {word}"
-    lines[-1] += end
-    return lines
-
-
-def _delimiter(text: str) -> str:
-    """A word that is no line of the text."""
-    there = set(text.split("\n"))
-    return next(
-        mark for number in range(len(there) + 1) if (mark := f"END{number or ''}") not in there
-    )
 
 
 def _first_sentence(words: str) -> str:

@@ -155,6 +155,14 @@ def test_who_is_not_root_is_told_so(shell: Shell) -> None:
     assert ("tell",) not in shell.calls
 
 
+def test_a_plan_with_nothing_to_do_says_so_and_does_nothing(shell: Shell) -> None:
+    text = script_of([])
+    assert "There is nothing to do" in text
+    done = shell.run(text)
+    assert (0, "Done.\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert [] == shellcheck([shell.top / "plan.sh"])
+
+
 # ---- boots
 
 
