@@ -13,11 +13,10 @@ from typing import Any
 from wizard.answer_file import ANSWERS_VERSION
 from wizard.answer_reference import answer_line, words_of
 from wizard.answers import Answers, Given, Part, Settled, parts
-from wizard.questions import Question, questions_of
+from wizard.questions import Question, is_reference, questions_of
 from wizard.wording import printable
 
 SHAPE_VERSION = 1
-_REFERENCES = ("file:", "env:")
 _COMMENTS_AT = 44  # the column where comments begin, unless an answer is longer
 
 
@@ -57,8 +56,7 @@ def origins(answers: Answers[Any], settled: Sequence[Settled] = ()) -> list[Orig
 
 
 def _origin(key: str, question: Question[Any], value: Any, source: str, *, given: bool) -> Origin:
-    text = question.kind.show(value)
-    shown = not question.secret or str(text).startswith(_REFERENCES) or text in words_of(question)
+    shown = not question.secret or is_reference(value) or value in words_of(question)
     return Origin(key, question, value if shown else None, shown, source, given)
 
 

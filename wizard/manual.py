@@ -26,7 +26,11 @@ Of several files a later one counts more, key by key, and guests match by their 
 come last: `--set host.bridge=xenbr1`, `--set defaults.memory=1GiB`, `--set guests.0.memory=1GiB`,
 `--set guests.vm01.memory=1GiB`.
 
-Sizes are written with their unit: 512MiB, 2GiB, 2G (1024 based)."""
+Sizes are written with their unit: 512MiB, 2GiB, 2G (1024 based).
+
+A password never stands in a file, nor behind `--set`. Its hash does, which
+`xen-setup answers hash-password` makes, or where it is: `file:/PATH` (the hash or the password is
+its first line), `env:NAME` (a variable has it), `asked` (a guided run asks)."""
 
 _FILES = (
     (STATE_DIRECTORY, "The journal of the runs, their answers, and the backups. Root's only."),
@@ -34,7 +38,7 @@ _FILES = (
 )
 _ENVIRONMENT = (
     ("TERM", "`dumb`, or none: plain lines, as with `--plain`."),
-    ("NO_COLOR", "Set: no colours."),
+    ("NO_COLOR, CLICOLOR=0", "No colours."),
     ("XEN_SETUP_ACCESSIBLE", "Set: questions as plain lines and numbers, for screen readers."),
     ("XEN_SETUP_CACHE", "Where the launcher keeps the Python environment."),
 )

@@ -123,8 +123,9 @@ def validate(arguments: Arguments) -> int:
     console.line(f"{files}: no problem was found in {_counts(answers)}.", "bold green")
     if arguments.facts is None:
         console.line(
-            "Whether they fit a machine (its devices, cards, sizes) was not looked at: add "
-            "--facts FILE, saved there by `xen-setup facts --json`; or use `xen-setup check` there."
+            "Whether they fit a machine (its devices, cards, sizes, and where references to "
+            "passwords lead) was not looked at: add --facts FILE, saved there by "
+            "`xen-setup facts --json`; or use `xen-setup check` there."
         )
         return Exit.DONE
     if unread:

@@ -79,7 +79,6 @@ class Question(Generic[T]):
     never shown or recorded in the clear; they can be references (`is_reference`). `constant` is
     the default where it is the same on every machine; `example` is what a template writes where it
     is not, or says nothing.
-    never shown or recorded in the clear.
 
     `among` does as `check`, but looks only at the answers before this one: no machine is needed.
     In a list, `identity` marks what an item is known by: items of several files match by it, and

@@ -92,9 +92,11 @@ def test_a_hash_is_not_shown_but_where_it_was_given(
     ).stdout  # fmt: skip
 
 
-def test_a_word_for_a_password_is_no_secret(files: list[Path]) -> None:
-    done = xen_setup("answers", "show", *files, "--set", "guests.db.root_password=locked")
-    assert "root_password: locked" in done.stdout
+@pytest.mark.parametrize("value", ["locked", "asked", "env:DB_PASSWORD", "file:/root/db"])
+def test_a_word_or_a_reference_for_a_password_is_no_secret(files: list[Path], value: str) -> None:
+    done = xen_setup("answers", "show", *files, "--set", f"guests.db.root_password={value}")
+    assert f"root_password: {value} " in done.stdout
+    read_text(done.stdout, Settings)
 
 
 def test_as_json_every_answer_has_its_key_value_and_source(files: list[Path]) -> None:

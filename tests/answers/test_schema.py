@@ -31,6 +31,9 @@ GOOD = {
     "addresses": "version: 1\nguests: [{network: 192.0.2.10/24, gateway: 192.0.2.1}]\n",
     "a locked password": "version: 1\nguests: [{root_password: locked}]\n",
     "a hash": "version: 1\nguests: [{root_password: '$6$salt$abcdefgh'}]\n",
+    "references": "version: 1\ndefaults: {root_password: 'env:NAME'}\n"
+    "guests: [{root_password: 'file:/root/pw'}, {root_password: asked}]\n",
+    "a share": "version: 1\nstorage: {partition_size: 50%FREE}\n",
     "defaults": "version: 1\ndefaults: {memory: 1GiB}\n",
     "a range": "version: 1\nguests: [{name: 'vm{01..20}'}]\n",
     "empty defaults": "version: 1\ndefaults:\n",
