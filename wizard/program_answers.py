@@ -34,7 +34,7 @@ from wizard.answers import Answers, Settled, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
-from wizard.questions import Choice
+from wizard.questions import Choice, is_reference
 from wizard.step import step_name
 
 # What two machines of a lab differ in, or two labs: the short template has these.
@@ -121,11 +121,15 @@ def validate(arguments: Arguments) -> int:
     console = Console(sys.stderr if arguments.json else sys.stdout, plain=arguments.plain)
     files = " ".join(map(str, arguments.files))
     console.line(f"{files}: no problem was found in {_counts(answers)}.", "bold green")
+    if any(each.question.secret and is_reference(each.value) for each in origins(answers)):
+        console.line(
+            "References to passwords were not followed: `xen-setup check` on the machine itself "
+            "says whether they lead anywhere."
+        )
     if arguments.facts is None:
         console.line(
-            "Whether they fit a machine (its devices, cards, sizes, and where references to "
-            "passwords lead) was not looked at: add --facts FILE, saved there by "
-            "`xen-setup facts --json`; or use `xen-setup check` there."
+            "Whether they fit a machine (its devices, cards, sizes) was not looked at: add "
+            "--facts FILE, saved there by `xen-setup facts --json`; or use `xen-setup check` there."
         )
         return Exit.DONE
     if unread:
@@ -324,7 +328,7 @@ def _create(path: Path, text: str, mode: int) -> None:
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}.",
-            hint="Choose a folder that you may write to.",
+            hint="Choose a folder that is there, and that you may write to.",
         ) from None
 
 

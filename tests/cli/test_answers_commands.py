@@ -33,6 +33,16 @@ def test_validate_says_what_it_looked_at_and_what_it_could_not_know(lab: Path) -
     assert "was not looked at" in done.stdout
 
 
+def test_validate_says_that_references_were_not_followed(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    file.write_text("version: 1\nguests: [{name: asked, mirror: 'file:///srv'}]\n")
+    assert "References" not in xen_setup("answers", "validate", file).stdout
+    file.write_text("version: 1\nguests: [{root_password: 'env:NOT_SET'}]\n")
+    done = xen_setup("answers", "validate", file)
+    assert 0 == done.returncode
+    assert "References to passwords were not followed" in done.stdout
+
+
 def test_validate_tells_every_problem_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "lab.yaml"
     file.write_text("version: 1\nhost: {brige: a}\nguests: [{memory: 2048}]\n")
