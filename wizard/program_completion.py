@@ -93,13 +93,15 @@ def _assignments(typed: str) -> Candidates:
                 found.append((f"{full}=", question.prompt))
             elif full == given:
                 words = [(word, "") for word in words_of(question)]
-                found += [(f"{full}={word}", about) for word, about in (*words, *_of_machine(key))]
+                found += [(f"{full}={word}", about) for word, about in (*words, *_known_for(key))]
     return found
 
 
-def _of_machine(key: str) -> Candidates:
-    """Devices and network cards, as the kernel and udev name them."""
+def _known_for(key: str) -> Candidates:
+    """Names of checks; devices and network cards, as the kernel and udev name them."""
     match key:
+        case "host.ignore":
+            return _checks()
         case "storage.device" | "storage.overwrite":
             by_id = [f"/dev/disk/by-id/{name}" for name in _names("/dev/disk/by-id")]
             disks = [

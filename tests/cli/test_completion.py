@@ -43,6 +43,7 @@ OFFERED: list[tuple[tuple[str, ...], list[str]]] = [
     (("check", "--ignore", "grub"), ["grub"]),
     (("check", "--set", "host.co"), ["host.console="]),
     (("check", "--set", "host.console="), [f"host.console={word}" for word in WORDS]),
+    (("check", "--set", "host.ignore=grub"), ["host.ignore=grub"]),
     (("check", "--set=host.console=b"), ["--set=host.console=both"]),
     (("check", "--set", "host.make_default="), ["host.make_default=yes", "host.make_default=no"]),
     (("check", "--set", "storage.partition_size=r"), ["storage.partition_size=rest"]),
