@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from wizard.answer_file import ANSWERS_VERSION
 from wizard.answer_reference import answer_line, words_of
 from wizard.answers import Answers, Given, Part, Settled, parts
+from wizard.codec import encode
 from wizard.questions import Question, is_reference, questions_of
 from wizard.wording import printable
 
-SHAPE_VERSION = 1
 _COMMENTS_AT = 44  # the column where comments begin, unless an answer is longer
 
 
@@ -98,20 +98,38 @@ def _lines(found: Sequence[Origin], indent: str) -> Iterator[str]:
             yield f"{indent}# {name}: not shown here, it is a secret; {source}"
 
 
-def origins_document(found: Sequence[Origin]) -> dict[str, object]:
-    """The same for a program to read; `version` changes when the shape does. A secret that is not
-    shown has the value null.
+@dataclass(frozen=True)
+class ShownAnswer:
+    """One answer as it is written in a file. `value` is null where it is a secret that is not
+    `shown`; `given` is false where a machine suggests it; `source` says where it is from, or why.
     """
-    return {
-        "version": SHAPE_VERSION,
-        "answers": [
-            {
-                "key": origin.key,
-                "value": origin.question.kind.show(origin.value) if origin.shown else None,
-                "shown": origin.shown,
-                "given": origin.given,
-                "source": origin.source,
-            }
-            for origin in found
-        ],
-    }
+
+    key: str
+    value: Any
+    shown: bool
+    given: bool
+    source: str
+
+
+@dataclass(frozen=True)
+class ShowDocument:
+    """What `answers show --json` prints: every answer, in the order of the questions."""
+
+    version: Literal[1]
+    answers: tuple[ShownAnswer, ...]
+
+
+def origins_document(found: Sequence[Origin]) -> dict[str, object]:
+    """The same for a program to read; `version` changes when the shape does."""
+    answers = tuple(
+        ShownAnswer(
+            origin.key,
+            origin.question.kind.show(origin.value) if origin.shown else None,
+            origin.shown,
+            origin.given,
+            origin.source,
+        )
+        for origin in found
+    )
+    document: dict[str, object] = encode(ShowDocument(1, answers))
+    return document

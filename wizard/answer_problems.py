@@ -10,10 +10,12 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+from wizard.codec import encode
 from wizard.errors import AnswerProblem
 
-SHAPE_VERSION = 1
 _WIDTH = 72  # cells: an indented line still fits a terminal of 80
 _KEY = re.compile(r"([\w-]+)[\"']?\s*:")
 _SECRET = re.compile(r"passw|passphrase|pwd|secret|token", re.IGNORECASE)
@@ -107,25 +109,31 @@ def _is_secret(key: str, secrets: Collection[str]) -> bool:
     return bool(_SECRET.search(key) or difflib.get_close_matches(key, secrets, 1, 0.7))
 
 
-def problems_as_json(problems: Sequence[AnswerProblem]) -> dict[str, object]:
-    """The problems for a program to read; `version` changes when the shape does.
+@dataclass(frozen=True)
+class MarkedProblem:
+    """One thing wrong with the answers. `file` is "" and `line` and `column` are 0 where there is
+    none; `file` is "--set" for an option. `excerpt` is the line, and the mark below it."""
 
-    `file` is "" and `line` and `column` are 0 where there is none; `file` is "--set" for an
-    option. `excerpt` is the line, and the mark below it.
-    """
-    return {
-        "version": SHAPE_VERSION,
-        "problems": [
-            {
-                "key": problem.key,
-                "what": problem.what,
-                "hint": problem.hint,
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "missing": problem.missing,
-                "excerpt": problem.excerpt,
-            }
-            for problem in problems
-        ],
-    }
+    key: str
+    what: str
+    hint: str
+    file: str
+    line: int
+    column: int
+    missing: bool
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class ProblemsDocument:
+    """What `answers validate --json` prints; no problem: the answers are valid."""
+
+    version: Literal[1]
+    problems: tuple[MarkedProblem, ...]
+
+
+def problems_as_json(problems: Sequence[AnswerProblem]) -> dict[str, object]:
+    """The problems for a program to read; `version` changes when the shape does."""
+    found = tuple(MarkedProblem(**problem._asdict()) for problem in problems)
+    document: dict[str, object] = encode(ProblemsDocument(1, found))
+    return document

@@ -8,12 +8,16 @@ import json
 from pathlib import Path
 
 from steps.facts import Facts
+from wizard.answer_origins import ShowDocument
+from wizard.answer_problems import ProblemsDocument
 from wizard.saved_plan import SavedPlan
 from wizard.shape_schema import schema_of
 from wizard.shapes import CheckDocument, PlanDocument, StatusDocument
 
 FOLDER = Path(__file__).with_name("schemas")
 _DOCUMENTS: dict[str, tuple[type, str]] = {
+    "answers-show": (ShowDocument, "xen-setup answers show --json"),
+    "answers-validate": (ProblemsDocument, "xen-setup answers validate --json"),
     "check": (CheckDocument, "xen-setup check --json"),
     "facts": (Facts, "xen-setup facts --json"),
     "plan": (PlanDocument, "xen-setup plan --json"),

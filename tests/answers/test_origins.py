@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from steps.settings import Settings
 from tests.cli.program import STOCK, xen_setup
+from tests.cli.test_json import must_fit
 from wizard.answer_file import read_answers, read_text
 
 HASH = "$6$PLANTED$abcdefgh"
@@ -100,7 +100,7 @@ def test_a_word_or_a_reference_for_a_password_is_no_secret(files: list[Path], va
 
 
 def test_as_json_every_answer_has_its_key_value_and_source(files: list[Path]) -> None:
-    document = json.loads(xen_setup("answers", "show", *files, "--json").stdout)
+    document = must_fit("answers-show", xen_setup("answers", "show", *files, "--json").stdout)
     assert 1 == document["version"]
     by_key = {answer["key"]: answer for answer in document["answers"]}
     assert {

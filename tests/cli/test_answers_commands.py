@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from steps.saved_facts import facts_text
 from steps.settings import Settings
 from tests.cli.program import STOCK, xen_setup
 from tests.cli.test_commands import NOBODY, needs_root
+from tests.cli.test_json import must_fit
 from tests.machines import machines
 from wizard import cli
 from wizard.answer_reference import every_question
@@ -141,8 +141,8 @@ def test_validate_gives_programs_the_problems_as_json(tmp_path: Path) -> None:
     file.write_text("version: 1\nhost: {brige: a}\n")
     done = xen_setup("answers", "validate", file, "--json")
     assert 3 == done.returncode
-    (problem,) = json.loads(done.stdout)["problems"]
+    (problem,) = must_fit("answers-validate", done.stdout)["problems"]
     assert ("host.brige", 2, 8) == (problem["key"], problem["line"], problem["column"])
     file.write_text("version: 1\n")
     done = xen_setup("answers", "validate", file, "--json")
-    assert (0, []) == (done.returncode, json.loads(done.stdout)["problems"])
+    assert (0, []) == (done.returncode, must_fit("answers-validate", done.stdout)["problems"])
