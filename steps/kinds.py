@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from wizard.questions import Kind, is_reference
+from wizard.questions import CHARACTER, REFERENCES, Kind, is_reference
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _RELEASE = re.compile(r"[a-z][a-z0-9-]*")
 _SSH_KEY = re.compile(
-    r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+) [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?"
+    rf"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-[!-~]+|sk-[!-~]+) [A-Za-z0-9+/=]+( {CHARACTER}*)?"
 )
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
@@ -169,7 +169,7 @@ def whole_number(low: int, high: int) -> Kind[int]:
     """A whole number within bounds, both included."""
 
     def parse(value: object) -> int:
-        digits = isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value)
+        digits = isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value)
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
             raise ValueError("Write it in digits, such as 4.")
         number = int(str(value))
@@ -333,8 +333,7 @@ PASSWORD: Kind[str] = Kind(
         "anyOf": [
             {"enum": ["locked", "asked"]},
             {"type": "string", "pattern": f"^(?:{_CRYPT.pattern})$"},
-            {"type": "string", "pattern": r"^env:[A-Za-z_][A-Za-z0-9_]*$"},
-            {"type": "string", "pattern": r"^file:/[^\x00-\x1f\x7f]*[^/\x00-\x1f\x7f]$"},
+            *({"type": "string", "pattern": f"^(?:{one})$"} for one in REFERENCES[1:]),
         ]
     },
 )

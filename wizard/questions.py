@@ -19,9 +19,11 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 ASKED = "asked"
-_REFERENCE = re.compile(
-    r"asked|env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00-\x1f\x7f]*[^/\x00-\x1f\x7f]"
-)
+# A character of free text: no control, no line end, nothing that turns the order of letters around,
+# and no half of a surrogate pair, which is no text.
+CHARACTER = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+REFERENCES = ("asked", "env:[A-Za-z_][A-Za-z0-9_]*", f"file:/(?!.*/$){CHARACTER}+")
+_REFERENCE = re.compile("|".join(REFERENCES))
 
 
 def is_reference(value: object) -> bool:
