@@ -4,7 +4,7 @@
     python -m tests.interview.conversation [--plain] --confirm SECONDS
 
 `--steps` asks what the real steps ask, not only the few parts below. Prints the settings that were
-agreed to, or the error with its exit status.
+agreed to, or the error with its exit status; fails if their record, replayed, gives another plan.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from steps import PIPELINE
 from steps.settings import Settings
+from tests.interview.replay import check_replay
 from tests.machines import machines
 from wizard.answer_file import read_answers
 from wizard.cli import tell
@@ -86,7 +87,9 @@ def main(arguments: list[str]) -> int:
             prompter,
             every_question="--every" in arguments,
         )
-        print(guided(interview, facts, prompter, show, Path("answers.yaml")))
+        settings = guided(interview, facts, prompter, show, Path("answers.yaml"))
+        check_replay(settings, facts)
+        print(settings)
     except SetupError as error:
         tell(error)
         return error.status

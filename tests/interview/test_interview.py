@@ -13,6 +13,7 @@ from steps.facts import Facts
 from steps.kinds import INTERFACE
 from steps.settings import Settings
 from tests.interview.conversation import STEPS, Part
+from tests.interview.replay import check_replay
 from tests.machines import machines, stock
 from wizard.answer_file import read_answers, read_text
 from wizard.answers import Answers, settle
@@ -87,7 +88,9 @@ class Talk:
         return self.review
 
     def hold(self) -> Settings:
-        return guided(self.interview, self.facts, self.prompter, self.show, self.save_as)
+        settings = guided(self.interview, self.facts, self.prompter, self.show, self.save_as)
+        check_replay(settings, self.facts)  # whatever was said on the way to it
+        return settings
 
     @property
     def prompts(self) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from steps import PIPELINE
 from steps.settings import Settings
+from tests.interview.replay import check_replay, plan_bytes
 from tests.machines import machines
 from wizard.answers import Answers, draft, parts, settle, text_of, walk
 from wizard.interview import Interview
@@ -53,7 +54,9 @@ def test_no_machine_is_a_dead_end(name: str) -> None:
     facts, prompter = MACHINES[name], Obliging()
     interview = Interview(PIPELINE, Answers(Settings), facts, prompter)
     interview.ask_all()
-    assert () == draft(interview.answers, facts).problems
+    drafted = draft(interview.answers, facts)
+    assert () == drafted.problems
+    check_replay(drafted.settings, facts)
     for options in prompter.offered:
         assert any(not option.refused and not option.move for option in options)
 
@@ -95,3 +98,12 @@ def test_groups_that_are_there_are_offered_with_their_room() -> None:
     assert ("xendisks", "xendisks  10236MiB, 8188MiB of it free", "") == (
         choice.value, choice.title, choice.refused,
     )  # fmt: skip
+
+
+def test_plans_that_differ_have_different_bytes() -> None:
+    facts = MACHINES["stock"]
+    plans = {
+        plan_bytes(settle(Answers(Settings).with_answer("guests.0.memory", memory), facts), facts)
+        for memory in (512, 513)
+    }
+    assert 2 == len(plans)

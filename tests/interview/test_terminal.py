@@ -16,6 +16,7 @@ import pytest
 
 from steps.settings import Settings
 from tests.interview.keys import ANSWERED
+from tests.interview.replay import check_replay
 from tests.machines import stock
 from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, PATIENCE, UP, Terminal
 from wizard.answer_file import read_text
@@ -182,7 +183,9 @@ def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> Non
     assert 10 == terminal.ends()
     assert "sudo xen-setup apply" in terminal.whole_text
     text = (tmp_path / "answers.yaml").read_text()
-    assert 3072 == settle(read_text(text, Settings), stock()).host.dom0_memory
+    settings = settle(read_text(text, Settings), stock())
+    assert 3072 == settings.host.dom0_memory
+    check_replay(settings, stock())
 
 
 @pytest.mark.parametrize("controlling", [True, False])
