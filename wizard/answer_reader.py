@@ -122,32 +122,34 @@ class AnswerReader(Generic[S]):
         for part in self.parts.values():
             if entry := entries.get(part.name):
                 self.places[part.name] = entry.place
-                self._add_part(part, entry.node)
+                self._add_part(part, entry)
 
     def _version_is_ours(self, entry: Entry | None, top: Place) -> bool:
         if entry is None:
             self.problem("version", top, "The version is missing.", _FIRST_LINES)
             return True
+        place = _place_of(entry)
         version = entry.node.value if isinstance(entry.node, Scalar) else None
         if isinstance(version, bool) or not isinstance(version, int):
-            self.problem("version", entry.node.place, "It must be a number.", "Write: version: 1")
+            self.problem("version", place, "It must be a number.", "Write: version: 1")
         elif version > newest(self.migrations):
             self.problem(
                 "version",
-                entry.node.place,
+                place,
                 f"These answers are of version {version}; this program reads version "
                 f"{newest(self.migrations)} at most.",
                 "Use the xen-setup that wrote them, or a newer one.",
             )
             return False  # the keys may have changed: what is said of them would mislead
         elif version < 1:
-            self.problem("version", entry.node.place, "There is no such version.", _FIRST_LINES)
+            self.problem("version", place, "There is no such version.", _FIRST_LINES)
         return True
 
     def _is_older(self, version: Scalar) -> bool:
         return version.text.isdigit() and 1 <= int(version.text) < newest(self.migrations)
 
-    def _add_part(self, part: Part, node: Node) -> None:
+    def _add_part(self, part: Part, entry: Entry) -> None:
+        node = entry.node
         if not part.many:
             found = self._section(part, part.name, node)
             self.given |= {f"{part.name}.{name}": value for name, value in found.items()}
@@ -155,7 +157,7 @@ class AnswerReader(Generic[S]):
         if not isinstance(node, Listing):
             self.problem(
                 part.name,
-                node.place,
+                _place_of(entry),
                 "A list is needed here.",
                 f"Put `- ` before the first key of each of the {part.name}.",
             )
@@ -231,9 +233,9 @@ class AnswerReader(Generic[S]):
         node = entry.node
         match node:
             case Scalar(value=None):
-                # Where nothing is written, the parser's place is the next thing's.
-                place = node.place if node.text else entry.place
-                self.problem(key, place, "It has no value.", "Give one, or leave the key out.")
+                self.problem(
+                    key, _place_of(entry), "It has no value.", "Give one, or leave the key out."
+                )
                 return None
             case Scalar():
                 raw, written = node.value, node.text
@@ -426,6 +428,12 @@ class AnswerReader(Generic[S]):
 _FIRST_LINES = f"The first line of an answer file is: version: {ANSWERS_VERSION}"
 _KEYS_BELOW = "Write them below, indented, each as `key: value`."
 _KEYS_NOT_WANTED = "Give one value, or a list of simple values, as the question asks."
+
+
+def _place_of(entry: Entry) -> Place:
+    """Where a key's value stands; the parser's place for an empty one is where the next is."""
+    empty = isinstance(entry.node, Scalar) and not entry.node.text
+    return entry.place if empty else entry.node.place
 
 
 class _AsWritten(str):

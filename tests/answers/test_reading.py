@@ -27,6 +27,8 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, int, str, str]]]] = {
     "version as text": ("version: one\n", [(1, 10, "version", "must be a number")]),
     "version as a truth": ("version: true\n", [(1, 10, "version", "must be a number")]),
     "version as a list": ("version: [1]\n", [(1, 10, "version", "must be a number")]),
+    "version without a number": ("version:\nhost:\n", [(1, 1, "version", "must be a number")]),
+    "guests without anything": ("version: 1\nguests:\nhost:\n", [(2, 1, "guests", "A list is")]),
     "a list": ("- version: 1\n", [(1, 1, "", "made of keys")]),
     "unknown section": ("version: 1\nhots: {}\n", [(2, 1, "hots", "Did you mean `host`?")]),
     "unknown key": (

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steps.kinds import Share
-from steps.settings import Settings
+from steps.settings import GuestSettings, Settings
 from tests.hostile import HOSTILE
 from tests.machines import stock
 from wizard.answer_file import read_text, write_answers
@@ -69,6 +69,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
+QUESTIONS = dict(questions_of(GuestSettings))
+
+
 def test_every_question_has_its_values_here() -> None:
     keys = {
         f"{part.name}.{name}" for part in parts(Settings) for name, _ in questions_of(part.section)
@@ -111,6 +114,53 @@ def test_answers_written_and_read_are_the_same_answers(made: Answers[Settings]) 
     assert {key: item.value for key, item in made.given.items()} == {
         key: item.value for key, item in again.given.items()
     }
+
+
+# Of one guest; a static address is not among them, as ranges and defaults would make it clash.
+_OF_A_GUEST = {
+    key.partition(".")[2]: values
+    for key, values in VALUES.items()
+    if key.startswith("guests.") and key not in {"guests.name", "guests.network"}
+}
+
+
+@st.composite
+def files(draw: Callable[[st.SearchStrategy[Any]], Any]) -> str:
+    """An answer file with ranges, and with something that holds for all."""
+
+    def some(indent: str) -> list[str]:
+        chosen = draw(st.lists(st.sampled_from(sorted(_OF_A_GUEST)), max_size=4, unique=True))
+        lines = []
+        for name in chosen:
+            shown = QUESTIONS[name].kind.show(draw(_OF_A_GUEST[name]))
+            items = shown if isinstance(shown, list) else [shown]
+            text = ", ".join(yaml_scalar(item) for item in items)
+            lines.append(f"{indent}{name}: " + (f"[{text}]" if isinstance(shown, list) else text))
+        return lines
+
+    defaults = some("  ")
+    lines = ["version: 1", *(["defaults:", *defaults] if defaults else []), "guests:"]
+    for letter in draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)):
+        first, more = draw(st.integers(0, 120)), draw(st.integers(0, 5))
+        width = draw(st.integers(1, 3))
+        span = f"{{{first:0{width}}..{first + more:0{width}}}}"
+        lines += [f"  - name: {letter}{draw(st.sampled_from(['', '1', span]))}", *some("    ")]
+    return "\n".join(lines) + "\n"
+
+
+@given(files())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_file_with_ranges_and_defaults_is_written_as_the_guests_it_stands_for(text: str) -> None:
+    made = read_text(text, Settings)
+    again = read_text(write_answers(made), Settings)
+    assert made.counts["guests"] == again.counts["guests"]
+    assert {key: item.value for key, item in made.given.items()} == {
+        key: item.value for key, item in again.given.items()
+    }
+    drafted = draft(made, stock())
+    if not drafted.problems:
+        recorded = read_text(write_answers(record(drafted.settings, stock())), Settings)
+        assert drafted.settings == settle(recorded, stock())
 
 
 @given(st.text() | st.integers(-(10**17), 10**17) | st.booleans())
