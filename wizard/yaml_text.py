@@ -31,6 +31,7 @@ _WORDS: dict[str, object] = {
 }
 # What may stand without quotes here: a narrow choice, so that no reader takes it for another type.
 _PLAIN = re.compile(r"[A-Za-z/$][A-Za-z0-9_./:@+=$-]*|[0-9]+(\.[0-9]+)?[MGT]iB|[0-9.]+(/[0-9]+)?")
+_RANGE = re.compile(r"\{[0-9]+\.\.[0-9]+\}")
 _WORDS_OF_1_1 = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
@@ -190,6 +191,12 @@ def _syntax(error: Any, file: str, text: str) -> AnswersInvalid:
     if "document" in words:
         return _unreadable(
             place, "A second document begins here.", "Keep one set of answers in a file."
+        )
+    if mark is not None and _RANGE.search("".join(text.split("\n")[mark.line : mark.line + 1])):
+        return _unreadable(
+            place,
+            "Between brackets a range needs quotes around it.",
+            'For example: [{name: "vm{01..20}"}]',
         )
     words = re.sub(r"'[^']*'|\"[^\"]*\"", "…", words)
     return _unreadable(

@@ -162,6 +162,10 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, int, str, str]]]] = {
     ),
     "a tab": ("version: 1\nhost:\n\tbridge: xenbr0\n", [(3, 1, "", "A tab stands")]),
     "a colon too many": ("version: 1\nhost: bridge: xenbr0\n", [(2, 13, "", "not YAML")]),
+    "a range without quotes": (
+        "version: 1\nguests: [{name: vm{1..3}}]\n",
+        [(2, 19, "", "Between brackets a range needs quotes around it.")],
+    ),
     "an open quote": ("version: 1\nhost: 'xenbr0\n", [(3, 1, "", "not YAML")]),
     "two documents": ("version: 1\n---\nversion: 1\n", [(2, 1, "", "second document")]),
     "a directive": ("%YAML 1.1\n---\nversion: 1\n", [(1, 1, "", "directive")]),
