@@ -117,7 +117,8 @@ class RunCommand:
     "no undo", a point of no return. `until` ends the command successfully, and terminates it,
     as soon as its output matches that regular expression; without a match it has failed.
     `identity` is checked just before. `progress` names a reader of its output (see
-    commands.py). `estimate` is the usual duration in seconds, for the remaining time.
+    commands.py). `estimate` is the usual duration in seconds, for the remaining time; `download`
+    what usually comes over the network, in MiB.
     """
 
     argv: Argv
@@ -131,6 +132,7 @@ class RunCommand:
     timeout: float = 600.0
     progress: str = ""
     estimate: float = 1.0
+    download: float = 0.0
     identity: Identity | None = None
     inside: Volume | None = None
     traces: Probe | None = None
@@ -204,7 +206,7 @@ class InstallPackages:
     """Have the distribution's package manager install packages, without recommended ones.
 
     Before it begins, the transaction is simulated and the names that will come in are recorded;
-    the undo purges those of them that are there, and only those.
+    the undo purges those of them that are there, and only those. `download` as in RunCommand.
     """
 
     packages: tuple[str, ...]
@@ -212,6 +214,7 @@ class InstallPackages:
     manager: Literal["apt"] = "apt"
     timeout: float = 1800.0
     estimate: float = 90.0
+    download: float = 0.0
     inside: None = None
     kind: Literal["InstallPackages"] = "InstallPackages"
 
@@ -262,6 +265,15 @@ Action = (
     | CreatePartition
     | Reboot
 )
+
+
+def download(action: Action) -> float:
+    """What usually comes over the network for it, in MiB."""
+    match action:
+        case RunCommand() | InstallPackages():
+            return action.download
+        case _:
+            return 0.0
 
 
 def undo_class(action: Action) -> UndoClass:

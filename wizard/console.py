@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.padding import Padding
 from rich.text import Text
 
-from wizard.actions import Action, WriteFile, undo_class
+from wizard.actions import Action, WriteFile, download, undo_class
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
@@ -23,15 +23,17 @@ from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
 from wizard.step import Problem, Severity
 from wizard.wording import (
-    UNDO_MEANING,
     commands,
     details,
     difference,
     duration,
+    effort,
+    folded,
     headline,
     printable,
     undo_summary,
     undo_words,
+    usual,
 )
 
 F = TypeVar("F")
@@ -56,6 +58,8 @@ _SEVERITY_WORD: Mapping[Severity, str] = {
 }
 # Below this many columns rich's wrapping helps nobody.
 _NARROWEST = 40
+_GOES_ON = "\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}"
+_LONG = 10.0  # seconds: an action that usually takes longer says so
 
 
 def is_plain(stream: TextIO, *, asked: bool, environ: Mapping[str, str] = os.environ) -> bool:
@@ -170,8 +174,20 @@ class Console:
         for number, preview in enumerate(previews, start=1):
             self.step(preview, number, len(previews), text_of, lesson=lessons)
         actions = [a for preview in previews if preview.plan for a in preview.plan.actions]
+        self.heading("In all:")
+        for number, preview in enumerate(previews, start=1):
+            self._overview(preview, number)
         self.line()
         self.summary(actions, blocked=any(preview.plan is None for preview in previews))
+
+    def _overview(self, preview: StepPreview[Any, Any], number: int) -> None:
+        if preview.plan is None:
+            words, style = "problems stand in its way", "bold red"
+        elif preview.plan.actions:
+            words, style = effort(preview.plan.actions), ""
+        else:
+            words, style = "nothing to do", "green"
+        self.line(f"{number:2}  {preview.name:15} {words}", style, 2)
 
     def step(
         self,
@@ -192,6 +208,8 @@ class Console:
         if plan is None:
             self.line("There is no plan for this step before its problems are solved.", "red", 2)
             return
+        if plan.actions:
+            self.line(f"{effort(plan.actions)}.", "dim", 2)
         for skipped in plan.skipped:
             self.labelled("already there:", skipped, "green", 2)
         for index, action in enumerate(plan.actions, start=1):
@@ -222,15 +240,20 @@ class Console:
     ) -> None:
         """One action: what it does, why, exactly how, and how it is taken back."""
         what = headline(action)
-        self.labelled(f"{label:>3}", what[:1].upper() + what[1:], "bold", 2)
+        last = undo_class(action) == "no undo"
+        self.labelled(f"{label:>3}", what[:1].upper() + what[1:], "bold red" if last else "bold", 2)
+        if last:
+            self.line("POINT OF NO RETURN: rollback cannot take this back.", "bold red", 6)
         self.line(action.why, indent=6)
         for command in commands(action):
             then = "then " if isinstance(action, WriteFile) or action.kind == "MovePath" else ""
-            self.line(f"{then}$ {command}", "bold cyan", 6)
+            self._command(f"{then}$ ", command)
         if isinstance(action, WriteFile):
             self._difference(text_of(facts, action.path), action)
         for detail in details(action):
             self.line(detail, "dim", 6)
+        if action.estimate >= _LONG or download(action):
+            self.line(f"usually {usual([action])}", "dim", 6)
         self.labelled("undo:", undo_words(action), _UNDO_STYLE[undo_class(action)], 6)
 
     def summary(self, actions: Sequence[Action], *, blocked: bool = False) -> None:
@@ -241,13 +264,11 @@ class Console:
             if not blocked:
                 self.line("Nothing is to be done: everything is there.", "bold green")
             return
-        noun = "action" if len(actions) == 1 else "actions"
-        usual = duration(sum(action.estimate for action in actions))
-        self.line(f"{len(actions)} {noun}, usually about {usual}.", "bold")
+        self.line(f"{effort(actions)}.", "bold")
         self.line(f"Undo: {undo_summary(actions)}.")
         for action in actions:
             if undo_class(action) == "no undo":
-                self.labelled("NO WAY BACK:", f"{headline(action)}: {UNDO_MEANING['no undo']}.",
+                self.labelled("NO WAY BACK:", f"{headline(action)}: {undo_words(action)}.",
                               "bold red", 2)  # fmt: skip
 
     # ---- runs
@@ -342,4 +363,24 @@ class Console:
             self.line("(the text stays the same)", "dim", 6)
         for line in lines:
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-            self.line(line, "bold" if line.startswith(("+++", "---")) else style, 6)
+            self._file_line(line, "bold" if line.startswith(("+++", "---")) else style)
+
+    def _file_line(self, line: str, style: str) -> None:
+        """A line of a difference; where it is too long, what goes on is marked as such."""
+        width = self._rich.width - 6
+        text = printable(line).expandtabs(8)
+        if self.plain or len(text) <= width:
+            self.line(line, style, 6)
+            return
+        first, *others = Text(text).wrap(self._rich, width - 2)
+        self.line(first.plain, style, 6)
+        for other in others:
+            self.labelled(_GOES_ON, other.plain, "dim", 6)
+
+    def _command(self, prompt: str, command: str) -> None:
+        if self.plain:
+            self.line(prompt + command, indent=6)
+            return
+        for line in folded(command, self._rich.width - 6 - len(prompt)):
+            self.line(prompt + line, "bold cyan", 6)
+            prompt = " " * len(prompt)

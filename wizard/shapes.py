@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from wizard import VERSION as PROGRAM
-from wizard.actions import Action, UndoClass, WriteFile, undo_class
+from wizard.actions import Action, UndoClass, WriteFile, download, undo_class
 from wizard.codec import encode
 from wizard.errors import AnswerProblem
 from wizard.journal import Holder
@@ -105,7 +105,8 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlanDocument:
-    """What `plan --json` prints. `actions` counts them all; `seconds` is what they usually take.
+    """What `plan --json` prints. `actions` counts them all; `seconds` is what they usually take,
+    `download_mib` what usually comes over the network.
     `failed` counts the problems that forbid a run; `exit_status` is the program's own."""
 
     shape: Literal["xen-setup plan"]
@@ -117,6 +118,7 @@ class PlanDocument:
     answers: tuple[WrongAnswer, ...]
     actions: int
     seconds: float
+    download_mib: float
     steps: tuple[PlannedStep, ...]
 
 
@@ -185,6 +187,7 @@ def plan_document(
         answers=_wrong_answers(answers),
         actions=len(actions),
         seconds=round(sum(action.estimate for action in actions), 1),
+        download_mib=round(sum(map(download, actions)), 1),
         steps=tuple(_planned_step(one, text_of) for one in previews),
     )
 

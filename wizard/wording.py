@@ -6,6 +6,7 @@ Pure functions of the action data; nothing here knows of terminals or colours.
 from __future__ import annotations
 
 import difflib
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import assert_never
@@ -23,6 +24,7 @@ from wizard.actions import (
     SecretInput,
     UndoClass,
     WriteFile,
+    download,
     undo_class,
 )
 from wizard.errors import SetupError
@@ -172,6 +174,41 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def effort(actions: Sequence[Action]) -> str:
+    """How much there is to do: "3 actions, usually 2 min, 45 MiB to download"."""
+    noun = "action" if len(actions) == 1 else "actions"
+    return f"{len(actions)} {noun}, usually {usual(actions)}"
+
+
+def usual(actions: Sequence[Action]) -> str:
+    """How long it usually takes, and what usually comes over the network."""
+    seconds = sum(action.estimate for action in actions)
+    mib = math.ceil(sum(map(download, actions)))
+    size = f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+    time = duration(seconds) if seconds >= 1 else "a moment"
+    return f"{time}, {size} to download" if mib else time
+
+
+def folded(command: str, width: int) -> tuple[str, ...]:
+    """A command in lines of that width, as far as its words allow. All but the last end with a
+    backslash: what is copied from the screen can be typed.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return (command,)
+    if len(command) <= width or shlex.join(words) != command:  # it has a remark behind it
+        return (command,)
+    lines = [""]
+    for word in map(shlex.quote, words):
+        room = width - 2 - (4 if len(lines) > 1 else 0)
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return (f"{lines[0]} \\", *(f"    {line} \\" for line in lines[1:-1]), f"    {lines[-1]}")
 
 
 def undo_summary(actions: Sequence[Action]) -> str:
