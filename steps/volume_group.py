@@ -221,7 +221,10 @@ def _check_device(settings: Settings, facts: Facts) -> list[Problem]:
             )
         )
     if not problems:
-        problems = _check_room(settings, group_size(place.size), EXTENT)
+        problems = [
+            *_what_will_be_lost(settings, facts, place),
+            *_check_room(settings, group_size(place.size), EXTENT),
+        ]
     return problems
 
 
@@ -284,20 +287,38 @@ def _why_not_overwritten(settings: Settings, facts: Facts, place: Place) -> list
         return []
     if agreed(settings, facts):
         return []
-    held = in_words(content)
-    if inside:
-        parts = "; ".join(
-            f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
-        )
-        held = f"a partition table ({parts})"
     return [
         Problem(
             "device-not-empty",
-            f"{device} is not empty: it holds {held}.",
+            f"{device} is not empty: it holds {_held(place)}.",
             "Choose an empty device. To lose what is on this one, type its path as "
             f"storage.overwrite: {device}",
         )
     ]
+
+
+def _what_will_be_lost(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
+    if not must_be_wiped(settings, facts, place):
+        return []
+    return [
+        Problem(
+            "device-is-overwritten",
+            f"{settings.storage.device} holds {_held(place)}: that will be lost, and no rollback "
+            "brings it back.",
+            "storage.overwrite agrees to it; take that answer out if it is not meant so.",
+            severity="warning",
+        )
+    ]
+
+
+def _held(place: Place) -> str:
+    """What is on a device, in words, with what is on each of its partitions."""
+    if place.partition is not None or not place.disk.partitions:
+        return in_words(place.content)
+    parts = "; ".join(
+        f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
+    )
+    return f"a partition table ({parts})"
 
 
 def _check_room(
@@ -432,6 +453,7 @@ def _wipes(device: str, place: Place, identity: Identity) -> list[Action]:
             probe=CommandShows(("wipefs", "--noheadings", device), r"\S", lacks=True),
             undo_class="no undo",
             undo_note=f"what {device} holds ({held}) is lost",
+            agreed_by="storage.overwrite",
             identity=identity,
         )
     ]

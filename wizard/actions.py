@@ -114,8 +114,10 @@ class RunCommand:
     that the work is there, or `traces`, for work that can be half there (a system half installed:
     not done, and yet to be cleared away). Without `undo` the class must say so: "nothing to undo"
     with the reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
-    "no undo", a point of no return. `until` ends the command successfully, and terminates it,
-    as soon as its output matches that regular expression; without a match it has failed.
+    "no undo", a point of no return; `agreed_by` is the answer that agrees to it, by naming what is
+    lost ("": nothing does, and consent is asked for). `until` ends the command successfully, and
+    terminates it, as soon as its output matches that regular expression; without a match it has
+    failed.
     `identity` is checked just before. `progress` names a reader of its output (see
     commands.py). `estimate` is the usual duration in seconds, for the remaining time; `download`
     what usually comes over the network, in MiB.
@@ -127,6 +129,7 @@ class RunCommand:
     undo: Argv | None = None
     undo_class: UndoClass = "nothing to undo"
     undo_note: str = ""
+    agreed_by: str = ""
     input: SecretInput | str | None = None
     until: str | None = None
     timeout: float = 600.0
@@ -274,6 +277,11 @@ def download(action: Action) -> float:
             return action.download
         case _:
             return 0.0
+
+
+def agreed_by(action: Action) -> str:
+    """The answer that agrees to a point of no return, by naming what is lost; "" for none."""
+    return action.agreed_by if isinstance(action, RunCommand) else ""
 
 
 def undo_class(action: Action) -> UndoClass:

@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.padding import Padding
 from rich.text import Text
 
-from wizard.actions import Action, WriteFile, download, undo_class
+from wizard.actions import Action, WriteFile, agreed_by, download, undo_class
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
@@ -243,7 +243,9 @@ class Console:
         last = undo_class(action) == "no undo"
         self.labelled(f"{label:>3}", what[:1].upper() + what[1:], "bold red" if last else "bold", 2)
         if last:
-            self.line("POINT OF NO RETURN: rollback cannot take this back.", "bold red", 6)
+            agreed = f" The answer {agreed_by(action)} agrees to it." if agreed_by(action) else ""
+            words = f"POINT OF NO RETURN: rollback cannot take this back.{agreed}"
+            self.line(words, "bold red", 6)
         self.line(action.why, indent=6)
         for command in commands(action):
             then = "then " if isinstance(action, WriteFile) or action.kind == "MovePath" else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from wizard.actions import undo_class
+from wizard.actions import agreed_by, undo_class
 from wizard.errors import ChecksFailed
 from wizard.step import Plan, Problem, Step, ignoring, step_name
 
@@ -56,7 +56,7 @@ def errors_in(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def points_of_no_return(plan: Plan[F]) -> list[Problem]:
-    """A problem for each action that cannot be taken back, for want of consent."""
+    """A problem for each action that cannot be taken back, and that no answer agrees to."""
     return [
         Problem(
             "no-undo",
@@ -64,7 +64,7 @@ def points_of_no_return(plan: Plan[F]) -> list[Problem]:
             "Agree to it (`--agree-no-undo`), or change the answer that asks for it.",
         )
         for action in plan.actions
-        if undo_class(action) == "no undo"
+        if undo_class(action) == "no undo" and not agreed_by(action)
     ]
 
 

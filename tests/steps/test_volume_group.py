@@ -169,9 +169,13 @@ CHECKS = {
     "guests too large for a group": Case(
         with_volume_group(stock()), {"guests.0.root_size": 8192}, ("guests-do-not-fit",)
     ),
-    "a filesystem that may be lost": Case(foreign(stock()), device("/dev/vdd", "/dev/vdd")),
+    "a filesystem that may be lost": Case(
+        foreign(stock()), device("/dev/vdd", "/dev/vdd"), ("device-is-overwritten",)
+    ),
     "lost by its other name": Case(
-        foreign(stock()), device("/dev/vdd", "/dev/disk/by-id/virtio-vdd-serial")
+        foreign(stock()),
+        device("/dev/vdd", "/dev/disk/by-id/virtio-vdd-serial"),
+        ("device-is-overwritten",),
     ),
     "another device may be lost": Case(
         foreign(stock()), device("/dev/vdd", "/dev/vdb"), ("device-not-empty",)
@@ -188,7 +192,9 @@ def test_check_names_each_problem(name: str) -> None:
     problems = volume_group.check(answered(case.facts, case.answers), case.facts)
     assert case.problems == tuple(problem.name for problem in problems)
     assert case.words in " ".join(f"{problem.what} {problem.hint}" for problem in problems)
-    assert all(problem.severity == "error" and problem.hint for problem in problems)
+    assert all(problem.hint for problem in problems)
+    warned = {problem.name for problem in problems if problem.severity != "error"}
+    assert warned <= {"device-is-overwritten"}
 
 
 UNKNOWN: dict[str, tuple[Facts, dict[str, object], str]] = {
@@ -269,11 +275,19 @@ def test_what_may_be_lost_is_a_point_of_no_return() -> None:
     assert isinstance(first, RunCommand)
     assert ("wipefs", "--all", "/dev/disk/by-id/virtio-vdd-serial") == first.argv
     assert "no undo" == undo_class(first)
+    assert "storage.overwrite" == first.agreed_by
     assert "keep" in first.undo_note
     assert "ext4" == (first.identity.content if first.identity else None)
     second = actions[1]
     assert isinstance(second, RunCommand)
     assert "" == (second.identity.content if second.identity else None)
+
+
+def test_what_is_agreed_to_be_lost_is_warned_of_with_what_it_is() -> None:
+    facts = foreign(stock())
+    (warning,) = volume_group.check(answered(facts, device("/dev/vdd", "/dev/vdd")), facts)
+    assert ("device-is-overwritten", "warning") == (warning.name, warning.severity)
+    assert "an ext4 filesystem labelled keep" in warning.what
 
 
 def test_the_group_is_known_again_by_our_tag_and_uuid() -> None:
