@@ -14,6 +14,9 @@ from steps.kinds import show_size
 from wizard.codec import encode
 from wizard.wording import first_change
 
+Place = tuple[str, ...]
+Leaves = dict[Place, Any]
+
 # Facts that change by themselves, and change no plan that is still right: each with its reason.
 VOLATILE: Mapping[str, str] = {
     "as_root": "a plan is saved by root and applied by root",
@@ -42,6 +45,16 @@ VOLATILE: Mapping[str, str] = {
     "xen.domains.login_prompt": "somebody may be logged in there",
 }
 
+# The same for single things.
+VOLATILE_THINGS: Mapping[Place, str] = {
+    ("directories", "/var/lib/xen-setup"): "this program's own; apply itself has made it by then",
+    ("directories", "/run/xen-setup"): "this program's own, and gone after a boot",
+    (
+        "files",
+        "/etc/resolv.conf",
+    ): "DHCP writes it anew; name servers and domain count by themselves",
+}
+
 # A difference below this many MiB is none.
 _LITTLE = {"memory": 64, "space": 1024}
 
@@ -67,9 +80,6 @@ _THINGS = {
 }
 _NAMES = ("name", "path", "device", "version", "start")
 _IN_MIB = {"memory", "space", "size", "extent", "total_memory"}
-
-Place = tuple[str, ...]
-Leaves = dict[Place, Any]
 
 
 def differences(before: Facts, now: Facts) -> tuple[str, ...]:
@@ -106,7 +116,8 @@ def _view(facts: Facts) -> dict[str, Any]:
 
 def _leaves(facts: Facts) -> Leaves:
     volatile = set(VOLATILE) - {"packages"}
-    return dict(_flat(_view(facts), (), "", volatile))
+    found = dict(_flat(_view(facts), (), "", volatile))
+    return {place: value for place, value in found.items() if place not in VOLATILE_THINGS}
 
 
 def _flat(value: Any, place: Place, kind: str, volatile: set[str]) -> Iterator[tuple[Place, Any]]:

@@ -9,19 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from steps.facts import Facts
+from steps import guest_volumes, volume_group
+from steps.facts import Content, Facts, LogicalVolume
 from steps.saved_facts import facts_text
+from steps.settings import Settings
+from steps.spare_place import with_partition
 from tests import machines
 from tests.cli.program import ROOT, STOCK, xen_setup
 from tests.cli.test_json import must_fit
 from wizard import VERSION as PROGRAM
+from wizard.actions import CreatePartition, MakeDirectory
 from wizard.arguments import parse
 from wizard.cli import run
-from wizard.errors import AnswersInvalid, Exit, UsageError
+from wizard.errors import AnswersInvalid, Exit, StepFailed, UsageError
 from wizard.journal import Store
 from wizard.program_saved import Held, open_plan
 from wizard.records import Paused, RunBegun
 from wizard.saved_plan import PlanRefused, plan_text, read_plan, sealed
+from wizard.step import Step, step_name
 
 PACKAGED = ROOT / "wizard/practice/first-guest.yaml"
 HASH = "$6$PLANTED$" + "h4sh" * 21 + "ab"
@@ -311,3 +316,52 @@ def test_resume_without_the_plan_that_was_agreed_to_is_refused(
     assert Exit.CHECKS_FAILED == done.returncode, done.stderr
     assert words in done.stderr
     assert "sudo xen-setup rollback" in done.stderr
+
+
+# ---- after a power cut
+
+
+def facts_before(held: Held, name: str) -> Facts:
+    """The facts that a step of the plan was planned on."""
+    return next(one.before for one in held.session.previews() if one.name == name)
+
+
+def half_made_volume(held: Held) -> Facts:
+    """The first guest's root volume is there, without a filesystem."""
+    facts = facts_before(held, "guest_volumes")
+    (group,) = facts.volume_groups or ()
+    made = LogicalVolume(
+        "vm01-root", "/dev/xendisks/vm01-root", "", ("xen-setup",), 2048, False, Content("empty")
+    )
+    return replace(facts, volume_groups=(replace(group, free=group.free - 2048, volumes=(made,)),))
+
+
+def half_made_group(held: Held) -> Facts:
+    """The partition for the group is there, and nothing on it."""
+    facts = facts_before(held, "volume_group")
+    (action, *_others) = next(
+        step.actions for step in held.promise.plan.steps if step.name == "volume_group"
+    )
+    assert isinstance(action, CreatePartition)
+    return with_partition(facts, facts.disks[0], action, facts.disks[0].free[0].size)
+
+
+@pytest.mark.parametrize(
+    ("step", "half"),
+    [(guest_volumes, half_made_volume), (volume_group, half_made_group)],
+    ids=["volume", "group"],
+)
+def test_what_is_left_of_a_step_is_part_of_the_plan_though_its_commands_differ(
+    step: Step[Settings, Facts], half: Callable[[Held], Facts], tmp_path: Path
+) -> None:
+    held = opened(saved(tmp_path), machines.stock(), tmp_path)
+    plan = step.plan(held.session.settings, half(held))
+    assert plan.actions
+    held.promise.hold(step_name(step), plan, again=True)
+    with pytest.raises(StepFailed) as error:
+        held.promise.hold(step_name(step), plan, again=False)
+    assert error.value.details
+    other = replace(plan, actions=(MakeDirectory("/srv/other", "Not planned."), *plan.actions))
+    with pytest.raises(StepFailed, match=step_name(step)) as error:
+        held.promise.hold(step_name(step), other, again=True)
+    assert ("nothing → make the directory /srv/other",) == error.value.details
