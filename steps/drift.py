@@ -47,7 +47,6 @@ VOLATILE: Mapping[str, str] = {
 
 # The same for single things.
 VOLATILE_THINGS: Mapping[Place, str] = {
-    ("directories", "/var/lib/xen-setup"): "this program's own; apply itself has made it by then",
     ("directories", "/run/xen-setup"): "this program's own, and gone after a boot",
     (
         "files",

@@ -49,7 +49,9 @@ def apply(arguments: Arguments) -> int:
     plan = arguments.files[0] if len(arguments.files) == 1 else None
     if plan is not None and (is_saved_plan(plan) or is_shown_plan(plan)):
         held = open_plan(arguments, plan)
-        console_for(arguments).line(f"This run does what the plan {plan} says, and nothing else.")
+        if not arguments.quiet:
+            words = f"This run does what the plan {plan} says, and nothing else."
+            console_for(arguments).line(words)
         return _run(arguments, held.session, None, started, promise=held.promise)
     answers = resolve(answers_of(arguments, arguments.files), unattended=True)
     facts = machine_facts(arguments)

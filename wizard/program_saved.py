@@ -10,7 +10,7 @@ from pathlib import Path
 from steps.drift import as_planned, differences
 from steps.facts import FACTS_VERSION, Facts
 from steps.saved_facts import without_secrets
-from steps.settings import Settings
+from steps.settings import LOCKED, Settings
 from wizard import VERSION as PROGRAM
 from wizard.answer_file import read_answers, read_text, write_answers
 from wizard.answers import Answers, parts, record, settle, walk
@@ -20,7 +20,7 @@ from wizard.errors import UsageError
 from wizard.journal import RunDirectory
 from wizard.preview import StepPreview
 from wizard.program_session import Session, hidden_action, machine_facts, session_for
-from wizard.questions import questions_of
+from wizard.questions import ASKED, is_reference, questions_of
 from wizard.saved_plan import (
     Fingerprints,
     PlanRefused,
@@ -98,12 +98,12 @@ def save_plan(
 
 
 def _inline_secrets(recorded: Answers[Settings]) -> tuple[str, ...]:
-    """The keys of secrets that were given themselves: as a hash, which begins with $ (crypt(5))."""
-    return tuple(
-        key
-        for key, given in recorded.given.items()
-        if key.rpartition(".")[2] in _secret_names() and str(given.value).startswith("$")
-    )
+    """The keys of secrets that were given themselves, and not by reference."""
+    return tuple(key for key, given in recorded.given.items() if _is_inline(key, given.value))
+
+
+def _is_inline(key: str, value: object) -> bool:
+    return key.rpartition(".")[2] in _secret_names() and value != LOCKED and not is_reference(value)
 
 
 def _secret_names() -> set[str]:
@@ -116,6 +116,12 @@ def _secret_names() -> set[str]:
 
 
 def _refuse_assigned(answers: Answers[Settings], secrets: Sequence[str]) -> None:
+    for key, given in answers.given.items():
+        if key.rpartition(".")[2] in _secret_names() and given.value == ASKED:
+            raise UsageError(
+                f"{key} is to be asked for, and `apply` of a saved plan asks nothing.",
+                hint="Give it as a hash, or as file:/PATH or env:NAME.",
+            )
     for key in secrets:
         if answers.given[key].place.file == "--set":
             raise UsageError(
@@ -135,7 +141,7 @@ def _assignments(arguments: Arguments) -> tuple[str, ...]:
     kept = []
     for assignment in arguments.settings:
         key, _, value = assignment.partition("=")
-        if key.rpartition(".")[2] not in _secret_names() or not value.startswith("$"):
+        if not _is_inline(key, value):
             kept.append(assignment)
     return tuple(kept)
 

@@ -182,6 +182,34 @@ def test_a_reference_is_kept_in_a_plan_and_resolved_when_it_is_run(
         opened(path, machines.stock(), tmp_path)
 
 
+def test_a_reference_is_saved_as_it_is_and_followed_when_the_plan_is_opened(
+    tmp_path: Path, lab: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{HASH}\n")
+    secret.chmod(0o600)
+    lab.write_text(lab.read_text().replace(f"'{HASH}'", f"file:{secret}"))
+    path = saved(tmp_path, lab)
+    plan, text = read_plan(path)
+    assert f"root_password: file:{secret}" in plan.answers
+    assert ((), ()) == (plan.secrets, plan.sources)
+    assert "PLANTED" not in text
+    lab.unlink()  # nothing is read from it again
+    held = opened(path, machines.stock(), tmp_path)
+    assert HASH == held.session.settings.guests[0].root_password
+    refuse_drift(held)
+    secret.chmod(0o644)
+    with pytest.raises(AnswersInvalid, match="problem"):
+        opened(path, machines.stock(), tmp_path)
+
+
+def test_a_secret_that_would_be_asked_for_cannot_be_saved(tmp_path: Path, lab: Path) -> None:
+    lab.write_text(lab.read_text().replace(f"'{HASH}'", "asked"))
+    done = xen_setup("plan", lab, "--facts", STOCK, "--out", tmp_path / "lab.plan")
+    assert Exit.USAGE == done.returncode
+    assert "guests.0.root_password is to be asked for" in done.stderr
+
+
 def test_a_password_in_a_file_of_the_host_is_not_in_a_plan(tmp_path: Path) -> None:
     stock = machines.stock()
     path = "/etc/network/interfaces"

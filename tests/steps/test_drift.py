@@ -68,7 +68,7 @@ def test_a_thing_that_is_new_is_one_difference_and_not_one_for_each_of_its_facts
         changed(network=replace(stock().network, session_card="ens3",
                                 cards=(replace(CARD, addresses=("192.0.2.77/24",), up=False),))),
         changed(services=tuple(replace(one, active=not one.active) for one in stock().services)),
-        changed(directories=(*stock().directories, "/var/lib/xen-setup", "/run/xen-setup")),
+        changed(directories=(*stock().directories, "/run/xen-setup")),
         changed(files={**stock().files, "/etc/resolv.conf": "# by another client\n"}),
         changed(processor=replace(stock().processor, flags=("more",))),
     ],
