@@ -10,6 +10,7 @@ from steps.settings import SPARE_SPACE, Settings
 from steps.storage import (
     find_disk,
     find_partition,
+    in_words,
     is_for_lvm,
     kernel_path,
     largest_region,
@@ -111,6 +112,16 @@ def must_be_wiped(settings: Settings, facts: Facts, place: Place) -> bool:
         and not is_our_member(place.content, settings, facts)
         and agreed(settings, facts)
     )
+
+
+def content_in_words(place: Place) -> str:
+    """What is on a device, in words, with what is on each of its partitions."""
+    if place.partition is not None or not place.disk.partitions:
+        return in_words(place.content)
+    parts = "; ".join(
+        f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
+    )
+    return f"a partition table ({parts})"
 
 
 def with_partition(facts: Facts, disk: Disk, action: CreatePartition, size: int) -> Facts:

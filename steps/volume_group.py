@@ -17,6 +17,7 @@ from steps.settings import SPARE_SPACE, Settings
 from steps.spare_place import (
     Place,
     agreed,
+    content_in_words,
     is_our_member,
     is_ours,
     made_before,
@@ -290,7 +291,7 @@ def _why_not_overwritten(settings: Settings, facts: Facts, place: Place) -> list
     return [
         Problem(
             "device-not-empty",
-            f"{device} is not empty: it holds {_held(place)}.",
+            f"{device} is not empty: it holds {content_in_words(place)}.",
             "Choose an empty device. To lose what is on this one, type its path as "
             f"storage.overwrite: {device}",
         )
@@ -303,22 +304,12 @@ def _what_will_be_lost(settings: Settings, facts: Facts, place: Place) -> list[P
     return [
         Problem(
             "device-is-overwritten",
-            f"{settings.storage.device} holds {_held(place)}: that will be lost, and no rollback "
+            f"{settings.storage.device} holds {content_in_words(place)}: that will be lost, and no rollback "
             "brings it back.",
             "storage.overwrite agrees to it; take that answer out if it is not meant so.",
             severity="warning",
         )
     ]
-
-
-def _held(place: Place) -> str:
-    """What is on a device, in words, with what is on each of its partitions."""
-    if place.partition is not None or not place.disk.partitions:
-        return in_words(place.content)
-    parts = "; ".join(
-        f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
-    )
-    return f"a partition table ({parts})"
 
 
 def _check_room(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.doing import do, take_back
 from tests.engine.recording import RecordingReporter
-from tests.engine.world import snapshot
+from tests.engine.world import Piece, Task, full_world, snapshot
 from wizard.actions import (
     Action,
     CommandShows,
@@ -213,3 +213,22 @@ def test_progress_of_a_command_is_told(machine: Machine, tree: Path) -> None:
     assert ["Retrieving libc6 (1)"] == watch.named("progress")
     assert ["I: Retrieving libc6 2.36-9", "done"] == watch.named("output")
     assert machine.command_seconds > 0
+
+
+def test_a_point_of_no_return_that_an_answer_agrees_to_needs_no_other_consent(
+    tmp_path: Path,
+) -> None:
+    world = full_world(tmp_path)
+    lost = world.tree / "one"
+    lost.touch()
+    gone = RunCommand(
+        ("rm", str(lost)),
+        "It cannot be undone.",
+        probe=PathAbsent(str(lost)),
+        undo_class="no undo",
+        undo_note="it is lost",
+        agreed_by="storage.overwrite",
+    )
+    world.tasks = [Task("final", [Piece(gone, lambda: not lost.exists())])]
+    world.apply()
+    assert not lost.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.world import Piece, Task, World, full_world, written
-from wizard.actions import PathAbsent, PathPresent, Reboot, RunCommand
+from wizard.actions import PathPresent, Reboot, RunCommand
 from wizard.errors import (
     ChecksFailed,
     Interrupted,
@@ -93,24 +93,6 @@ def test_a_point_of_no_return_needs_consent(world: World) -> None:
         world.apply()
     assert "cannot be taken back" in error.value.details[0]
     assert [] == world.store.runs()
-
-
-def test_a_point_of_no_return_that_an_answer_agrees_to_needs_no_other_consent(
-    world: World,
-) -> None:
-    lost = world.tree / "one"
-    lost.touch()
-    gone = RunCommand(
-        ("rm", str(lost)),
-        "It cannot be undone.",
-        probe=PathAbsent(str(lost)),
-        undo_class="no undo",
-        undo_note="it is lost",
-        agreed_by="storage.overwrite",
-    )
-    world.tasks = [Task("final", [Piece(gone, lambda: not lost.exists())])]
-    world.apply()
-    assert not lost.exists()
 
 
 # --- runs that go well ----------------------------------------------------------------------------
