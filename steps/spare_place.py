@@ -17,6 +17,7 @@ from steps.storage import (
     partition_name,
 )
 from wizard.actions import CreatePartition
+from wizard.step import Problem
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,21 @@ def content_in_words(place: Place) -> str:
         f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
     )
     return f"a partition table ({parts})"
+
+
+def what_will_be_lost(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
+    """A warning of what is on a device that the answers agree to lose."""
+    if not must_be_wiped(settings, facts, place):
+        return []
+    return [
+        Problem(
+            "device-is-overwritten",
+            f"{settings.storage.device} holds {content_in_words(place)}: that will be lost, and no "
+            "rollback brings it back.",
+            "storage.overwrite agrees to it; take that answer out if it is not meant so.",
+            severity="warning",
+        )
+    ]
 
 
 def with_partition(facts: Facts, disk: Disk, action: CreatePartition, size: int) -> Facts:

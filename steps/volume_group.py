@@ -23,6 +23,7 @@ from steps.spare_place import (
     made_before,
     must_be_wiped,
     place_for,
+    what_will_be_lost,
     with_content,
     with_partition,
 )
@@ -223,7 +224,7 @@ def _check_device(settings: Settings, facts: Facts) -> list[Problem]:
         )
     if not problems:
         problems = [
-            *_what_will_be_lost(settings, facts, place),
+            *what_will_be_lost(settings, facts, place),
             *_check_room(settings, group_size(place.size), EXTENT),
         ]
     return problems
@@ -294,20 +295,6 @@ def _why_not_overwritten(settings: Settings, facts: Facts, place: Place) -> list
             f"{device} is not empty: it holds {content_in_words(place)}.",
             "Choose an empty device. To lose what is on this one, type its path as "
             f"storage.overwrite: {device}",
-        )
-    ]
-
-
-def _what_will_be_lost(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
-    if not must_be_wiped(settings, facts, place):
-        return []
-    return [
-        Problem(
-            "device-is-overwritten",
-            f"{settings.storage.device} holds {content_in_words(place)}: that will be lost, and no rollback "
-            "brings it back.",
-            "storage.overwrite agrees to it; take that answer out if it is not meant so.",
-            severity="warning",
         )
     ]
 
