@@ -185,7 +185,7 @@ create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are 
     [ -b "$5" ] || partx --add --nr "$2" "$(readlink --canonicalize "$1")" || true
     seconds=0
     until [ -b "$5" ]; do
-        [ "$seconds" -lt 20 ] || die "The partition is in the table, but $5 did not appear."
+        [ "$seconds" -lt 60 ] || die "The partition is in the table, but $5 did not appear."
         sleep 1
         seconds=$((seconds + 1))
     done
