@@ -17,6 +17,7 @@ _MEANT = (
     ("SC1003", re.compile(r"\\('|$)")),
     ("SC1112", re.compile("[‘’‚‛]")),
     ("SC2016", re.compile(r"[$`]")),
+    ("SC2088", re.compile("^~")),
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.hostile import HOSTILE
 from wizard.actions import Action
 from wizard.commands import PATH
 from wizard.preview import StepPreview
@@ -22,6 +24,10 @@ _OWN = """
 base64 cat chmod chown cp dash grep head id ln mkdir mkfifo mktemp mountpoint mv openssl readlink rm
 rmdir script sed sh sleep stat stty sync tail timeout touch tr
 """
+# No program takes a NUL in an argument, and half a character is no text.
+WORDS = tuple(
+    text for text in HOSTILE if "\0" not in text and not re.search("[\ud800-\udfff]", text)
+)
 _STAND_IN = """\
 #!/bin/sh
 printf '%s\\0' "$#" {name} "$@" >>{log}

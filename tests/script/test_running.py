@@ -12,8 +12,8 @@ import parted
 import pexpect
 import pytest
 
-from tests.script.running import MACHINE, Shell, Step, script_of, shellcheck
-from tests.texts import HOSTILE
+from tests.hostile import HOSTILE
+from tests.script.running import MACHINE, WORDS, Shell, Step, script_of, shellcheck
 from wizard.actions import (
     Action,
     CommandShows,
@@ -53,12 +53,11 @@ def told(*words: str) -> RunCommand:
 
 @pytest.mark.parametrize("name", ["sh", "bash"])
 def test_hostile_words_land_as_one_argument_each(name: str, shell: Shell) -> None:
-    words = tuple(text for text in HOSTILE if "\0" not in text)
     shell.stand_in("tell")
-    text = script_of([told(*words), *(told(word) for word in words)])
+    text = script_of([told(*WORDS), *(told(word) for word in WORDS)])
     done = shell.run(text, shell=name)
     assert (0, "") == (done.returncode, done.stderr)
-    assert [("tell", *words), *(("tell", word) for word in words)] == shell.calls
+    assert [("tell", *WORDS), *(("tell", word) for word in WORDS)] == shell.calls
     assert [] == shellcheck([shell.top / "plan.sh"])
 
 
