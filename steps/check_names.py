@@ -40,6 +40,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "device-in-use",
     "device-is-extended",
     "device-is-the-systems",
+    "device-is-overwritten",
     "device-missing",
     "device-not-empty",
     "device-read-only",
