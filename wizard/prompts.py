@@ -351,13 +351,15 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
                 application.exit(exception=error)
 
         try:
-            return application.run(pre_run=watch, handle_sigint=False)
+            answer = application.run(pre_run=watch, handle_sigint=False)
         except KeyboardInterrupt:
             interrupts.note(SIGINT)
             raise interrupts.error() from None
         except (EOFError, OSError):  # OSError: the terminal is gone (EIO)
             interrupts.check()
             raise _input_ended() from None
+        interrupts.check()  # one that came when the answer was already given counts too
+        return answer
 
 
 def _leave_with(value: str | None) -> Callable[[Any], None]:
