@@ -115,6 +115,7 @@ class ShownAnswer:
 class ShowDocument:
     """What `answers show --json` prints: every answer, in the order of the questions."""
 
+    shape: Literal["xen-setup answers show"]
     version: Literal[1]
     answers: tuple[ShownAnswer, ...]
 
@@ -131,5 +132,5 @@ def origins_document(found: Sequence[Origin]) -> dict[str, object]:
         )
         for origin in found
     )
-    document: dict[str, object] = encode(ShowDocument(1, answers))
+    document: dict[str, object] = encode(ShowDocument("xen-setup answers show", 1, answers))
     return document

@@ -128,12 +128,18 @@ class MarkedProblem:
 class ProblemsDocument:
     """What `answers validate --json` prints; no problem: the answers are valid."""
 
+    shape: Literal["xen-setup answers validate"]
     version: Literal[1]
     problems: tuple[MarkedProblem, ...]
 
 
+def marked_problems(problems: Sequence[AnswerProblem]) -> tuple[MarkedProblem, ...]:
+    """The same problems, to be written as JSON."""
+    return tuple(MarkedProblem(**problem._asdict()) for problem in problems)
+
+
 def problems_as_json(problems: Sequence[AnswerProblem]) -> dict[str, object]:
     """The problems for a program to read; `version` changes when the shape does."""
-    found = tuple(MarkedProblem(**problem._asdict()) for problem in problems)
-    document: dict[str, object] = encode(ProblemsDocument(1, found))
+    whole = ProblemsDocument("xen-setup answers validate", 1, marked_problems(problems))
+    document: dict[str, object] = encode(whole)
     return document

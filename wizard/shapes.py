@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, UndoClass, WriteFile, download, undo_class
+from wizard.answer_problems import MarkedProblem, marked_problems
 from wizard.codec import encode
 from wizard.errors import AnswerProblem
 from wizard.journal import Holder
@@ -24,19 +25,6 @@ from wizard.wording import commands, difference, headline, undo_words
 F = TypeVar("F")
 
 Verdict = Literal["ready", "warnings", "not known", "failed"]
-
-
-@dataclass(frozen=True)
-class WrongAnswer:
-    """One thing wrong with the answers. `line` and `column` count from 1; 0: not in a file."""
-
-    key: str
-    what: str
-    hint: str
-    file: str
-    line: int
-    column: int
-    missing: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +58,7 @@ class CheckDocument:
     machine: Machine | None
     exit_status: int
     failed: int
-    answers: tuple[WrongAnswer, ...]
+    answers: tuple[MarkedProblem, ...]
     steps: tuple[CheckedStep, ...]
 
 
@@ -115,7 +103,7 @@ class PlanDocument:
     machine: Machine | None
     exit_status: int
     failed: int
-    answers: tuple[WrongAnswer, ...]
+    answers: tuple[MarkedProblem, ...]
     actions: int
     seconds: float
     download_mib: float
@@ -160,7 +148,7 @@ def check_document(
         machine=machine,
         exit_status=exit_status,
         failed=failed_checks(previews),
-        answers=_wrong_answers(answers),
+        answers=marked_problems(answers),
         steps=tuple(
             CheckedStep(one.name, one.step.TITLE, verdict(one.problems), one.problems)
             for one in previews
@@ -184,7 +172,7 @@ def plan_document(
         machine=machine,
         exit_status=exit_status,
         failed=failed_checks(previews),
-        answers=_wrong_answers(answers),
+        answers=marked_problems(answers),
         actions=len(actions),
         seconds=round(sum(action.estimate for action in actions), 1),
         download_mib=round(sum(map(download, actions)), 1),
@@ -224,16 +212,6 @@ def failed_checks(previews: Sequence[StepPreview[Any, Any]]) -> int:
 def planned_actions(previews: Sequence[StepPreview[Any, Any]]) -> list[Action]:
     """All actions of all steps that have a plan."""
     return [action for one in previews if one.plan for action in one.plan.actions]
-
-
-def _wrong_answers(problems: Sequence[AnswerProblem]) -> tuple[WrongAnswer, ...]:
-    return tuple(
-        WrongAnswer(
-            problem.key, problem.what, problem.hint, problem.file, problem.line, problem.column,
-            problem.missing,
-        )
-        for problem in problems
-    )  # fmt: skip
 
 
 def _planned_step(one: StepPreview[Any, F], text_of: Callable[[F, str], str | None]) -> PlannedStep:

@@ -101,6 +101,7 @@ def test_problems_for_programs_have_a_version_and_every_field() -> None:
     with pytest.raises(AnswersInvalid) as caught:
         read_text("version: 1\nhost:\n  brige: xenbr0\n", Settings, "lab.yaml")
     assert {
+        "shape": "xen-setup answers validate",
         "version": 1,
         "problems": [
             {
