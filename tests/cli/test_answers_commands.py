@@ -8,13 +8,14 @@ import pytest
 
 from steps.saved_facts import facts_text
 from steps.settings import Settings
-from tests.cli.program import STOCK, xen_setup
+from tests.cli.program import ROOT, STOCK, xen_setup
 from tests.cli.test_commands import NOBODY, needs_root
 from tests.cli.test_json import must_fit
 from tests.machines import machines
 from wizard import cli
 from wizard.answer_reference import every_question
 from wizard.arguments import parse
+from wizard.errors import Exit
 
 KEYS = [key for key, _, _ in every_question(Settings)]
 
@@ -146,3 +147,11 @@ def test_validate_gives_programs_the_problems_as_json(tmp_path: Path) -> None:
     file.write_text("version: 1\n")
     done = xen_setup("answers", "validate", file, "--json")
     assert (0, []) == (done.returncode, must_fit("answers-validate", done.stdout)["problems"])
+
+
+def test_five_mistakes_in_a_labs_file_are_told_at_once() -> None:
+    folder = ROOT / "tests" / "answers"
+    said = (folder / "five-mistakes.txt").read_text()
+    done = xen_setup("answers", "validate", folder / "five-mistakes.yaml")
+    assert (done.returncode, done.stdout) == (Exit.ANSWERS_INVALID, "")
+    assert said == done.stderr.replace(f"{folder}/", "")
