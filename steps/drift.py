@@ -36,6 +36,8 @@ VOLATILE: Mapping[str, str] = {
     "network.session_card": "the plan may have been made at another keyboard",
     "network.cards.up": "cables; whether the card has an address counts (see _view)",
     "network.cards.addresses": "DHCP and IPv6 give other ones; having one counts (see _view)",
+    "volume_groups.volumes.open": "guests start and stop; steps look before they touch a volume",
+    "boot.version": "updates of GRUB change it; what its menu holds counts",
     "network.bridges.up": "as with network cards: cables and DHCP",
     "network.bridges.addresses": "as with network cards: cables and DHCP",
     "xen.free_memory": "guests come and go; a check looks whether it is enough",
@@ -95,12 +97,13 @@ def differences(before: Facts, now: Facts) -> tuple[str, ...]:
 
 def as_planned(before: Facts, now: Facts) -> Facts:
     """The facts to plan with again: whether package lists are fetched is not decided anew."""
-    if before.apt.lists_age_hours is None or now.apt.lists_age_hours is None:
+    if now.apt.lists_age_hours is None:
         return now
     return replace(now, apt=replace(now.apt, lists_age_hours=before.apt.lists_age_hours))
 
 
 _ABSENT = object()
+_OF_GUESTS = ("vif", "veth", "tap")
 
 
 def _view(facts: Facts) -> dict[str, Any]:
@@ -110,6 +113,9 @@ def _view(facts: Facts) -> dict[str, Any]:
     for kind in ("cards", "bridges"):
         for item in view["network"][kind]:
             item["has_an_address"] = bool(item["addresses"])
+    for bridge in view["network"]["bridges"]:
+        # A guest's port has another number at each start of it.
+        bridge["ports"] = [port for port in bridge["ports"] if not port.startswith(_OF_GUESTS)]
     return view
 
 

@@ -20,17 +20,21 @@ _SECRET = re.compile(
     r"|vncpasswd|spicepasswd)[ \t]*=?[ \t]*).+$",
     re.MULTILINE,
 )
+# The same within a line: vfb = ['type=vnc,vncpasswd=…'].
+_INLINE = re.compile(r"((?:vnc|spice)passwd[ \t]*=[ \t]*['\"]?)[^'\",\]\s]+")
 _HIDDEN = "********"
 
 
 def hidden(text: str) -> str:
     """A file's text without the passwords in it."""
-    return _SECRET.sub(rf"\g<1>{_HIDDEN}", text)
+    for pattern in (_SECRET, _INLINE):
+        text = pattern.sub(rf"\g<1>{_HIDDEN}", text)
+    return text
 
 
 def holds_password(text: str) -> bool:
     """Whether a file's text has a password in it, or the place of one that was left out."""
-    return _SECRET.search(text) is not None
+    return hidden(text) != text or _HIDDEN in text
 
 
 def facts_text(facts: Facts) -> str:

@@ -136,7 +136,8 @@ class Interview(Generic[S]):
         if key in self._preset or not index:
             return key in self._preset
         part = next(part for part in parts(self.answers.settings) if part.name == section)
-        return key in self.answers.defaults_of(part, int(index))
+        # A guest's own answer that is to be asked for is asked, whatever the others get.
+        return key in self.answers.given and key in self.answers.defaults_of(part, int(index))
 
     def _screens(self) -> Iterator[Screen]:
         lists = {part.name: part for part in parts(self.answers.settings) if part.many}

@@ -13,14 +13,15 @@ from pathlib import Path
 from wizard.errors import UsageError
 
 PER_COMMAND = 8 << 20  # bytes of one command's output; its last lines are logged in any case
-_HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+# A pipe that nobody reads must not make a run wait.
+_HOW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def refuse_unwritable_log(path: Path) -> None:
     """Raise `UsageError` when nothing can be appended to the file; it is made if it is missing."""
     try:
         # Not waiting: a pipe that nobody reads would keep us here for ever.
-        os.close(os.open(path, _HOW | os.O_NONBLOCK, 0o600))
+        os.close(os.open(path, _HOW, 0o600))
     except OSError as error:
         raise UsageError(
             f"The log file {path} cannot be written: {error.strerror}.",

@@ -80,7 +80,7 @@ def refuse_problems(previews: Iterable[StepPreview[S, F]], *, consent: bool) -> 
         count = "A check" if len(found) == 1 else f"{len(found)} checks"
         raise ChecksFailed(
             f"{count} failed; nothing was changed.",
-            hint="Mend what is named below, or turn a check you know better into a warning with "
+            hint="Mend what is named, or turn a check you know better into a warning with "
             "`--ignore NAME`.",
             details=tuple(found),
         )

@@ -136,7 +136,8 @@ def validate(arguments: Arguments) -> int:
         console.line(f"Nothing suggests an answer for {', '.join(unread)}: {_WITHOUT_ROOT}")
     check = shlex.join(["check", *map(str, arguments.files), "--facts", str(arguments.facts)])
     console.line(
-        f"They fit the machine of {arguments.facts}. What else it must be: xen-setup {check}"
+        f"One by one they fit the machine of {arguments.facts}. Whether it has those devices and "
+        f"cards, and room for all: xen-setup {check}"
     )
     return Exit.DONE
 

@@ -230,6 +230,8 @@ def _answers_of(plan: SavedPlan, facts: Facts) -> Answers[Settings]:
     again = read_answers([Path(one.path) for one in plan.sources], Settings, plan.assignments)
     values = {item.key: item.value for item in walk(again, facts)}
     for key in plan.secrets:
+        if key not in values:
+            raise PlanRefused(f"The plan has {key} from files in which there is none.", hint=_AGAIN)
         answers = answers.with_answer(key, values[key])
     return answers
 

@@ -167,7 +167,7 @@ def incomplete(left: list[Entry], because: str = "") -> RollbackIncomplete:
     count = "One thing" if len(left) == 1 else f"{len(left)} things"
     return RollbackIncomplete(
         f"{because} {count} could not be taken back.".strip(),
-        hint="Mend what is named below, then run `sudo xen-setup rollback` again: it tries only "
+        hint="Mend what is named, then run `sudo xen-setup rollback` again: it tries only "
         "what is left.",
         details=tuple(f"{entry.step}: {entry.text}" for entry in left),
     )

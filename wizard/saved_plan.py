@@ -120,6 +120,8 @@ def is_shown_plan(path: Path) -> bool:
 
 def _beginning(path: Path) -> str:
     try:
+        if not path.is_file():
+            return ""  # a pipe can be read but once: it is for the answers
         with path.open("rb") as file:
             start = file.read(200).decode("utf-8", "replace").lstrip()
     except OSError:
@@ -267,7 +269,7 @@ class Promise(Generic[F]):
         if found:
             raise PlanRefused(
                 "The plan does not fit this machine any more; nothing was changed.",
-                hint=f"Each difference is below, as it was → as it is now. {_AGAIN}",
+                hint=f"Each difference is told as it was → as it is now. {_AGAIN}",
                 details=tuple(found),
             )
 
@@ -279,7 +281,7 @@ class Promise(Generic[F]):
         if found:
             raise StepFailed(
                 f"The step {name} would not do what the saved plan says.",
-                hint=f"Each difference is below, as it was → as it is now. {_AGAIN}",
+                hint=f"Each difference is told as it was → as it is now. {_AGAIN}",
                 details=tuple(found),
             )
 

@@ -10,6 +10,7 @@ is taken as it is, or a password, of which only the hash leaves this module.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from wizard.questions import ASKED, Question, is_reference
 
 S = TypeVar("S")
 
+_BEGINS_A_HASH = re.compile(r"\$(1|5|6|7|2[aby]|y|gy)\$")  # crypt(5)
 _LONGEST = 4096  # bytes: more than any hash or password; a device or a log ends here
 _MAKE_A_HASH = "xen-setup answers hash-password"
 
@@ -212,11 +214,11 @@ def _no_file(name: str, error: OSError) -> Trouble:
 
 
 def _hash(secret: str, question: Question[Any], hasher: Callable[[str], str]) -> str:
-    if secret.startswith("$"):
+    if _BEGINS_A_HASH.match(secret):
         try:
             return str(question.kind.parse(secret))
-        except ValueError:
-            pass  # a password that begins so
+        except ValueError as error:
+            raise Trouble("What it leads to begins as a hash, and is none.", str(error)) from None
     try:
         return str(question.kind.parse(hasher(secret)))
     except ValueError as error:

@@ -29,7 +29,7 @@ def meant_codes(words: Sequence[str]) -> list[str]:
 def quoted(word: str) -> str:
     """The word as one argument, in double quotes if it has apostrophes and they are safe."""
     if word.startswith("="):
-        return f"'{word}'"  # it looks like a comparison
+        return "'" + word.replace("'", "'\"'\"'") + "'"  # it looks like a comparison
     if "'" in word and not re.search(r'["$`\\!]', word):
         return f'"{word}"'
     return shlex.quote(word)

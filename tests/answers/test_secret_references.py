@@ -100,6 +100,7 @@ def test_what_is_recorded_needs_no_reference_any_more() -> None:
 # reference → what is wrong, and a piece of what to do
 NOWHERE = {
     "env:ONE": ("The variable ONE is not set.", "sudo --preserve-env=ONE"),
+    "env:CUT": ("What it leads to begins as a hash, and is none.", "hash-password"),
     "env:EMPTY": ("The variable EMPTY is empty.", "Set it"),
     "asked": ("It is to be asked for, and this run asks nothing.", "answers hash-password"),
     "file:/nonexistent/secret": ("/nonexistent/secret: No such file or directory.", "first line"),
@@ -113,15 +114,15 @@ NOWHERE = {
 def test_a_reference_that_leads_nowhere_is_told_at_its_place(reference: str) -> None:
     answers = read("guests:", f"- root_password: {reference}")
     with pytest.raises(AnswersInvalid) as caught:
-        resolve(answers, around(EMPTY=""), unattended=True)
+        resolve(answers, around(EMPTY="", CUT="$6$salt$abc def"), unattended=True)
     (problem,) = caught.value.problems
     what, piece = NOWHERE[reference]
     assert (what, "lab.yaml", 3, 18) == (
         problem.what, problem.file, problem.line, problem.column,
     )  # fmt: skip
     assert piece in problem.hint
-    seen = missing(answers, around(EMPTY=""))
-    assert seen == (() if reference == "asked" else (problem,))
+    seen = missing(answers, around(EMPTY="", CUT="$6$salt$abc def"))
+    assert seen == (() if reference in ("asked", "env:CUT") else (problem,))
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o602, 0o601])

@@ -58,7 +58,7 @@ def test_validate_against_a_saved_machine_finds_what_does_not_fit_it(
 ) -> None:
     done = xen_setup("answers", "validate", lab, "--facts", STOCK)
     assert 0 == done.returncode, done.stderr
-    assert f"They fit the machine of {STOCK}." in done.stdout
+    assert f"One by one they fit the machine of {STOCK}." in done.stdout
     done = xen_setup("answers", "validate", lab, "--facts", STOCK, "--set", "guests.1.name=web")
     assert 3 == done.returncode
     assert "guests.1.name" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from wizard.errors import Cancelled, Exit
 from wizard.interview import Interview, Review, confirm, guided
 from wizard.prompts import InputEnded, ScriptedPrompter
 from wizard.questions import asked
+from wizard.secret_references import Surroundings, resolve
 
 # What is asked on the stock machine when everything suggested is taken, in order.
 PROMPTS = [
@@ -127,6 +129,19 @@ def test_what_a_file_has_for_all_guests_is_not_asked_of_a_further_one() -> None:
     talk = Talk([*[""] * 9, *[""] * 5, "yes", *[""] * 6, "no", "", "apply"], given=given)
     assert [3072, 3072] == [guest.root_size for guest in talk.hold().guests]
     assert not any("How large is the guest's root" in prompt for prompt in talk.prompts)
+
+
+def test_a_guest_whose_password_is_to_be_asked_for_is_asked_whatever_the_others_get() -> None:
+    given = read_text(
+        "version: 1\ndefaults: {root_password: locked}\n"
+        "guests: [{name: a, root_password: asked}, {name: b}]\n",
+        Settings,
+    )
+    resolved = resolve(given, Surroundings({}, frozenset()), unattended=False)
+    talk = Talk([*[""] * 60], given=resolved)
+    with suppress(InputEnded):
+        talk.hold()
+    assert 1 == sum("password" in prompt for prompt in talk.prompts)
 
 
 def test_an_answer_is_checked_when_it_is_given_with_the_reason() -> None:
