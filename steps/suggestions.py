@@ -7,6 +7,7 @@ Sizes are in MiB.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from itertools import count
 
@@ -38,11 +39,25 @@ def because_dom0_memory(known: Known) -> str:
     )
 
 
+# Under Xen the kernel's own options no longer tell: what was chosen before stays suggested.
+_DROP_IN = "/etc/default/grub.d/w-xen-setup.cfg"
+_CHOSEN = {"com1,vga": "both", "com1": "serial", "vga": "screen"}
+
+
+def _chosen_console(facts: Facts) -> str | None:
+    found = re.search(r"\bconsole=(com1,vga|com1|vga)\b", facts.files.get(_DROP_IN, ""))
+    return _CHOSEN[found[1]] if found else None
+
+
 def default_console(known: Known) -> str:
-    return "serial" if "console=ttyS0" in _facts(known).kernel_options else "screen"
+    facts = _facts(known)
+    by_kernel = "serial" if "console=ttyS0" in facts.kernel_options else "screen"
+    return _chosen_console(facts) or by_kernel
 
 
 def because_console(known: Known) -> str:
+    if _chosen_console(_facts(known)):
+        return "that is what Xen is set to here"
     if default_console(known) == "serial":
         return "this Linux was booted with console=ttyS0"
     return "this Linux was booted without a serial console"
