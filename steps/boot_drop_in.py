@@ -23,11 +23,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from steps import what_matters
 from steps.facts import BootEntry, Facts, Kernel
 from steps.settings import Settings
 
-DIRECTORY = "/etc/default/grub.d"
-DROP_IN = f"{DIRECTORY}/w-xen-setup.cfg"
+DROP_IN = what_matters.DROP_IN
+DIRECTORY = DROP_IN.rpartition("/")[0]
 _OVERRIDE = "XEN_OVERRIDE_GRUB_DEFAULT=0"
 _PANIC = "panic=10"  # seconds; then dom0's kernel resets, and the fallback entry gets its turn
 

@@ -13,6 +13,7 @@ from itertools import count
 
 from steps.facts import Disk, Facts
 from steps.kinds import Share, show_size
+from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
 
 SPARE_SPACE = 5 * 1024  # MiB: what the tutorial asks for beyond the distribution
@@ -40,12 +41,11 @@ def because_dom0_memory(known: Known) -> str:
 
 
 # Under Xen the kernel's own options no longer tell: what was chosen before stays suggested.
-_DROP_IN = "/etc/default/grub.d/w-xen-setup.cfg"
 _CHOSEN = {"com1,vga": "both", "com1": "serial", "vga": "screen"}
 
 
 def _chosen_console(facts: Facts) -> str | None:
-    found = re.search(r"\bconsole=(com1,vga|com1|vga)\b", facts.files.get(_DROP_IN, ""))
+    found = re.search(r"\bconsole=(com1,vga|com1|vga)\b", facts.files.get(DROP_IN, ""))
     return _CHOSEN[found[1]] if found else None
 
 

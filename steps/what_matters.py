@@ -5,6 +5,9 @@ A name that a step decides on must stand here, or its fact is never read.
 
 from __future__ import annotations
 
+# Our file among GRUB's defaults; boot_drop_in.py says why it is called so.
+DROP_IN = "/etc/default/grub.d/w-xen-setup.cfg"
+
 # Installed ones are read with their versions; the shell patterns are dpkg's.
 PACKAGES = (
     "apt",
