@@ -12,6 +12,7 @@ from steps.guest_files import is_complete
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
 from steps.kinds import show_size
+from steps.lessons import distribution as lesson
 from steps.memory import (
     GUEST_OVERHEAD,
     XEN_MEMORY,
@@ -23,20 +24,7 @@ from steps.settings import NO_BRIDGE, SPARE_SPACE, Settings
 from wizard.step import Plan, Problem
 
 TITLE = "What this machine has"
-LESSON = """\
-A Xen host needs little: a processor, memory to share out, some spare disk, a network card, and a
-Linux that works well before Xen comes under it. Xen itself is small; what takes memory and disk are
-the guests.
-
-Then: a 32-bit x86 processor, 256 MiB of memory, 5 GiB of spare disk, GRUB, udev or hotplug, lvm2,
-bridge-utils and iproute; and no proprietary graphics driver.
-Today: the same list, with other numbers. Xen runs on 64-bit machines only since version 4.3, and a
-guest that unpacks Debian's initial ramdisk needs 512 MiB. Paravirtual guests, which this setup
-makes, need no virtualisation in the processor: the guest knows that it is one. Intel's VMX and
-AMD's SVM, new in 2006, are what fully virtualised guests need.
-
-By hand: `lscpu`, `free --mebi`, `lsblk`, `ip link`, `grep XEN_DOM0 /boot/config-*`.
-Undo: nothing is changed here."""
+LESSON = lesson.LESSON
 QUESTIONS = ("host.ignore",)
 
 # MiB that the work takes in each file system, with room to breathe: Xen's packages and their

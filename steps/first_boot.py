@@ -16,6 +16,7 @@ from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
 from steps.kinds import show_size
+from steps.lessons import first_boot as lesson
 from steps.memory import guests_in_words, guests_memory
 from steps.resume_unit import LINK, UNIT, unit_text
 from steps.settings import GuestSettings, Settings
@@ -31,19 +32,7 @@ from wizard.actions import (
 from wizard.step import Plan, Problem
 
 TITLE = "First boot into Xen, and the guests"
-
-LESSON = """\
-Now the machine boots the hypervisor, and the Linux that you know becomes Domain-0 (dom0), the
-first guest, which drives the hardware and starts the others. `grub-reboot` chooses the Xen entry
-for the next boot only: a Xen that fails falls back to plain Linux at the next reset.
-
-In 2006 you chose the entry in GRUB's menu, `xm list` had to show Domain-0, and `xm create
-/etc/xen/vm01 -c` started the guest with its console. Today it is `xl`: the same words, and no
-daemon xend behind it; xenstored and xenconsoled are what it needs.
-
-By hand: `xl list` shows the domains, `xl console vm01` is a guest's screen and keyboard (Ctrl and
-] leave it), `xl shutdown vm01` ends it. A domain's number changes at every start, its name stays.
-Undone: the guests are ended, and plain Linux is the default again; the boot itself is past."""
+LESSON = lesson.LESSON
 
 QUESTIONS = ("host.after_reboot", "host.make_default", "guests.autostart")
 
@@ -374,7 +363,8 @@ def _remove_unit(facts: Facts) -> tuple[list[Action], Facts]:
 def _show_domains() -> RunCommand:
     return RunCommand(
         ("xl", "list"),
-        why="Shows what runs: Domain-0, and the guests beside it.",
+        why="Shows what runs: Domain-0, which is this Linux and always number 0, and the guests "
+        "beside it, numbered as they started.",
         undo_note="it only looks",
         timeout=60,
     )

@@ -18,28 +18,13 @@ from steps.boot_drop_in import (
 )
 from steps.expected import with_directories, with_file
 from steps.facts import BootEntry, Facts
+from steps.lessons import grub_entry as lesson
 from steps.settings import Settings
 from wizard.actions import Action, MakeDirectory, RunCommand, WriteFile
 from wizard.step import Plan, Problem
 
 TITLE = "A Xen entry in the boot menu"
-LESSON = """\
-The boot loader starts three things in this order: the hypervisor, dom0's kernel, and dom0's initial
-ramdisk. To the boot loader the hypervisor is the "kernel", and the other two are "modules" that it
-hands on without looking into them. The classic mistake is to give the ramdisk with `initrd`: it is
-a module too.
-
-Then: a stanza typed into GRUB's menu.lst:
-    kernel /boot/xen-3.0.gz
-    module /boot/vmlinuz-2.6-xen root=/dev/hda2 ro
-    module /boot/initrd-2.6-xen
-Today: `update-grub` writes the entry, from variables in /etc/default/grub.d. Ours fix dom0's memory
-(`dom0_mem=`), so that host and guests cannot starve each other, and choose where messages go.
-
-Plain Linux stays the entry that boots by itself. Xen is first booted once, by choice.
-
-By hand: `grep --after-context=20 'with Xen hypervisor' /boot/grub/grub.cfg`.
-Undo: our file goes away, and update-grub writes the menu as it was."""
+LESSON = lesson.LESSON
 QUESTIONS = ("host.dom0_memory", "host.console")
 
 _UPDATE = ("update-grub",)
@@ -152,7 +137,11 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     then = facts
     if DIRECTORY not in facts.directories:
         actions.append(
-            MakeDirectory(DIRECTORY, "Files in this directory add to /etc/default/grub.")
+            MakeDirectory(
+                DIRECTORY,
+                "update-grub reads the files in this directory after /etc/default/grub, so ours "
+                "can add to it without a change in the distribution's file.",
+            )
         )
         then = with_directories(then, DIRECTORY)
     actions.append(

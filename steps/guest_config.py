@@ -11,6 +11,7 @@ from steps.facts import Facts, GuestTree, Kernel
 from steps.guest_disks import disks, root_device
 from steps.guest_kernel import config_path, kernel_for
 from steps.kinds import show_size
+from steps.lessons import guest_config as lesson
 from steps.settings import NO_BRIDGE, GuestSettings, Settings
 from steps.xl_config import (
     ConfigError,
@@ -25,19 +26,7 @@ from wizard.actions import Action, WriteFile
 from wizard.step import Plan, Problem
 
 TITLE = "A config for each guest"
-
-LESSON = """\
-A guest is described in one file: its name, memory, processors, disks, network cards, and the
-kernel that it boots. `xl create` reads that file and makes the guest (a domain) of it.
-
-In 2006 it was /etc/xen/vm01, a Python program that xm executed: disk = ['phy:xendisks/vm01-root,
-hda1,w']. Today xl only reads `key = value`; the disk's path must be whole, its name in the guest
-is xvda1, and type = "pv" says that the guest is paravirtual. A disk that the host still has
-mounted is refused, now as then.
-
-By hand: `man xl.cfg` explains every line. `xl create -n` would only check it, but needs a running
-Xen; so this step reads the file back itself, and compares it with what is on this machine.
-Undone by removing the file."""
+LESSON = lesson.LESSON
 
 QUESTIONS = ("guests.memory", "guests.vcpus")
 

@@ -100,7 +100,7 @@ def _configuration(
         write(
             "/etc/hostname",
             f"{guest.name}\n",
-            "The guest's own name, as its login prompt shows it.",
+            "The guest's own name: its login prompt shows it, so you see whose console you are on.",
         ),
         write(
             "/etc/hosts",
@@ -110,12 +110,13 @@ def _configuration(
         write(
             "/etc/fstab",
             fstab(settings, facts, guest),
-            "What the guest mounts: the same disks that its config will give it.",
+            "What the guest mounts when it starts. The names must be those that its config "
+            "will give the disks, or it waits in vain for its root.",
         ),
         write(
             "/etc/network/interfaces",
             guest_files.interfaces(settings, guest),
-            "eth0 is the guest's end of the cable to the bridge."
+            "eth0 is the guest's end of the cable to the bridge; the other end is vifN.0 here."
             if settings.host.bridge != NO_BRIDGE
             else "The guest has no network card: only its loopback.",
         ),
@@ -145,7 +146,7 @@ def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
     actions: list[Action] = [
         MakeDirectory(
             f"{place}/{_PATIENCE}",
-            "What is said here of hvc0 adds to systemd's own.",
+            "A file in this directory adds to systemd's own description of the login on hvc0.",
             inside=inside,
         ),
         WriteFile(
@@ -156,7 +157,9 @@ def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
             inside=inside,
         ),
         MakeDirectory(
-            f"{place}/{_GETTY}", "systemd starts the logins that are linked here.", inside=inside
+            f"{place}/{_GETTY}",
+            "systemd starts the logins that are linked in this directory, one for each console.",
+            inside=inside,
         ),
         MakeLink(
             f"{place}/{_GETTY}/{_CONSOLE}",
@@ -191,7 +194,8 @@ def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
             WriteFile(
                 f"{place}/root/.ssh/authorized_keys",
                 "".join(f"{key}\n" for key in guest.ssh_keys),
-                "The public keys that may log in as root.",
+                "Whoever has a private key to one of these public keys may log in as root, over "
+                "the network and without a password.",
                 mode=0o600,
                 inside=inside,
             ),
@@ -207,7 +211,12 @@ def _modules(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Act
     inside = root_filesystem(settings, guest)
     copy = f"{place}/lib/modules/{kernel.version}"
     return [
-        MakeDirectory(f"{place}/lib/modules", "Kernel modules are looked for here.", inside=inside),
+        MakeDirectory(
+            f"{place}/lib/modules",
+            "The guest's kernel looks for its modules here; a system that was installed without a "
+            "kernel may not have the directory.",
+            inside=inside,
+        ),
         RunCommand(
             ("cp", "--archive", kernel.modules, f"{place}/lib/modules/"),
             why="The guest boots the host's kernel, and needs that kernel's modules: the network "
@@ -235,7 +244,8 @@ def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
         WriteFile(
             f"{place}/etc/machine-id",
             "",
-            "Empty: the guest draws an id of its own at its first boot.",
+            "Empty, so that the guest draws an id of its own at its first boot: two machines with "
+            "one id get one address from some DHCP servers.",
             mode=0o444,
             inside=inside,
         ),

@@ -12,25 +12,14 @@ from steps.guest_disks import fstab, root_device
 from steps.guest_install import install_actions
 from steps.guest_kernel import kernel_for
 from steps.hosts.guest_releases import RELEASES, GuestRelease
+from steps.lessons import guest_system as lesson
 from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
 from steps.tls import matters
 from wizard.actions import Action
 from wizard.step import Plan, Problem
 
 TITLE = "A system for each guest"
-
-LESSON = """\
-A guest is a whole machine, so it needs a whole system: not a copy of the host's, but one installed
-into its root volume. The host mounts that volume, lets debootstrap fill it, writes the few files
-that make it this guest (name, disks, network, login on the console), and unmounts it again.
-
-In 2006 the same: debootstrap for Debian and Ubuntu, YaST for SuSE; the fstab named /dev/hda1, and
-/lib/tls was moved away in the guest too. Today its disks are xvda1 and xvda2, its console is hvc0,
-and 64-bit guests have no /lib/tls that costs anything. The guest boots the host's own kernel, so
-that kernel's modules are copied into it.
-
-By hand: mount the volume and look; `chroot` into it to run its programs; unmount it before the
-guest starts, or Xen refuses it. Undone by emptying the volume."""
+LESSON = lesson.LESSON
 
 QUESTIONS = (
     "guests.release",

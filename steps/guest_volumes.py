@@ -11,23 +11,14 @@ from steps.facts import Content, Facts, GuestTree, LogicalVolume
 from steps.guest_disks import GuestDisk, disks
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES
 from steps.kinds import show_size
+from steps.lessons import guest_volumes as lesson
 from steps.settings import Settings
 from steps.storage import in_words, room_problem, rounded
 from wizard.actions import Action, CommandShows, Identity, RunCommand
 from wizard.step import Plan, Problem
 
 TITLE = "Volumes for the guests"
-
-LESSON = """\
-Each guest gets two logical volumes: one for its root filesystem, one for swap. The host makes the
-filesystems, since it must put a system into the first one before the guest can start.
-
-In 2006: `lvcreate -n vm01-root -L2G xendisks`, `mke2fs -j`, `mkswap`. Today the same, with ext4
-and with UUIDs chosen beforehand, by which the volumes are known again.
-
-By hand: `lvs` lists them, `blkid /dev/xendisks/vm01-root` shows what is on one.
-Never mount a volume in two places at once, host and guest or two guests: each would overwrite
-what the other wrote. Undone by `lvremove`, for the volumes that this step made."""
+LESSON = lesson.LESSON
 
 QUESTIONS = ("guests.name", "guests.root_size", "guests.swap_size", "guests.filesystem")
 

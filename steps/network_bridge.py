@@ -9,27 +9,13 @@ from dataclasses import replace
 from steps import interfaces_file
 from steps.expected import with_files
 from steps.facts import Bridge, Card, Facts
+from steps.lessons import network_bridge as lesson
 from steps.settings import NO_BRIDGE, Settings
 from wizard.actions import Action, Argv, CommandShows, RunCommand, WriteFile
 from wizard.step import Guard, Plan, Problem
 
 TITLE = "A network bridge for the guests"
-LESSON = """\
-A bridge is a network switch in software. The host's card becomes one of its ports; each guest's
-virtual card gets another. To your network the guests look like machines of their own, with their
-own addresses. The host's address belongs to the bridge from then on, and the card has none.
-
-Then: xend ran a script that renamed eth0 to peth0, made xenbr0, and moved addresses about while the
-machine ran. `brctl show` listed peth0, vif0.0 and one vif for each guest.
-Today: xl makes no bridge. It stands in the host's own network configuration, so it is there before
-Xen is asked for anything; Xen only plugs vif1.0 and the like into it. No renaming, no vif0.0.
-
-The connection pauses for some seconds while the address moves. If this very session comes in over
-that card, you are asked whether you are still there; without an answer, all is put back by itself.
-
-By hand: `brctl show`, `ip address show dev xenbr0`; in /etc/network/interfaces, see
-`man bridge-utils-interfaces`.
-Undo: the bridge is taken down, the file restored, the card brought up as before."""
+LESSON = lesson.LESSON
 QUESTIONS = ("host.bridge", "host.bridge_card")
 
 _GUARD_SECONDS = 90

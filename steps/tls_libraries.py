@@ -6,25 +6,13 @@ from dataclasses import replace
 
 from steps import tls
 from steps.facts import Facts, TlsDirectory
+from steps.lessons import tls_libraries as lesson
 from steps.settings import Settings
 from wizard.actions import MovePath
 from wizard.step import Plan, Problem
 
 TITLE = "Libraries for thread-local storage"
-LESSON = """\
-TLS here is thread-local storage, variables that each thread has for itself; it has nothing to do
-with encryption. 32-bit programs reached it through a processor segment with negative offsets. Xen
-guards its own memory with segment limits on 32-bit machines, and had to step in at every access:
-up to half the speed was gone.
-
-Then: `mv /lib/tls /lib/tls.disabled`, in dom0 and in every guest, so that the loader took the
-plain libraries. Xen printed a warning with that very command when it was forgotten.
-Today: 64-bit processors do not use such segments; x86_64 never needed it. The C library stopped
-looking into `tls` directories with version 2.37, and 32-bit hypervisors are gone since Xen 4.3.
-This step looks, and has something to move only on an old 32-bit system.
-
-By hand: `ls /lib/tls`, `ldconfig --print-cache | grep tls`.
-Undo: moved back, and the loader's cache written anew."""
+LESSON = lesson.LESSON
 QUESTIONS: tuple[str, ...] = ()
 
 

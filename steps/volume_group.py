@@ -13,6 +13,7 @@ from steps import identifiers
 from steps.expected import with_volume_group
 from steps.facts import Content, Disk, Facts, FreeRegion, VolumeGroup
 from steps.kinds import show_size
+from steps.lessons import volume_group as lesson
 from steps.settings import SPARE_SPACE, Settings
 from steps.spare_place import (
     Place,
@@ -45,19 +46,7 @@ from wizard.actions import Action, CommandShows, CreatePartition, Identity, RunC
 from wizard.step import Plan, Problem
 
 TITLE = "Volume group for the guests' disks"
-
-LESSON = """\
-A guest needs disks. Files would do, but a logical volume (LVM) is quicker, and grows while it is
-in use. LVM has three floors: a physical volume is a partition or disk that LVM may use; a volume
-group is a pool made of them; logical volumes are cut from the pool, and look like disks.
-
-In 2006: `pvcreate /dev/hda5`, `vgcreate xendisks /dev/hda5`. Today the commands are the same; the
-device is named by what it is (/dev/disk/by-id/...), since /dev/sdb can be another disk after the
-next boot. If LVM is in use already, its group can serve: this step then has nothing to do.
-
-By hand: `pvs` and `vgs` list what is there, `lsblk` shows what is on which disk.
-Undone by `vgremove` and `pvremove`, and the partition is removed if this step made it. A group
-that was there before stays."""
+LESSON = lesson.LESSON
 
 QUESTIONS = (
     "storage.use",

@@ -9,25 +9,13 @@ from steps.boot_drop_in import DIRECTORY, DROP_IN, guard_text, guards_default, n
 from steps.expected import with_directories, with_file, with_packages, with_service
 from steps.facts import Facts, Service
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES, RELEASES
+from steps.lessons import xen_packages as lesson
 from steps.settings import NO_BRIDGE, Settings
 from wizard.actions import Action, InstallPackages, MakeDirectory, RunCommand, WriteFile
 from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
-LESSON = """\
-Xen is a small program that boots before Linux, and then boots your Linux as its first guest:
-Domain-0, or dom0, the one that may give orders. So there are two parts to install: the hypervisor,
-a file in /boot, and the tools by which dom0 gives its orders. Installing changes nothing yet: the
-machine runs plain Linux until it is booted another way.
-
-Then: `tar xzf xen-3.0.3_0-install-x86_32.tgz`, and `sh ./install.sh` in its dist/ folder. Every
-file landed at once, and no one could take it out again. The orders were `xm …`, answered by the
-daemon xend.
-Today: `apt-get install --no-install-recommends xen-system-amd64`. The orders are `xl …`, and no
-daemon of its own is behind them. QEMU is recommended for other kinds of guests; ours need none.
-
-By hand: `dpkg --list 'xen-*'`, `ls /boot/xen-*`, `xl` (it says that no hypervisor runs: not yet).
-Undo: exactly the packages that came in are purged; what was there before stays."""
+LESSON = lesson.LESSON
 QUESTIONS: tuple[str, ...] = ()
 
 _XEN = "xen-system-amd64"
@@ -72,7 +60,11 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     if _XEN in missing and not guards_default(facts.files.get(DROP_IN, "")):
         if DIRECTORY not in facts.directories:
             actions.append(
-                MakeDirectory(DIRECTORY, "Files in this directory add to /etc/default/grub.")
+                MakeDirectory(
+                    DIRECTORY,
+                    "update-grub reads the files in this directory after /etc/default/grub, so "
+                    "ours can add to it without a change in the distribution's file.",
+                )
             )
             then = with_directories(then, DIRECTORY)
         actions.append(

@@ -8,28 +8,13 @@ from dataclasses import replace
 from steps.expected import with_directories, with_service
 from steps.facts import Facts
 from steps.hosts.service_managers import MANAGERS
+from steps.lessons import xend_services as lesson
 from steps.settings import Settings
 from wizard.actions import Action, CommandShows, MakeDirectory, RunCommand
 from wizard.step import Plan, Problem
 
 TITLE = "Xen's services"
-LESSON = """\
-dom0 needs programs that keep Xen's books: xenstored, a small database that all domains share, and
-xenconsoled, which holds the guests' consoles. A second service starts guests when the host starts,
-and stops them before it stops.
-
-Then: `xend`, the daemon that every `xm` command talked to, and `xendomains`, put into the
-runlevels by hand: `update-rc.d xend defaults 20 21`, on SuSE `insserv xend`.
-Today: xend is gone. Debian's service `xen` starts xenstored and xenconsoled; `xendomains` is what
-it was. The package enables both.
-
-Guests that shall start with the host have a link in /etc/xen/auto. When the host stops, xendomains
-writes running guests to /var/lib/xen/save and wakes them up at the next start, if there is room;
-XENDOMAINS_SAVE in /etc/default/xendomains changes that.
-
-By hand: `systemctl is-enabled xen xendomains`. Mind that both say all is well in plain Linux, where
-they do nothing: only `xl list` proves that they work.
-Undo: what was enabled here is disabled again; the directory goes if it is empty."""
+LESSON = lesson.LESSON
 QUESTIONS: tuple[str, ...] = ()
 
 AUTO = "/etc/xen/auto"
@@ -104,7 +89,12 @@ def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
         skipped.append(f"{AUTO} is there already.")
     else:
         if "/etc/xen" not in facts.directories:
-            actions.append(MakeDirectory("/etc/xen", "The guests' configuration files live here."))
+            actions.append(
+                MakeDirectory(
+                    "/etc/xen",
+                    "Xen's own configuration and the guests' stand here, where xl looks for them.",
+                )
+            )
         actions.append(
             MakeDirectory(
                 AUTO,

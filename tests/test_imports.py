@@ -27,7 +27,7 @@ EFFECTS = {
 COMPOSITION = re.compile(r"wizard/program(_\w+)?\.py")
 # Reading the machine starts processes, and saved facts have a format: more than a step needs.
 READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py", "steps/drift.py"}
-STEP_NEEDS = {"wizard.actions", "wizard.step", "wizard.questions", "wizard.errors"}
+STEP_NEEDS = {"wizard.actions", "wizard.lesson", "wizard.step", "wizard.questions", "wizard.errors"}
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
     {"wizard.cli"},
@@ -45,7 +45,7 @@ LAYERS = [
     {"wizard.prompts", "wizard.pipeline"},
     {"wizard.machine", "wizard.journal"},
     {"wizard.commands", "wizard.files", "wizard.mounts"},
-    {"wizard.actions", "wizard.errors", "wizard.step", "wizard.questions"},
+    {"wizard.actions", "wizard.errors", "wizard.step", "wizard.questions", "wizard.lesson"},
 ]
 
 

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from steps import PIPELINE
+from steps.check_names import CHECK_NAMES
+from steps.facts import Facts
+from steps.settings import Settings
 from wizard import VERSION
-from wizard.step import step_name
+from wizard.lesson import WIDTH, Lesson, plain_text, texts
+from wizard.step import Step, step_name
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,10 +74,29 @@ def test_the_pipeline_has_its_eleven_steps_in_order() -> None:
 
 @pytest.mark.parametrize("step", PIPELINE, ids=step_name)
 def test_every_step_has_a_title_and_teaches_something(step: object) -> None:
-    title, lesson = getattr(step, "TITLE", ""), getattr(step, "LESSON", "")
+    title, lesson = getattr(step, "TITLE", ""), getattr(step, "LESSON", None)
     assert 0 < len(title) <= 60
     assert title == title.strip()
-    assert len(lesson.split()) >= 40, "a lesson is a few sentences: the idea, then and now, by hand"
+    assert isinstance(lesson, Lesson)
+    assert len(lesson.idea.split()) >= 40, "an idea is a few sentences"
+    assert len(lesson.then_and_now) >= 2
+    assert len(lesson.check) >= 2
+    assert len(lesson.wrong) >= 2
+    assert lesson.read_on
+    for place, text in texts(lesson):
+        assert text.strip(), place
+        assert text == text.strip(), place
+    for trouble in lesson.wrong:
+        assert trouble.check in {"", *CHECK_NAMES}, trouble.check
+    for page in lesson.read_on:
+        assert re.fullmatch(r"[a-z][\w.-]*\([1-9]\)", page), page
+
+
+@pytest.mark.parametrize("step", PIPELINE, ids=step_name)
+def test_a_lesson_fits_a_terminal_of_80_columns(step: Step[Settings, Facts]) -> None:
+    too_long = [line for line in plain_text(step.LESSON).splitlines() if len(line) > WIDTH]
+    assert too_long == []
+    assert len(plain_text(step.LESSON).splitlines()) < 100
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -15,6 +15,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from wizard.actions import Action, WriteFile, agreed_by, download, undo_class
+from wizard.lesson import WIDTH as LESSON_WIDTH
+from wizard.lesson import Kind, Lesson, wrapped
+from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
@@ -55,6 +58,14 @@ _SEVERITY_WORD: Mapping[Severity, str] = {
     "error": "PROBLEM",
     "warning": "warning",
     "unknown": "unknown",
+}
+_LESSON_STYLE: Mapping[Kind, str] = {
+    "title": "bold",
+    "words": "",
+    "subject": "italic",
+    "command": "bold cyan",
+    "symptom": "yellow",
+    "dim": "dim",
 }
 # Below this many columns rich's wrapping helps nobody.
 _NARROWEST = 40
@@ -201,7 +212,7 @@ class Console:
         """One step of the plan."""
         self.heading(f"Step {number} of {of}: {preview.step.TITLE}  ({preview.name})")
         if lesson:
-            self.line(preview.step.LESSON, "italic", 2)
+            self.lesson(preview.step.LESSON)
             self.line()
         self.problems(preview.problems)
         plan = preview.plan
@@ -230,6 +241,18 @@ class Console:
             )
         for note in plan.notes:
             self.labelled("note:", note, "yellow", 2)
+
+    def lesson(self, lesson: Lesson, indent: int = 2) -> None:
+        """A step's lesson: the idea, then and now, how to check and to undo, what goes wrong."""
+        for part in lesson_lines(lesson):
+            style = _LESSON_STYLE[part.kind]
+            if self.plain:
+                for line in wrapped(part, LESSON_WIDTH - indent):
+                    self.line(line, indent=indent)
+            elif part.label:
+                self.labelled(part.label, part.text, style, indent + part.indent)
+            else:
+                self.line(part.text, style, indent + part.indent)
 
     def action(
         self,

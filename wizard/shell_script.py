@@ -38,6 +38,7 @@ from wizard.actions import (
 )
 from wizard.apt import REPAIR, install_command
 from wizard.commands import ENVIRONMENT
+from wizard.lesson import plain_text
 from wizard.preview import StepPreview
 from wizard.shell_functions import FUNCTIONS, functions
 from wizard.shell_text import comment, here_document, meant_codes, quoted, wrapped
@@ -84,7 +85,7 @@ class _Script:
         title = " ".join(printable(title).split())
         self.lines += ["", f"# ---- {title}", ""]
         if self.lessons:
-            self.lines += [*comment(preview.step.LESSON), ""]
+            self.lines += [*comment(plain_text(preview.step.LESSON)), ""]
         for words in (
             *(f"There already: {skipped}" for skipped in plan.skipped),
             *(f"Note: {note}" for note in plan.notes),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
 from wizard.actions import Action, Argv
+from wizard.lesson import Lesson
 
 Severity = Literal["error", "warning", "unknown"]
 
@@ -68,14 +69,14 @@ class Plan(Generic[F]):
 class Step(Protocol[S_contra, F]):
     """The shape of a step's module; its name is the module's own (`volume_group`).
 
-    TITLE is what the user gets. LESSON is what the reader learns here, in a few sentences.
+    TITLE is what the user gets. LESSON is what the reader learns here.
     QUESTIONS are the answer keys it asks for, in order ("host.bridge", "guests.memory").
     """
 
     @property
     def TITLE(self) -> str: ...  # noqa: N802 - a module's constant
     @property
-    def LESSON(self) -> str: ...  # noqa: N802 - a module's constant
+    def LESSON(self) -> Lesson: ...  # noqa: N802 - a module's constant
     @property
     def QUESTIONS(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
     @property

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.engine.recording import RecordingReporter
+from tests.small_lesson import SMALL_LESSON
 from wizard.actions import (
     Action,
     Argv,
@@ -32,6 +33,7 @@ from wizard.actions import (
 )
 from wizard.errors import RebootNeeded, SetupError
 from wizard.journal import Store
+from wizard.lesson import Lesson
 from wizard.machine import Machine
 from wizard.pipeline import Pipeline, Wishes
 from wizard.rollback import roll_back
@@ -59,7 +61,7 @@ class Task:
     broken: bool = False
     unfit: bool = False
     TITLE: str = "A task"
-    LESSON: str = "It teaches the engine."
+    LESSON: Lesson = SMALL_LESSON
     QUESTIONS: tuple[str, ...] = ()
 
     @property

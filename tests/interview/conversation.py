@@ -17,10 +17,12 @@ from steps import PIPELINE
 from steps.settings import Settings
 from tests.interview.replay import check_replay
 from tests.machines import machines
+from tests.small_lesson import SMALL_LESSON
 from wizard.answer_file import read_answers
 from wizard.cli import tell
 from wizard.errors import SetupError
 from wizard.interview import Interview, Review, confirm, guided
+from wizard.lesson import Lesson
 from wizard.prompts import TimeIsUp, choose_prompter
 from wizard.step import Plan, Problem
 
@@ -31,7 +33,7 @@ class Part:
 
     TITLE: str
     QUESTIONS: tuple[str, ...]
-    LESSON: str = "What this part is about."
+    LESSON: Lesson = SMALL_LESSON
     __name__: str = "part"
 
     def check(self, settings: object, facts: object, /) -> list[Problem]:

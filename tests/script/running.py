@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.hostile import HOSTILE
+from tests.small_lesson import SMALL_LESSON
 from wizard.actions import Action
 from wizard.commands import PATH
+from wizard.lesson import Lesson
 from wizard.preview import StepPreview
 from wizard.shell_script import shell_script
 from wizard.step import Guard, Plan, Problem
@@ -40,7 +42,7 @@ class Step:
     """A step with nothing but its title."""
 
     TITLE: str = "A step's title"
-    LESSON: str = "It teaches how to test."
+    LESSON: Lesson = SMALL_LESSON
     QUESTIONS: tuple[str, ...] = ()
     __name__: str = "tests.one"
 

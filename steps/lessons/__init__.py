@@ -1,0 +1,1 @@
+"""What each step teaches, a module a step: the texts that would bury the steps' code."""
