@@ -1,4 +1,5 @@
-"""Machines to plan for: saved ones (tests/facts/*.json), and variants derived from the stock one.
+"""Machines to plan for: saved ones (the program's examples in steps/machines/, and those in
+tests/facts/ that nobody would want to play with), and variants derived from the stock one.
 
 `machines()` gives all of them by name. Each variant changes one thing or a few, so that a failing
 table names what matters.
@@ -25,18 +26,25 @@ from steps.facts import (
     Service,
     VolumeGroup,
 )
+from steps.machines import EXAMPLES, example
 from steps.saved_facts import load_facts
 from steps.settings import Settings
 from wizard.answers import Answers, settle
 
-SAVED = Path(__file__).parent / "facts"
+SAVED = {
+    path.stem: path
+    for path in (
+        *(example(name) for name in EXAMPLES),
+        *(Path(__file__).parent / "facts").glob("*.json"),
+    )
+}
 MIB = 1024 * 1024
 
 
 @cache
 def saved(name: str) -> Facts:
-    """The machine saved as tests/facts/NAME.json."""
-    return load_facts(SAVED / f"{name}.json")
+    """The saved machine of this name."""
+    return load_facts(SAVED[name])
 
 
 def stock() -> Facts:
@@ -345,6 +353,5 @@ VARIANTS: dict[str, Callable[[Facts], Facts]] = {
 
 def machines() -> dict[str, Facts]:
     """Every machine by name: the saved ones, and the variants of the stock one."""
-    names = sorted(path.stem for path in SAVED.glob("*.json"))
-    found = {name: saved(name) for name in names}
+    found = {name: saved(name) for name in sorted(SAVED)}
     return found | {name: vary(stock()) for name, vary in VARIANTS.items()}

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-STOCK = ROOT / "tests" / "facts" / "stock.json"
+STOCK = ROOT / "steps" / "machines" / "stock.json"
 
 
 def environment(**others: str) -> dict[str, str]:
