@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from steps.facts import Facts, GuestTree, Service, VolumeGroup
+from steps.facts import Domain, Facts, GuestTree, Service, VolumeGroup
 
 # A version that is not known before the package manager has chosen it.
 TO_COME = "to be installed"
@@ -66,3 +66,18 @@ def with_tree(facts: Facts, tree: GuestTree) -> Facts:
     """The facts with what is known of one guest's volume replaced, or added."""
     others = tuple(known for known in facts.guest_trees if known.device != tree.device)
     return replace(facts, guest_trees=(*others, tree))
+
+
+def under_xen(facts: Facts, dom0_memory: int) -> Facts:
+    """The facts after the boot into Xen, with `dom0_memory` MiB for the host itself."""
+    xen = replace(facts.xen, running=True, control_domain=True)
+    facts = replace(facts, xen=xen, boot=replace(facts.boot, next_entry=None))
+    return with_answering_toolstack(facts, dom0_memory)
+
+
+def with_answering_toolstack(facts: Facts, dom0_memory: int) -> Facts:
+    """The facts with `xl` answering: Domain-0 is there, if nothing else is."""
+    dom0 = Domain("Domain-0", 0, dom0_memory, facts.processor.count, "r-----")
+    return replace(
+        facts, xen=replace(facts.xen, answers=True, domains=facts.xen.domains or (dom0,))
+    )

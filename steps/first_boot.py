@@ -11,7 +11,13 @@ import re
 from dataclasses import replace
 
 from steps.boot_drop_in import DROP_IN, drop_in, promoted, with_menu, xen_entry, xen_entry_path
-from steps.expected import with_file, with_link, without_file
+from steps.expected import (
+    under_xen,
+    with_answering_toolstack,
+    with_file,
+    with_link,
+    without_file,
+)
 from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
@@ -163,7 +169,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         skipped.append("Xen runs, and this is dom0.")
         if not facts.xen.answers:
             before.append(_start_toolstack())
-            facts = _answering(settings, facts)
+            facts = with_answering_toolstack(facts, settings.host.dom0_memory)
     after: list[Action] = []
     for guest in settings.guests:
         actions, facts, words = _start_guest(guest, facts)
@@ -206,14 +212,12 @@ def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, li
             automatic=by_itself,
         )
     )
-    xen = replace(facts.xen, running=True, control_domain=True)
-    facts = replace(facts, xen=xen, boot=replace(facts.boot, next_entry=None))
     notes = ["xen-setup plans anew what comes after the boot, from what the machine shows then."]
     if facts.boot.entries is None:
         notes.append(
             "The boot menu can only be read as root: the entry's name is as GRUB makes it."
         )
-    return actions, _answering(settings, facts), notes
+    return actions, under_xen(facts, settings.host.dom0_memory), notes
 
 
 def _boot_once(path: str, earlier: str | None) -> RunCommand:
@@ -258,13 +262,6 @@ def _start_toolstack() -> RunCommand:
         probe=CommandShows(("xl", "list"), r"^Domain-0\s"),
         undo_note="they are part of a running Xen",
         timeout=180,
-    )
-
-
-def _answering(settings: Settings, facts: Facts) -> Facts:
-    dom0 = Domain("Domain-0", 0, settings.host.dom0_memory, facts.processor.count, "r-----")
-    return replace(
-        facts, xen=replace(facts.xen, answers=True, domains=facts.xen.domains or (dom0,))
     )
 
 
