@@ -87,6 +87,12 @@ class Terminal:
             if time.monotonic() > ends or not self._read(0.2):
                 raise AssertionError(f"{words!r} did not come. The screen:\n{self.text}")
 
+    def is_quiet(self, seconds: float = 0.15) -> bool:
+        """Whether it writes nothing for that long: it waits for a key, then."""
+        before = len(self.raw)
+        self._read(seconds)
+        return len(self.raw) == before
+
     def signal(self, number: signal.Signals) -> None:
         """Send the program a signal, as `kill` would."""
         os.kill(self.process.pid, number)

@@ -40,10 +40,11 @@ LAYERS = [
         "wizard.program_saved",
         "wizard.program_script",
         "wizard.program_session",
+        "wizard.program_simulate",
     },
     {"wizard.interview", "wizard.console"},
-    {"wizard.prompts", "wizard.pipeline"},
-    {"wizard.machine", "wizard.journal"},
+    {"wizard.prompts", "wizard.pipeline", "wizard.simulation"},
+    {"wizard.machine", "wizard.journal", "wizard.simulated_machine"},
     {"wizard.commands", "wizard.files", "wizard.mounts"},
     {"wizard.actions", "wizard.errors", "wizard.step", "wizard.questions", "wizard.lesson"},
 ]

@@ -29,6 +29,7 @@ _EXAMPLES = """\
 Try it on a throwaway machine first; nothing of this machine is touched:
   ./xen-setup practice                  the guided wizard, in a Debian of its own
   ./xen-setup practice --unattended     the same without questions
+  ./xen-setup --simulate stock          only played, on an example machine: in a minute or two
 On this machine:
   sudo ./xen-setup                      guided, step by step
   ./xen-setup check                     what stands in the way, without changing anything
@@ -75,6 +76,9 @@ class Arguments(NamedTuple):
     lessons: bool = False
     detailed_exitcode: bool = False
     script: bool = False
+    simulate: str | None = None  # a machine's name or file; "" for which there are
+    simulate_failure: str | None = None  # a step's name
+    simulate_pace: float | None = None
     quiet: bool = False
     verbose: bool = False
     log_file: Path | None = None
@@ -180,6 +184,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="ask the questions too whose defaults fit nearly everybody",
     )
+    _simulate_options(parser)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
     )
@@ -194,6 +199,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     )
     _answers_options(apply)
     _run_options(apply)
+    _simulate_options(apply)
 
     for name, words in (
         ("check", "every check of every step, all problems at once; changes nothing"),
@@ -433,6 +439,30 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     )
     _telling_options(parser)
     _state_options(parser)
+
+
+def _simulate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--simulate",
+        nargs="?",
+        const="",
+        metavar="MACHINE",
+        default=argparse.SUPPRESS,
+        help="only play it, on an example machine or on saved facts: no root, nothing is changed; "
+        "without MACHINE, which examples there are",
+    )
+    parser.add_argument(
+        "--simulate-failure",
+        metavar="STEP",
+        default=argparse.SUPPRESS,
+        help="of what is played, let this step fail once",
+    )
+    parser.add_argument(
+        "--simulate-pace",
+        type=float,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,  # for tests: the part of the usual times that it takes
+    )
 
 
 def _telling_options(parser: argparse.ArgumentParser) -> None:

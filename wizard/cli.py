@@ -115,6 +115,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_manual
 
         return program_manual.show()
+    if arguments.simulate is not None or arguments.simulate_failure is not None:
+        from wizard import program_simulate
+
+        return program_simulate.run(arguments)
     from wizard import program, program_plans
 
     match arguments.command:

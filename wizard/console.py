@@ -307,8 +307,14 @@ class Console:
             return PlainReporter(self.stream, verbose=verbose)
         return LiveReporter(self._rich, verbose=verbose)
 
-    def finished(self, outcome: Outcome, what_now: Sequence[tuple[str, str]]) -> None:
-        """A run that ended well, and what to type next."""
+    def finished(
+        self,
+        outcome: Outcome,
+        what_now: Sequence[tuple[str, str]],
+        *,
+        stays: bool = True,
+    ) -> None:
+        """A run that ended well, and what to type next. `stays`: its files do, and are named."""
         quiet = self._telling == "quiet"
         if not quiet:
             self.line()
@@ -320,9 +326,9 @@ class Console:
                 f" ({duration(outcome.command_seconds)} of it in commands).",
                 "bold green",
             )
-            if not quiet:
+            if stays and not quiet:
                 self.line(f"The answers of this run are in {outcome.run.answers}")
-        self._what_now(what_now)
+        self._what_now(what_now, "To type next" if stays else "On a real machine, to type next")
 
     def rollback(self, actions: Sequence[Action]) -> None:
         """What a rollback would take back, newest first."""
@@ -340,11 +346,11 @@ class Console:
         self.line(f"{count} {noun} taken back; nothing of them is left.", "bold green")
         self._what_now(what_now)
 
-    def _what_now(self, commands: Sequence[tuple[str, str]]) -> None:
+    def _what_now(self, commands: Sequence[tuple[str, str]], heading: str = "To type next") -> None:
         if self._telling == "quiet":
             return
         if commands:
-            self.line("To type next:")
+            self.line(f"{heading}:")
         for command, words in commands:
             self.line(command, "bold cyan", 4)
             self.line(words, indent=8)

@@ -21,7 +21,7 @@ from wizard.errors import (
     UsageError,
 )
 from wizard.journal import Journal, RunDirectory, Store
-from wizard.machine import Machine
+from wizard.performer import Performer
 from wizard.preview import (
     StepPreview,
     errors_in,
@@ -105,7 +105,7 @@ class Pipeline(Generic[S, F]):
     steps: Sequence[Step[S, F]]
     read_facts: Callable[[], F]
     store: Store
-    machine: Machine
+    machine: Performer
     reporter: Reporter
     wishes: Wishes = field(default_factory=Wishes)
     promise: Promise[F] | None = None

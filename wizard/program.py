@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from steps import PIPELINE
@@ -22,7 +23,7 @@ from wizard.errors import Exit, StepFailed, Stopped, UsageError
 from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
 from wizard.machine import Machine
-from wizard.people import agree_to_rollback, confirm_in_time, decide_on_failure
+from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
 from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes, unfinished_run
 from wizard.preview import errors_in
 from wizard.program_saved import held_session, open_plan, promise_of
@@ -40,6 +41,7 @@ from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
+from wizard.step import Step
 
 
 def apply(arguments: Arguments) -> int:
@@ -97,14 +99,16 @@ def guided(arguments: Arguments) -> int:
     return _run(arguments, session, prompter, time.monotonic(), agreed=True)
 
 
-def interview(arguments: Arguments, prompter: Prompter) -> Session:
+def interview(
+    arguments: Arguments, prompter: Prompter, steps: Sequence[Step[Settings, Facts]] = PIPELINE
+) -> Session:
     """Ask everything, show the plan, have it agreed to; raises Cancelled if it is not."""
     console = console_for(arguments)
     facts = machine_facts(arguments)
     sessions: list[Session] = []
 
     def show(settings: Settings) -> Review:
-        session = session_for(arguments, settings, facts)
+        session = replace(session_for(arguments, settings, facts), steps=steps)
         sessions.append(session)
         previews = session.shown()
         console.plan(previews, text_of)
@@ -115,7 +119,7 @@ def interview(arguments: Arguments, prompter: Prompter) -> Session:
         )
 
     conversation = Interview(
-        PIPELINE,
+        steps,
         resolve(answers_of(arguments, arguments.files), unattended=False),
         facts,
         prompter,
@@ -148,22 +152,9 @@ def _run(
             raise StepFailed(f"There is no answer {key}.", hint="Give it in the answer file.")
         return hashes[key]
 
-    state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
     with console.reporter() as reporter:
         machine = Machine(secrets=secret, warn=reporter.note, log_copy=arguments.log_file)
-        wishes = Wishes(
-            ignore=session.ignore,
-            consent=agreed or arguments.agree_no_undo,
-            program=(session.facts.program, *state),
-        )
-        if prompter is not None:
-            wishes = replace(
-                wishes,
-                on_failure=decide_on_failure(prompter, reporter.paused),
-                confirm=confirm_in_time(prompter, reporter.paused),
-            )
-        if arguments.on_failure is not None:
-            wishes = replace(wishes, on_failure=_ON_FAILURE[arguments.on_failure])
+        wishes = wishes_of(arguments, session, prompter, reporter.paused, agreed=agreed)
         store = store_for(arguments)
         pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes, promise)
         try:
@@ -182,6 +173,32 @@ def _run(
     else:
         console.finished(outcome, what_now(session.settings))
     return Exit.DONE
+
+
+def wishes_of(
+    arguments: Arguments,
+    session: Session,
+    prompter: Prompter | None,
+    paused: Paused,
+    *,
+    agreed: bool,
+) -> Wishes:
+    """How the user wants a run; with a person there, the person decides what is not known yet."""
+    state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
+    wishes = Wishes(
+        ignore=session.ignore,
+        consent=agreed or arguments.agree_no_undo,
+        program=(session.facts.program, *state),
+    )
+    if prompter is not None:
+        wishes = replace(
+            wishes,
+            on_failure=decide_on_failure(prompter, paused),
+            confirm=confirm_in_time(prompter, paused),
+        )
+    if arguments.on_failure is not None:
+        wishes = replace(wishes, on_failure=_ON_FAILURE[arguments.on_failure])
+    return wishes
 
 
 def rollback(arguments: Arguments) -> int:

@@ -40,8 +40,10 @@ def _values(action: argparse.Action, typed: str) -> Candidates | None:
             return _assignments(typed)
         case "key":
             return _keys()
-        case "to":
+        case "to" | "simulate_failure":
             return _steps()
+        case "simulate":
+            return _examples()
         case "ignore" | "before_ignore":
             return _checks()
         case "name":
@@ -56,6 +58,12 @@ def _steps() -> Candidates:
     from wizard.step import step_name  # noqa: PLC0415
 
     return [(step_name(step), step.TITLE) for step in PIPELINE]
+
+
+def _examples() -> Candidates:
+    from steps.machines import EXAMPLES  # noqa: PLC0415
+
+    return EXAMPLES.items()
 
 
 def _checks() -> Candidates:

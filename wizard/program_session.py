@@ -26,15 +26,17 @@ from wizard.log import refuse_unwritable_log
 from wizard.preview import StepPreview, preview
 from wizard.saved_plan import is_saved_plan
 from wizard.secret_references import resolve
+from wizard.step import Step
 
 
 @dataclass(frozen=True)
 class Session:
-    """Settings on one machine: the facts to plan with, and how to read them again."""
+    """Settings on one machine: the facts to plan with, how to read them again, and the steps."""
 
     settings: Settings
     facts: Facts
     read_facts: Callable[[], Facts]
+    steps: Sequence[Step[Settings, Facts]] = PIPELINE
 
     @property
     def ignore(self) -> frozenset[str]:
@@ -43,7 +45,7 @@ class Session:
 
     def previews(self) -> list[StepPreview[Settings, Facts]]:
         """Every step checked and planned."""
-        return preview(PIPELINE, self.settings, self.facts, self.ignore)
+        return preview(self.steps, self.settings, self.facts, self.ignore)
 
     def shown(self) -> list[StepPreview[Settings, Facts]]:
         """The same to be shown or saved: without the passwords that the machine's files hold."""

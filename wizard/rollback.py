@@ -12,7 +12,7 @@ from wizard.errors import (
     UsageError,
 )
 from wizard.journal import Journal, RunDirectory, Store
-from wizard.machine import Machine
+from wizard.performer import Performer
 from wizard.records import (
     Entry,
     NotUndone,
@@ -39,7 +39,7 @@ def to_take_back(store: Store, to: str = "") -> list[Entry]:
     return found
 
 
-def roll_back(store: Store, machine: Machine, reporter: Reporter, to: str = "") -> int:
+def roll_back(store: Store, machine: Performer, reporter: Reporter, to: str = "") -> int:
     """Take back all runs, or what came after the step `to` in the newest; how many actions.
 
     Raises `RollbackIncomplete` when something stays, `Interrupted` by a signal (what was being
@@ -69,7 +69,7 @@ def roll_back(store: Store, machine: Machine, reporter: Reporter, to: str = "") 
         return count
 
 
-def open_run(store: Store, machine: Machine, run: RunDirectory) -> Journal:
+def open_run(store: Store, machine: Performer, run: RunDirectory) -> Journal:
     """The run's journal, with the machine tidied of what a killed program left behind."""
     journal = store.journal(run)
     machine.attend(run.workplace)
@@ -77,7 +77,9 @@ def open_run(store: Store, machine: Machine, run: RunDirectory) -> Journal:
     return journal
 
 
-def take_back(journal: Journal, machine: Machine, reporter: Reporter, to: str = "") -> list[Entry]:
+def take_back(
+    journal: Journal, machine: Performer, reporter: Reporter, to: str = ""
+) -> list[Entry]:
     """Take back one run (after the step `to`); what stays, newest first. The lock is held."""
     journal.append(RollbackBegun(to))
     left = []
@@ -95,7 +97,7 @@ def take_back(journal: Journal, machine: Machine, reporter: Reporter, to: str = 
     return left
 
 
-def take_back_entry(journal: Journal, machine: Machine, reporter: Reporter, entry: Entry) -> bool:
+def take_back_entry(journal: Journal, machine: Performer, reporter: Reporter, entry: Entry) -> bool:
     """Take back one action; false, and journaled with the reason, when it stays."""
     machine.checkpoint("undo: before it is journaled")
     journal.append(UndoBegun(entry.number))
@@ -130,7 +132,7 @@ def _stays_changed(entry: Entry) -> str:
     return ""
 
 
-def take_back_step(journal: Journal, machine: Machine, reporter: Reporter, step: str) -> bool:
+def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
     """Take back the actions of one step that are on the machine; whether all are."""
     entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
     # One that stays does not keep the others from being taken back.
@@ -138,7 +140,7 @@ def take_back_step(journal: Journal, machine: Machine, reporter: Reporter, step:
     return all(taken)
 
 
-def take_back_unconfirmed(store: Store, machine: Machine, reporter: Reporter) -> bool:
+def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) -> bool:
     """Take back a guarded step whose program died before it was confirmed; whether it did so.
 
     This is what the timer runs. While another program holds the lock it does nothing: that one
