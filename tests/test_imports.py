@@ -27,7 +27,10 @@ EFFECTS = {
 COMPOSITION = re.compile(r"wizard/program(_\w+)?\.py")
 # Reading the machine starts processes, and saved facts have a format: more than a step needs.
 READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py", "steps/drift.py"}
-STEP_NEEDS = {"wizard.actions", "wizard.lesson", "wizard.step", "wizard.questions", "wizard.errors"}
+STEP_NEEDS = {
+    "wizard.actions", "wizard.diagnosis", "wizard.errors", "wizard.lesson", "wizard.questions",
+    "wizard.step",
+}  # fmt: skip
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
     {"wizard.cli"},

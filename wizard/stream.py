@@ -23,6 +23,11 @@ _CONTROL = re.compile(
 )
 
 
+def without_controls(text: str) -> str:
+    """The text without colours, titles and other control characters; line ends stay."""
+    return _CONTROL.sub("", text)
+
+
 class Stream:
     """Bytes in; lines out, a bounded tail, the log, and whether `until` was seen."""
 
@@ -54,7 +59,7 @@ class Stream:
         text = self._decoder.decode(data, final)
         self._taken += len(text)
         if self._until is not None and not self.matched:
-            self._window = _CONTROL.sub("", (self._window + text).replace("\r", "\n"))
+            self._window = without_controls((self._window + text).replace("\r", "\n"))
             self.matched = self._until.search(self._window) is not None
             self._window = self._window[-_WINDOW:]
         text = self._pending + text
@@ -79,7 +84,7 @@ class Stream:
     def _hand_over(self, text: str) -> None:
         if not text:
             return
-        text = _CONTROL.sub("", self._mask(text).replace("\r\n", "\n").replace("\r", "\n"))
+        text = without_controls(self._mask(text).replace("\r\n", "\n").replace("\r", "\n"))
         self._log.output(text)
         lines = [line for line in text.split("\n") if line.strip()]
         if self._taken > _FLOOD:
