@@ -157,6 +157,7 @@ def _lvcreate(group: str, disk: GuestDisk) -> RunCommand:
         undo=("lvremove", "--yes", f"{group}/{disk.volume}"),
         undo_class="by removal",
         timeout=120,
+        space=disk.size,
     )
 
 

@@ -120,7 +120,7 @@ class RunCommand:
     failed.
     `identity` is checked just before. `progress` names a reader of its output (see
     commands.py). `estimate` is the usual duration in seconds, for the remaining time; `download`
-    what usually comes over the network, in MiB.
+    what usually comes over the network, and `space` what stays on the disks, both in MiB.
     """
 
     argv: Argv
@@ -136,6 +136,7 @@ class RunCommand:
     progress: str = ""
     estimate: float = 1.0
     download: float = 0.0
+    space: float = 0.0
     identity: Identity | None = None
     inside: Volume | None = None
     traces: Probe | None = None
@@ -209,7 +210,8 @@ class InstallPackages:
     """Have the distribution's package manager install packages, without recommended ones.
 
     Before it begins, the transaction is simulated and the names that will come in are recorded;
-    the undo purges those of them that are there, and only those. `download` as in RunCommand.
+    the undo purges those of them that are there, and only those. `download` and `space` as in
+    RunCommand.
     """
 
     packages: tuple[str, ...]
@@ -218,6 +220,7 @@ class InstallPackages:
     timeout: float = 1800.0
     estimate: float = 90.0
     download: float = 0.0
+    space: float = 0.0
     inside: None = None
     kind: Literal["InstallPackages"] = "InstallPackages"
 
@@ -275,6 +278,15 @@ def download(action: Action) -> float:
     match action:
         case RunCommand() | InstallPackages():
             return action.download
+        case _:
+            return 0.0
+
+
+def space(action: Action) -> float:
+    """What it takes of the disks for good, in MiB; small files count as nothing."""
+    match action:
+        case RunCommand() | InstallPackages():
+            return action.space
         case _:
             return 0.0
 

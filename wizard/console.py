@@ -6,8 +6,10 @@ dumb terminal, each thing is a line of its own, without a single escape sequence
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TextIO, TypeVar
 
 from rich.console import Console as RichConsole
@@ -45,13 +47,13 @@ Telling = Literal["quiet", "usual", "verbose"]
 
 _UNDO_STYLE = {
     "exact": "green",
-    "by removal": "cyan",
+    "by removal": "magenta",
     "nothing to undo": "dim",
     "no undo": "bold red",
 }
 _SEVERITY_STYLE: Mapping[Severity, str] = {
     "error": "bold red",
-    "warning": "yellow",
+    "warning": "magenta",
     "unknown": "magenta",
 }
 _SEVERITY_WORD: Mapping[Severity, str] = {
@@ -126,6 +128,28 @@ class Console:
         grid.add_row(Text(label, style=style), words)
         self._rich.print(Padding(grid, (0, 0, 0, indent)))
 
+    @property
+    def width(self) -> int:
+        """Columns; of lines that are not wrapped, those of a usual terminal."""
+        return 80 if self.plain else self._rich.width
+
+    @contextmanager
+    def kept(self) -> Iterator[list[str]]:
+        """What is shown inside comes into the list, as lines for `as_it_is`, and nowhere else."""
+        lines: list[str] = []
+        stream, rich_stream = self.stream, self._rich.file
+        self.stream = self._rich.file = io.StringIO()
+        try:
+            yield lines
+        finally:
+            lines += self.stream.getvalue().splitlines()
+            self.stream, self._rich.file = stream, rich_stream
+
+    def as_it_is(self, lines: Sequence[str]) -> None:
+        """Lines that were kept."""
+        self.stream.write("".join(f"{line}\n" for line in lines))
+        self.stream.flush()
+
     def heading(self, text: str) -> None:
         """The title of what follows."""
         self.line()
@@ -163,7 +187,7 @@ class Console:
             mark = {"error": "failed", "unknown": "not known", "warning": "warnings"}.get(
                 word, "ready"
             )
-            style = {"error": "bold red", "unknown": "magenta", "warning": "yellow"}.get(
+            style = {"error": "bold red", "unknown": "magenta", "warning": "magenta"}.get(
                 word, "green"
             )
             self.labelled(f"{mark:9}", preview.step.TITLE, style)
@@ -236,11 +260,11 @@ class Console:
                     if plan.guard.ask
                     else f"`{' '.join(plan.guard.probe)}` succeeds"
                 ),
-                "bold yellow",
+                "bold magenta",
                 2,
             )
         for note in plan.notes:
-            self.labelled("note:", note, "yellow", 2)
+            self.labelled("note:", note, "magenta", 2)
 
     def lesson(self, lesson: Lesson, indent: int = 2) -> None:
         """A step's lesson: the idea, then and now, how to check and to undo, what goes wrong."""
@@ -352,7 +376,7 @@ class Console:
         if commands:
             self.line(f"{heading}:")
         for command, words in commands:
-            self.line(command, "bold cyan", 4)
+            self.line(command, "bold", 4)
             self.line(words, indent=8)
 
     def status(self, status: Status) -> None:
@@ -366,7 +390,7 @@ class Console:
             self.steps(run.steps)
             for left in run.left:
                 self.labelled("left as it is:", left, "bold red", 2)
-            self.line(f"The log is {run.log}", "dim", 2)
+            self.line(f"The log is {run.log}", "", 2)
         if not status.runs:
             self.line("Nothing was begun on this machine yet.")
         if status.holder is not None:
@@ -379,7 +403,7 @@ class Console:
 
     def steps(self, steps: Sequence[StepStatus]) -> None:
         """The steps of a run, each with its state."""
-        style = {"verified": "green", "begun": "bold yellow", "rolled back": "cyan"}
+        style = {"verified": "green", "begun": "bold magenta", "rolled back": "magenta"}
         for step in steps:
             done = f"{step.actions} done" if step.actions else ""
             there = f"{step.skipped} there already" if step.skipped else ""
@@ -413,5 +437,5 @@ class Console:
             self.line(prompt + command, indent=6)
             return
         for line in folded(command, self._rich.width - 6 - len(prompt)):
-            self.line(prompt + line, "bold cyan", 6)
+            self.line(prompt + line, "bold", 6)
             prompt = " " * len(prompt)

@@ -35,11 +35,13 @@ _HOW_TO_ANSWER = "Enter takes what is suggested. ? explains; or type: back, quit
 class Review:
     """What came of showing the plan: whether it can be applied, and what it destroys.
 
-    Each of `destroys` (a device's path, say) must be typed before it is agreed to.
+    Each of `destroys` (a device's path, say) must be typed before it is agreed to. `browse` shows
+    all of it to whoever wants to see every command.
     """
 
     ready: bool
     destroys: tuple[str, ...] = ()
+    browse: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -424,12 +426,17 @@ def guided(
 def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
     options = [
         Option("apply", "do all of this now", "" if review.ready else "see the problems above"),
+        *([Option("details", "show every command first")] if review.browse else []),
         Option(BACK, "go back to the questions", "" if can_go_back else "none was asked"),
         Option("save", "save the answers and quit"),
         Option(QUIT, "quit"),
     ]
     prompt = "Nothing has been changed yet. What now?"
-    return prompter.pick(prompt, options, "apply" if review.ready else BACK)
+    while True:
+        decision = prompter.pick(prompt, options, "apply" if review.ready else BACK)
+        if decision != "details" or review.browse is None:
+            return decision
+        review.browse()
 
 
 def _agreed_to_lose(prompter: Prompter, destroys: Sequence[str]) -> bool:

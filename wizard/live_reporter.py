@@ -120,7 +120,7 @@ class LiveReporter:
         width = max(self._rich.width - 4, 20)
         rows: list[RenderableType] = [Text(_cut(f"{self._action}  ({since})", width), "bold")]
         if self._command:
-            rows.append(Text(_cut(f"$ {self._command}", width), "cyan"))
+            rows.append(Text(_cut(f"$ {self._command}", width), "bold"))
         if self._fraction is not None:
             bar = ProgressBar(total=1.0, completed=self._fraction, width=min(40, width - 8))
             line = label_grid(0)
@@ -146,7 +146,7 @@ class LiveReporter:
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
         """Where to read what the commands print."""
         self._steps = steps
-        self._rich.print(Text(f"The log is {log}", "dim"))
+        self._rich.print(Text(f"The log is {log}"))
 
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
         """The step's number and title."""
@@ -187,7 +187,7 @@ class LiveReporter:
     def step_done(self, _name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
         """Verified."""
         for problem in problems:
-            self._keep("     !", f"{problem.what} {problem.hint} [{problem.name}]", "yellow")
+            self._keep("     !", f"{problem.what} {problem.hint} [{problem.name}]", "magenta")
         self._keep("     ✓", f"verified by reading the machine again  {duration(seconds)}", "green")
         self._show("")
 
@@ -195,12 +195,12 @@ class LiveReporter:
         """What is taken back."""
         if not self._undoes:
             self._undoes = True
-            self._rich.print(Text("Taking back, newest first", "bold yellow"))
+            self._rich.print(Text("Taking back, newest first", "bold magenta"))
         self._show(f"undo: {headline(action)}")
 
     def undone(self, action: Action, /) -> None:
         """A line that stays."""
-        self._keep("     ↶", f"taken back: {headline(action)}", "yellow")
+        self._keep("     ↶", f"taken back: {headline(action)}", "magenta")
         self._show("")
 
     def conflict(self, action: Action, text: str, /) -> None:

@@ -25,6 +25,7 @@ from wizard.interview import guided as converse
 from wizard.machine import Machine
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
 from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes, unfinished_run
+from wizard.plan_view import browse, show_in_short
 from wizard.preview import errors_in
 from wizard.program_saved import held_session, open_plan, promise_of
 from wizard.program_session import (
@@ -111,11 +112,12 @@ def interview(
         session = replace(session_for(arguments, settings, facts), steps=steps)
         sessions.append(session)
         previews = session.shown()
-        console.plan(previews, text_of)
+        show_in_short(console, previews)
         lost = settings.storage.overwrite
         return Review(
             ready=not any(errors_in(preview.problems) for preview in previews),
             destroys=(lost,) if lost.startswith("/") else (),
+            browse=lambda: browse(console, previews, text_of, prompter),
         )
 
     conversation = Interview(

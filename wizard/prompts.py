@@ -234,13 +234,24 @@ def _input_ended() -> InputEnded:
 
 # ---- a terminal that can draw
 
+# Readable on a dark and on a light terminal: no yellow, no grey, nothing said by colour alone.
 _STYLE: dict[Look, str] = {
     "plain": "",
     "heading": "bold",
-    "note": "fg:ansibrightblack",
+    "note": "",
     "wrong": "fg:ansired",
     "good": "fg:ansigreen",
 }
+_PROMPT_STYLE = (
+    ("qmark", "bold"),
+    ("question", "bold"),
+    ("answer", "bold"),
+    ("pointer", "bold"),
+    ("highlighted", "bold"),
+    ("disabled", "italic"),
+    ("separator", ""),
+    ("instruction", ""),
+)
 
 
 class TerminalPrompter:
@@ -263,7 +274,11 @@ class TerminalPrompter:
 
         with _session():
             ask = questionary.password if hidden else questionary.text
-            question = ask(wrapped(prompt), instruction=f"({default})" if default else None)
+            question = ask(
+                wrapped(prompt),
+                instruction=f"({default})" if default else None,
+                style=questionary.Style(list(_PROMPT_STYLE)),
+            )
             filled = False
 
             def enter(event: Any) -> None:
@@ -296,8 +311,9 @@ class TerminalPrompter:
         start = default if default in takeable else takeable[0]
         with _session():
             question = questionary.select(
-                prompt, choices, default=start, instruction=" ", use_jk_keys=False
-            )
+                prompt, choices, default=start, instruction=" ", use_jk_keys=False,
+                style=questionary.Style(list(_PROMPT_STYLE)),
+            )  # fmt: skip
             keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
             keys["c-d"] = _leave_with(None)
             answer = _run(question, keys, None)

@@ -186,9 +186,30 @@ def usual(actions: Sequence[Action]) -> str:
     """How long it usually takes, and what usually comes over the network."""
     seconds = sum(action.estimate for action in actions)
     mib = math.ceil(sum(map(download, actions)))
-    size = f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
     time = duration(seconds) if seconds >= 1 else "a moment"
-    return f"{time}, {size} to download" if mib else time
+    return f"{time}, {amount(mib)} to download" if mib else time
+
+
+def amount(mib: int) -> str:
+    """A size for people: 45 MiB, 2.3 GiB."""
+    return f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+
+
+def in_short(actions: Sequence[Action], width: int) -> str:
+    """What the actions do, in one line: those of a kind are named together."""
+    programs = {action.argv[0]: None for action in actions if isinstance(action, RunCommand)}
+    files = [action.path for action in actions if isinstance(action, WriteFile)]
+    together = {
+        "RunCommand": f"run {', '.join(programs)}",
+        "WriteFile": f"write {files[0]}" if len(set(files)) == 1 else f"write {len(files)} files",
+    }
+    phrases = dict.fromkeys(
+        together.get(action.kind) or headline(action)
+        for action in actions
+        if not isinstance(action, MakeDirectory | MakeLink)
+    )
+    line = "; ".join(phrases or map(headline, actions))
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
 def folded(command: str, width: int) -> tuple[str, ...]:

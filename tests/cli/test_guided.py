@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from steps.saved_facts import facts_text
 from tests.cli.program import STOCK, xen_setup
+from tests.machines import foreign, stock
 from wizard.arguments import Arguments
 from wizard.errors import Cancelled
 from wizard.program import interview
@@ -15,11 +17,19 @@ from wizard.prompts import Look, Option
 
 
 class Agreeing:
-    """Takes every suggestion, and decides at the end as told."""
+    """Takes every suggestion, looks at every command if `looks`, and decides at the end as told."""
 
-    def __init__(self, decision: str, file: str = "") -> None:
+    def __init__(
+        self,
+        decision: str,
+        file: str = "",
+        *,
+        looks: bool = False,
+        typed: Mapping[str, str] | None = None,
+    ) -> None:
         self.decision = decision
-        self.file = file
+        self.typed = {"Which file?": file, **(typed or {})}
+        self.looks = ["details", "all", "enough"] if looks else []
         self.prompts: list[str] = []
         self.said: list[str] = []
 
@@ -30,10 +40,12 @@ class Agreeing:
         self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
     ) -> str:
         self.prompts.append(prompt)
-        return self.file if prompt.startswith("Which file?") else ""
+        return next((text for start, text in self.typed.items() if prompt.startswith(start)), "")
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         self.prompts.append(prompt)
+        if self.looks and ("What now?" in prompt or "Every command" in prompt):
+            return self.looks.pop(0)
         if "What now?" in prompt:
             (chosen,) = [option for option in options if option.value == self.decision]
             assert not chosen.refused, chosen.refused
@@ -49,7 +61,34 @@ def test_agreeing_to_everything_gives_the_settings_of_an_empty_answer_file() -> 
 
 def test_the_plan_is_shown_before_the_decision(capsys: pytest.CaptureFixture[str]) -> None:
     interview(Arguments(facts=STOCK), Agreeing("apply"))
-    assert "Step 11 of 11" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "11  First boot into Xen" in shown
+    assert "In all usually" in shown
+    assert "$ vgcreate" not in shown
+    assert 47 >= len(shown.splitlines()), "two screens of 24 lines, with the question"
+
+
+def test_no_line_of_the_plan_in_short_is_wider_than_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    locked = ("guests.0.root_password=$6$abc$def",)
+    interview(Arguments(facts=STOCK, plain=True, settings=locked), Agreeing("apply"))
+    assert [] == [line for line in capsys.readouterr().out.splitlines() if len(line) > 80]
+
+
+def test_the_plan_in_short_says_where_no_way_leads_back_and_that_asks_for_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(facts_text(foreign(stock())))
+    given = ("storage.use=device", "storage.device=/dev/vdd", "storage.overwrite=/dev/vdd")
+    person = Agreeing("apply", typed={"Type /dev/vdd": "/dev/vdd"})
+    interview(Arguments(facts=facts, settings=given), person)
+    shown = capsys.readouterr().out
+    assert "NO WAY BACK from here: wipefs --all" in shown
+    assert "Points of no return: 1, as you answered (storage.overwrite)." in shown
+    assert "can take all of it back" not in shown
+    assert "Type /dev/vdd to agree, or only Enter to go back" in person.prompts
 
 
 def test_saved_answers_plan_the_same_as_the_conversation(
@@ -57,11 +96,13 @@ def test_saved_answers_plan_the_same_as_the_conversation(
 ) -> None:
     path = tmp_path / "mine.yaml"
     with pytest.raises(Cancelled) as left:
-        interview(Arguments(facts=STOCK), Agreeing("save", str(path)))
+        interview(Arguments(facts=STOCK), Agreeing("save", str(path), looks=True))
     assert str(path) in left.value.what
     shown = capsys.readouterr().out
     planned = xen_setup("plan", path, "--facts", STOCK)
-    assert planned.stdout.startswith(shown)
+    every_command = planned.stdout.partition("\nIn all:")[0]
+    assert "$ vgcreate" in every_command
+    assert every_command in shown
     assert path.stat().st_mode & 0o777 == 0o600
 
 

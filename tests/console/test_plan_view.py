@@ -12,8 +12,8 @@ from steps.saved_facts import facts_text
 from tests.cli.program import ROOT, STOCK, environment, xen_setup
 from tests.machines import foreign, stock
 from tests.terminal import Terminal
-from wizard.actions import InstallPackages, MakeDirectory, RunCommand
-from wizard.wording import effort, folded, shown
+from wizard.actions import Action, InstallPackages, MakeDirectory, RunCommand
+from wizard.wording import effort, folded, in_short, shown
 
 PACKAGED = ROOT / "wizard/practice/first-guest.yaml"
 WIPE = ("--set=storage.use=device", "--set=storage.device=/dev/vdd",
@@ -127,3 +127,16 @@ def test_a_command_with_a_remark_behind_it_is_left_as_it_is() -> None:
 )  # fmt: skip
 def test_the_effort_is_told_in_words(actions: list[RunCommand], words: str) -> None:
     assert words == effort(actions)
+
+
+def test_actions_of_a_kind_are_named_together_and_cut_to_the_width() -> None:
+    actions: list[Action] = [
+        RunCommand(("pvcreate", "/dev/vdb"), "Why."),
+        MakeDirectory("/etc/xen/auto", "Why."),
+        RunCommand(("vgcreate", "xendisks"), "Why."),
+        InstallPackages(("a", "b"), "Why."),
+        RunCommand(("pvcreate", "/dev/vdc"), "Why."),
+    ]
+    assert "run pvcreate, vgcreate; install a, b" == in_short(actions, 80)
+    assert "run pvcreate, vgcreate;…" == in_short(actions, 24)
+    assert "make the directory /etc/xen/auto" == in_short(actions[1:2], 80)
