@@ -9,6 +9,7 @@ from steps.boot_drop_in import dom0_kernel
 from steps.facts import Facts
 from steps.guest_disks import root_device
 from steps.guest_files import is_complete
+from steps.hosts.choices import disagreements
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
 from steps.kinds import show_size
@@ -46,6 +47,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
         _disk_space,
         _network_card,
         _boot_loader,
+        _choices,
         _firmware,
         _kernel,
         _tools,
@@ -282,6 +284,17 @@ def _boot_loader(_settings: Settings, facts: Facts) -> Iterator[Problem]:
         "boot-loader",
         words[facts.boot.kind],
         f"Install {package}, boot with it, and start again.",
+    )
+
+
+def _choices(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    host = settings.host
+    yield from disagreements(
+        facts,
+        boot_loader=host.boot_loader,
+        service_manager=host.service_manager,
+        toolstack=host.toolstack,
+        source=host.xen_source,
     )
 
 

@@ -341,6 +341,9 @@ class Facts:
     files: Mapping[str, str]
     directories: tuple[str, ...]  # of those that matter, what is there
     links: Mapping[str, str]  # symbolic links that matter, to where
+    # A second boot loader whose menu is here too; `boot` is the one that is taken to boot.
+    other_boot: BootLoader | None = None
+    tools: tuple[str, ...] | None = None  # of those that matter, which programs are here
     program: str = "xen-setup"  # the command that starts this program again (an absolute path)
     unknown: tuple[str, ...] = ()
     version: int = field(default=FACTS_VERSION)

@@ -21,6 +21,8 @@ from steps.expected import (
 from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
+from steps.hosts.service_managers import MANAGERS
+from steps.hosts.toolstacks import services_of
 from steps.kinds import show_size
 from steps.lessons import first_boot as lesson
 from steps.memory import guests_in_words, guests_memory
@@ -168,7 +170,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     else:
         skipped.append("Xen runs, and this is dom0.")
         if not facts.xen.answers:
-            before.append(_start_toolstack())
+            before.append(_start_toolstack(settings))
             facts = with_answering_toolstack(facts, settings.host.dom0_memory)
     after: list[Action] = []
     for guest in settings.guests:
@@ -254,9 +256,10 @@ def _go_on_by_itself(facts: Facts) -> tuple[list[Action], Facts]:
     return actions, facts
 
 
-def _start_toolstack() -> RunCommand:
+def _start_toolstack(settings: Settings) -> RunCommand:
+    service = services_of(settings.host.toolstack, settings.host.xen_source)[0]
     return RunCommand(
-        ("systemctl", "start", "xen.service"),
+        MANAGERS[settings.host.service_manager].starting(service),
         why="xl does not answer: xenstored, which keeps what domains tell each other, and "
         "xenconsoled, which holds their consoles, are started.",
         probe=CommandShows(("xl", "list"), r"^Domain-0\s"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from steps.facts import Facts
 from steps.guest_login import login_prompt
 from steps.reading.apt_sources import read_apt
-from steps.reading.boot_loader import read_boot_loader
+from steps.reading.boot_loader import read_boot_loaders
 from steps.reading.guest_tree import read_guest_trees
 from steps.reading.hardware import (
     parse_memory,
@@ -38,7 +38,7 @@ from steps.reading.tls import read_tls
 from steps.reading.view import MIB, Ask, View
 from steps.reading.xen import SeesLogin, read_xen
 from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts
-from steps.what_matters import DIRECTORIES, FILES, LARGEST_FILE, LINKS, NO_FILES, SPACE
+from steps.what_matters import DIRECTORIES, FILES, LARGEST_FILE, LINKS, NO_FILES, SPACE, TOOLS
 from wizard import commands
 
 __all__ = [
@@ -84,6 +84,7 @@ def read_facts(
     storage = read_storage(view)
     firmware, secure_boot = read_firmware(view)
     manager = read_service_manager(view)
+    boot, other_boot = read_boot_loaders(view, packages, storage.root_uuid)
     return Facts(
         as_root=view.as_root,
         machine=_machine(view),
@@ -102,7 +103,9 @@ def read_facts(
         udev=view.exists("/run/udev/control"),
         service_manager=manager,
         graphics_modules=read_graphics(view, packages),
-        boot=read_boot_loader(view, packages, storage.root_uuid),
+        boot=boot,
+        other_boot=other_boot,
+        tools=tuple(name for name in TOOLS if view.program(name)),
         xen=read_xen(view, consoles, sees_login or sees_login_prompt),
         packages=packages,
         installable=read_installable(view),

@@ -11,6 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steps import kinds
+from steps.hosts.choices import BOOT_LOADERS, SOURCES
+from steps.hosts.service_managers import MANAGERS
+from steps.hosts.toolstacks import TOOLSTACKS
+from steps.suggest_host import (
+    because_boot_loader,
+    because_service_manager,
+    because_source,
+    because_toolstack,
+    default_boot_loader,
+    default_service_manager,
+    default_source,
+    default_toolstack,
+)
 from steps.suggestions import (
     GUEST_MEMORY,
     NO_BRIDGE,
@@ -127,6 +140,46 @@ class HostSettings:
         "plain Linux stays the entry that boots by itself.",
         default=True,
         because="a Xen host is of use only when it boots Xen",
+    )
+    boot_loader: str = asked(
+        "Which boot loader gets the Xen entry?",
+        kinds.one_of("a boot loader", *BOOT_LOADERS),
+        help="`grub2` is today's GRUB, `grub-legacy` that of 2006 with its menu.lst. The machine's "
+        "own is found; an answer is of use where the menus of both are there.",
+        default=default_boot_loader,
+        because=because_boot_loader,
+        advanced=True,
+        example="grub-legacy",
+    )
+    service_manager: str = asked(
+        "What starts Xen's services with the machine?",
+        kinds.one_of("a service manager", *MANAGERS),
+        help="`systemd`; or, where SysV init is process 1, `update-rc.d` (Debian's) or `insserv` "
+        "(the one of SuSE, which follows the scripts' dependency headers); or `openrc`.",
+        default=default_service_manager,
+        because=because_service_manager,
+        advanced=True,
+        example="update-rc.d",
+    )
+    toolstack: str = asked(
+        "With which command are guests started?",
+        kinds.one_of("a toolstack", *TOOLSTACKS),
+        help="`xl` is that of Xen 4.1 and later. `xm`, with its daemon xend, is that of 2006, and "
+        "ended before Xen 4.5.",
+        default=default_toolstack,
+        because=because_toolstack,
+        advanced=True,
+        example="xl",
+    )
+    xen_source: str = asked(
+        "Where does Xen come from?",
+        kinds.one_of("a source of Xen", *SOURCES),
+        help="`packages` of the distribution, which an upgrade keeps up to date; or a `tarball` in "
+        "the shape that Xen's own build makes, as in 2006.",
+        default=default_source,
+        because=because_source,
+        advanced=True,
+        example="packages",
     )
     ignore: tuple[str, ...] = asked(
         "Which failed checks shall be taken as warnings?",

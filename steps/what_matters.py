@@ -70,6 +70,9 @@ SERVICES = (
     "xen-setup-resume",
 )
 
+# Programs of which one host has some, another others.
+TOOLS = ("systemctl", "update-rc.d", "insserv", "rc-update", "update-grub", "dpkg-divert")
+
 # Texts that steps decide on; a pattern's last part may have * in it.
 FILES = (
     "/etc/default/grub",

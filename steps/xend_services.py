@@ -8,6 +8,7 @@ from dataclasses import replace
 from steps.expected import with_directories, with_service
 from steps.facts import Facts
 from steps.hosts.service_managers import MANAGERS
+from steps.hosts.toolstacks import services_of
 from steps.lessons import xend_services as lesson
 from steps.settings import Settings
 from wizard.actions import Action, CommandShows, MakeDirectory, RunCommand
@@ -19,26 +20,29 @@ QUESTIONS: tuple[str, ...] = ()
 
 AUTO = "/etc/xen/auto"
 _DEFAULTS = "/etc/default/xendomains"
-_SERVICES = {
+_WHY = {
     "xen": "Starts xenstored and xenconsoled in dom0: without them every xl command hangs.",
+    "xencommons": "Starts xenstored and xenconsoled in dom0: without them every xl command hangs.",
+    "xend": "Starts the daemon that every xm command talks to; xendomains needs it before.",
     "xendomains": "Starts the guests of /etc/xen/auto with the host, and stops them before it.",
 }
 
 
-def check(_settings: Settings, facts: Facts) -> list[Problem]:
+def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether the services are there, and can be enabled in a way that is known."""
     problems = []
-    if facts.service_manager not in MANAGERS:
+    services = _services(settings)
+    if facts.service_manager == "unknown":
         problems.append(
             Problem(
                 "service-manager",
-                f"The service manager ({facts.service_manager}) is not one that this program can "
-                "give orders to.",
-                f"It knows {', '.join(MANAGERS)}. Enable xen and xendomains by hand, and pass "
-                "--ignore service-manager.",
+                "What starts services here (process 1) is not one that this program can give "
+                "orders to.",
+                f"It knows {', '.join(MANAGERS)}. Enable {' and '.join(services)} by hand, and "
+                "pass --ignore service-manager.",
             )
         )
-    absent = [name for name in _SERVICES if not facts.service(name).present]
+    absent = [name for name in services if not facts.service(name).present]
     if absent:
         problems.append(
             Problem(
@@ -62,23 +66,24 @@ def check(_settings: Settings, facts: Facts) -> list[Problem]:
     return problems
 
 
-def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Enable what is not enabled; make the directory for guests that start with the host."""
     actions: list[Action] = []
     skipped = []
     then = facts
-    manager = MANAGERS.get(facts.service_manager)
-    for name, why in _SERVICES.items():
+    manager = MANAGERS[settings.host.service_manager]
+    can_order = facts.service_manager != "unknown"
+    for name in _services(settings):
         service = facts.service(name)
         if service.enabled:
             skipped.append(f"The service {name} is enabled already.")
-        elif manager is not None and service.present:
+        elif can_order and service.present:
             actions.append(
                 RunCommand(
-                    (*manager.enable, name),
-                    why,
-                    probe=CommandShows((*manager.question, name), manager.enabled),
-                    undo=(*manager.disable, name),
+                    manager.enabling(name),
+                    _WHY[name],
+                    probe=CommandShows(manager.asking(name), manager.enabled_pattern(name)),
+                    undo=manager.disabling(name),
                     undo_class="exact",
                     timeout=180.0,
                     estimate=2.0,
@@ -106,15 +111,16 @@ def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
     return Plan(tuple(actions), then, skipped=tuple(skipped))
 
 
-def verify(_settings: Settings, facts: Facts) -> list[Problem]:
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
     """Enabled is what the service manager says now, not what a command's exit status said."""
     problems = [
         Problem(
             "service-disabled",
             f"The service {name} is not enabled: it does not start with the host.",
-            f"systemctl enable {name} says what stands in the way.",
+            f"{' '.join(MANAGERS[settings.host.service_manager].enabling(name))} says what stands "
+            "in the way.",
         )
-        for name in _SERVICES
+        for name in _services(settings)
         if not facts.service(name).enabled
     ]
     if AUTO not in facts.directories:
@@ -122,6 +128,10 @@ def verify(_settings: Settings, facts: Facts) -> list[Problem]:
             Problem("autostart-missing", f"There is no directory {AUTO}.", f"mkdir {AUTO}")
         )
     return problems
+
+
+def _services(settings: Settings) -> tuple[str, ...]:
+    return services_of(settings.host.toolstack, settings.host.xen_source)
 
 
 def _autostart_directory(text: str) -> str:

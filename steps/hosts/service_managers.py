@@ -1,4 +1,8 @@
-"""How each service manager is told to start a service with the machine, as data."""
+"""How each service manager is told to start a service with the machine, as data.
+
+From the manuals: systemctl(1); update-rc.d(8) of init-system-helpers; insserv(8); rc-update(8),
+rc-service(8) of OpenRC. `{}` stands for the service's name.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +13,93 @@ from wizard.actions import Argv
 
 @dataclass(frozen=True)
 class ServiceManager:
-    """Command lines, to which a service's name is added; `enabled` is a regular expression for
-    what the question prints (in multi-line mode) when the service is enabled."""
+    """Command lines, and what `question` prints (a regular expression, in multi-line mode) when
+    the service is enabled. `tool` is the program that must be there; `below` are the kinds of
+    process 1 (facts' words) under which it is of use.
+    """
 
     name: str
+    tool: str
+    below: tuple[str, ...]
     enable: Argv
     disable: Argv
     question: Argv
     enabled: str
+    start: Argv
 
+    def enabling(self, service: str) -> Argv:
+        """The command that puts a service into the machine's start."""
+        return _of(self.enable, service)
+
+    def disabling(self, service: str) -> Argv:
+        """The command that takes exactly that out again."""
+        return _of(self.disable, service)
+
+    def asking(self, service: str) -> Argv:
+        """The command whose output shows `enabled_pattern` when the service is enabled."""
+        return _of(self.question, service)
+
+    def enabled_pattern(self, service: str) -> str:
+        return self.enabled.replace("{}", service)
+
+    def starting(self, service: str) -> Argv:
+        """The command that starts a service now."""
+        return _of(self.start, service)
+
+
+def _of(argv: Argv, service: str) -> Argv:
+    return tuple(word.replace("{}", service) for word in argv)
+
+
+# A service is started by a link in each runlevel's folder; 2 is what Debian boots into.
+_LINKS = ("find", "/etc/rc2.d", "-name", "S[0-9][0-9]{}")
+_LINKED = "/S[0-9][0-9]{}$"
 
 # For a service that is an init script, systemctl asks Debian's update-rc.d itself; the answer has
-# the same word (seen on Debian 12, with the init scripts xen and xendomains).
+# the same word (seen on Debian 12, with the init scripts xen and xendomains). update-rc.d and
+# insserv serve below systemd too: its generator reads the same links.
 MANAGERS = {
     manager.name: manager
     for manager in (
         ServiceManager(
             "systemd",
-            ("systemctl", "enable"),
-            ("systemctl", "disable"),
-            ("systemctl", "is-enabled"),
+            "systemctl",
+            ("systemd",),
+            ("systemctl", "enable", "{}"),
+            ("systemctl", "disable", "{}"),
+            ("systemctl", "is-enabled", "{}"),
             "^enabled$",
+            ("systemctl", "start", "{}.service"),
+        ),
+        ServiceManager(
+            "update-rc.d",
+            "update-rc.d",
+            ("sysvinit", "systemd"),
+            ("update-rc.d", "{}", "defaults"),
+            ("update-rc.d", "-f", "{}", "remove"),
+            _LINKS,
+            _LINKED,
+            ("service", "{}", "start"),
+        ),
+        ServiceManager(
+            "insserv",
+            "insserv",
+            ("sysvinit", "systemd"),
+            ("insserv", "{}"),
+            ("insserv", "--remove", "{}"),
+            _LINKS,
+            _LINKED,
+            ("service", "{}", "start"),
+        ),
+        ServiceManager(
+            "openrc",
+            "rc-update",
+            ("openrc",),
+            ("rc-update", "add", "{}", "default"),
+            ("rc-update", "delete", "{}", "default"),
+            ("rc-update", "show", "default"),
+            r"^\s*{}\s*\|",
+            ("rc-service", "{}", "start"),
         ),
     )
 }

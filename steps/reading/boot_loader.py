@@ -25,8 +25,25 @@ _OTHERS = (
 _PACKAGES = ("grub-efi-amd64", "grub-pc", "grub-common")
 
 
+def read_boot_loaders(
+    view: View, packages: Mapping[str, str], root_uuid: str
+) -> tuple[BootLoader, BootLoader | None]:
+    """The boot loader, and the other GRUB if its menu is here too.
+
+    Of two menus the one counts whose package is installed: Debian's grub-pc and grub-legacy
+    exclude each other. An ordinary user on Debian cannot read the menu of GRUB 2.
+    """
+    found = read_boot_loader(view, packages, root_uuid)
+    if found.kind != "grub2" or not any(view.exists(path) for path in _LEGACY):
+        return found, None
+    legacy = _read_legacy(view, packages, root_uuid)
+    if "grub-legacy" in packages and not any(name in packages for name in _PACKAGES[:2]):
+        return legacy, found
+    return found, legacy
+
+
 def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) -> BootLoader:
-    """The boot loader; an ordinary user on Debian cannot read its menu."""
+    """GRUB 2 before GRUB Legacy before any other."""
     version = next((packages[name] for name in _PACKAGES if name in packages), "")
     submenu_disabled = _is_yes(_grub_setting(view, "GRUB_DISABLE_SUBMENU"))
     config = next((path for path in _CONFIGS if view.exists(path)), "")
@@ -47,16 +64,20 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
             submenu_disabled=submenu_disabled,
             root_uuid=root_uuid,
         )
-    legacy = next((path for path in _LEGACY if view.exists(path)), "")
-    if legacy:
-        view.not_known("boot menu", "the menu of GRUB Legacy is not read yet")
-        return _without_menu("grub-legacy", packages.get("grub-legacy", ""), legacy, root_uuid)
+    if any(view.exists(path) for path in _LEGACY):
+        return _read_legacy(view, packages, root_uuid)
     if any(name in packages for name in _PACKAGES[:2]):
         why = "there is no grub.cfg (update-grub makes it)" if view.as_root else "only root sees it"
         view.not_known("boot menu", why)
         return _without_menu("grub2", version, _CONFIGS[0], root_uuid)
     other = next((path for path in _OTHERS if view.exists(path)), "")
     return _without_menu("other" if other else "none", "", other, root_uuid)
+
+
+def _read_legacy(view: View, packages: Mapping[str, str], root_uuid: str) -> BootLoader:
+    path = next(path for path in _LEGACY if view.exists(path))
+    view.not_known("boot menu", "the menu of GRUB Legacy is not read yet")
+    return _without_menu("grub-legacy", packages.get("grub-legacy", ""), path, root_uuid)
 
 
 def grub_settings(texts: list[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def read_services(
     """The services that matter and are there."""
     if manager == "systemd":
         return tuple(_by_systemd(view))
-    return tuple(_by_scripts(view, ask=manager != "unknown"))
+    return tuple(_by_scripts(view, manager))
 
 
 def _by_systemd(view: View) -> Iterator[Service]:
@@ -50,13 +50,18 @@ def _by_systemd(view: View) -> Iterator[Service]:
         yield Service(name, True, enabled, unit.get("ActiveState") == "active")
 
 
-def _by_scripts(view: View, ask: bool) -> Iterator[Service]:
+def _by_scripts(view: View, manager: str) -> Iterator[Service]:
     for name in SERVICES:
         script = f"/etc/init.d/{name}"
         if not view.is_file(script):
             continue
-        active = ask and view.ask((script, "status"), 5.0).status == 0
-        enabled = _has_start_link(view, name) or bool(view.names("/etc/runlevels/default", name))
+        active = manager != "unknown" and view.ask((script, "status"), 5.0).status == 0
+        # OpenRC goes by its own runlevels; Debian's package makes the other links there too.
+        enabled = (
+            any(view.names(f"/etc/runlevels/{level}", name) for level in ("boot", "default"))
+            if manager == "openrc"
+            else _has_start_link(view, name)
+        )
         yield Service(name, True, enabled, active)
 
 

@@ -241,9 +241,14 @@ def test_init_scripts_tell_whether_they_run(tmp_path: Path) -> None:
     }
     answers = {"/etc/init.d/ssh status": Said(), "/etc/init.d/xen status": Said(status=3)}
     view = view_of(tmp_path, files, answers)
+    # Each manager has links of its own, which the others do not look at.
     assert read_services(view, "sysvinit") == (
-        Service("xen", True, True, False),
+        Service("xen", True, False, False),
         Service("ssh", True, True, True),
+    )
+    assert read_services(view, "openrc") == (
+        Service("xen", True, True, False),
+        Service("ssh", True, False, True),
     )
     assert [service.active for service in read_services(view, "unknown")] == [False, False]
 

@@ -17,6 +17,7 @@ from functools import cache
 import pytest
 
 from steps import PIPELINE
+from steps.expected import with_packages
 from steps.facts import Facts, Service
 from steps.settings import Settings
 from tests.machines import machines, running, stock
@@ -70,7 +71,8 @@ def all_machines() -> dict[str, Facts]:
         xen=replace(stock().xen, images=("/boot/xen-4.17-amd64.gz",), commands=("xl",)),
         services=(Service("xen", True, True, False), Service("xendomains", True, False, False)),
     )
-    return machines() | {"under-xen-unprepared": running(stock()), "xen-by-hand": by_hand}
+    unprepared = with_packages(running(stock()), ("xen-hypervisor-4.17-amd64",))
+    return machines() | {"under-xen-unprepared": unprepared, "xen-by-hand": by_hand}
 
 
 @cache

@@ -60,7 +60,9 @@ def defaults(text: str) -> Callable[[Facts], Facts]:
 
 CHECKS: list[tuple[str, Callable[[Facts], Facts], list[str]]] = [
     ("all is well", lambda facts: facts, []),
-    ("OpenRC", lambda facts: replace(facts, service_manager="openrc"), ["service-manager"]),
+    ("OpenRC", lambda facts: replace(facts, service_manager="openrc"), []),
+    ("SysV init", lambda facts: replace(facts, service_manager="sysvinit"), []),
+    ("another", lambda facts: replace(facts, service_manager="unknown"), ["service-manager"]),
     ("no services", lambda facts: replace(facts, services=()), ["services-missing"]),
     ("the package's own", defaults("XENDOMAINS_AUTO=/etc/xen/auto\n"), []),
     ("in quotes, with a slash", defaults('XENDOMAINS_AUTO="/etc/xen/auto/"\n'), []),
