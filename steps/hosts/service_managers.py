@@ -7,6 +7,7 @@ rc-service(8) of OpenRC. `{}` stands for the service's name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from wizard.actions import Argv
 
@@ -20,7 +21,7 @@ class ServiceManager:
 
     name: str
     tool: str
-    below: tuple[str, ...]
+    below: tuple[Literal["systemd", "sysvinit", "openrc"], ...]
     enable: Argv
     disable: Argv
     question: Argv
