@@ -29,7 +29,7 @@ COMPOSITION = re.compile(r"wizard/program(_\w+)?\.py")
 READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py", "steps/drift.py"}
 STEP_NEEDS = {
     "wizard.actions", "wizard.diagnosis", "wizard.errors", "wizard.lesson", "wizard.questions",
-    "wizard.step",
+    "wizard.step", "wizard.topics",
 }  # fmt: skip
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
@@ -38,6 +38,7 @@ LAYERS = [
         "wizard.program",
         "wizard.program_answers",
         "wizard.program_completion",
+        "wizard.program_learn",
         "wizard.program_manual",
         "wizard.program_plans",
         "wizard.program_saved",
@@ -49,7 +50,14 @@ LAYERS = [
     {"wizard.prompts", "wizard.pipeline", "wizard.simulation"},
     {"wizard.machine", "wizard.journal", "wizard.simulated_machine"},
     {"wizard.commands", "wizard.files", "wizard.mounts"},
-    {"wizard.actions", "wizard.errors", "wizard.step", "wizard.questions", "wizard.lesson"},
+    {
+        "wizard.actions",
+        "wizard.errors",
+        "wizard.step",
+        "wizard.questions",
+        "wizard.lesson",
+        "wizard.topics",
+    },
 ]
 
 

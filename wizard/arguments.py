@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers", "completion", "man",
+    "answers", "completion", "man", "learn",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
 AnswersCommand = Literal[
@@ -93,6 +93,7 @@ class Arguments(NamedTuple):
     in_place: bool = False
     key: str | None = None  # of answers explain
     shell: Shell = "bash"
+    topic: str | None = None  # of learn
 
 
 class _Parser(argparse.ArgumentParser):
@@ -247,6 +248,8 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     if typed is None or "practice" in typed:
         _practice(practice)
 
+    learn = _command(commands, "learn", "the ideas behind it, with drawings; the steps' lessons")
+    learn.add_argument("topic", nargs="?", metavar="TOPIC", help="such as bridge; none: the list")
     completion = _command(commands, "completion", "what a shell needs to complete at the Tab key")
     completion.add_argument(
         "shell", choices=get_args(Shell), metavar="SHELL", help="bash, zsh or fish"

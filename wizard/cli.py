@@ -119,6 +119,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_simulate
 
         return program_simulate.run(arguments)
+    if arguments.command == "learn":
+        from wizard import program_learn
+
+        return program_learn.show(arguments)
     from wizard import program, program_plans
 
     match arguments.command:

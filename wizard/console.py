@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TextIO, TypeVar
 
@@ -17,8 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from wizard.actions import Action, WriteFile, agreed_by, download, undo_class
-from wizard.lesson import WIDTH as LESSON_WIDTH
-from wizard.lesson import Kind, Lesson, wrapped
+from wizard.lesson import WIDTH, Kind, Lesson, Line, wrapped
 from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
@@ -27,6 +26,7 @@ from wizard.preview import StepPreview
 from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
 from wizard.step import Problem, Severity
+from wizard.topics import pages
 from wizard.wording import (
     commands,
     details,
@@ -67,6 +67,7 @@ _LESSON_STYLE: Mapping[Kind, str] = {
     "subject": "italic",
     "command": "bold cyan",
     "symptom": "yellow",
+    "drawing": "cyan",
     "dim": "dim",
 }
 # Below this many columns rich's wrapping helps nobody.
@@ -271,12 +272,31 @@ class Console:
         for part in lesson_lines(lesson):
             style = _LESSON_STYLE[part.kind]
             if self.plain:
-                for line in wrapped(part, LESSON_WIDTH - indent):
+                for line in wrapped(part, WIDTH - indent):
                     self.line(line, indent=indent)
             elif part.label:
                 self.labelled(part.label, part.text, style, indent + part.indent)
             else:
                 self.line(part.text, style, indent + part.indent)
+
+    def reading(self, told: Iterable[Line], more: Callable[[], bool] | None) -> None:
+        """Something to be read, at most as wide as a line is easy to read. `more` is asked between
+        pages of the terminal's height; None shows all at once.
+        """
+        blocks: list[list[tuple[str, str]]] = [[]]
+        for part in told:
+            style = _LESSON_STYLE[part.kind]
+            blocks[-1] += [(line, style) for line in wrapped(part, min(self._rich.width, WIDTH))]
+            if not part.text:
+                blocks.append([])
+        # One row is the question's, one stays free for what is typed after it.
+        sizes = [[line for line, _ in block] for block in blocks]
+        for number, page in enumerate(pages(sizes, max(self._rich.height - 2, 5))):
+            if number and more is not None and not more():
+                return
+            for index in page:
+                for line, style in blocks[index]:
+                    self.line(line, style)
 
     def action(
         self,

@@ -15,7 +15,7 @@ from typing import Literal
 # What a plain terminal of 80 columns shows without breaking a word.
 WIDTH = 78
 
-Kind = Literal["title", "words", "subject", "command", "symptom", "dim"]
+Kind = Literal["title", "words", "subject", "command", "symptom", "drawing", "dim"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def wrapped(line: Line, width: int = WIDTH) -> list[str]:
     start = " " * line.indent + (f"{line.label} " if line.label else "")
     if not line.text:
         return [start.rstrip()]
-    if line.kind in {"command", "dim"}:
+    if line.kind in {"command", "drawing", "dim"}:
         return [start + line.text]
     return textwrap.wrap(
         line.text, width, initial_indent=start, subsequent_indent=" " * len(start),

@@ -40,6 +40,8 @@ def _values(action: argparse.Action, typed: str) -> Candidates | None:
             return _assignments(typed)
         case "key":
             return _keys()
+        case "topic":
+            return _topics()
         case "to" | "simulate_failure":
             return _steps()
         case "simulate":
@@ -64,6 +66,12 @@ def _examples() -> Candidates:
     from steps.machines import EXAMPLES  # noqa: PLC0415
 
     return EXAMPLES.items()
+
+
+def _topics() -> Candidates:
+    from wizard.program_learn import topic_names  # noqa: PLC0415
+
+    return topic_names()
 
 
 def _checks() -> Candidates:
