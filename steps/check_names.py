@@ -59,6 +59,8 @@ CHECK_NAMES: tuple[str, ...] = (
     "gateway-outside",
     "graphics-driver",
     "grub",
+    "guest-config-outdated",
+    "guest-config-refused",
     "guest-console",
     "guest-disk-taken",
     "guest-fstab",

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from steps import identifiers
+from steps.config_lint import config_problems
 from steps.expected import with_file
 from steps.facts import Facts, GuestTree, Kernel
 from steps.guest_disks import disks, root_device
@@ -51,7 +52,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
             *_check_names(settings, facts, guest, configs),
             *_check_bridge(settings, facts, guest),
         ]
-    return [*problems, *_check_cards(settings, facts)]
+    return [*problems, *_check_cards(settings, facts), *config_problems(facts)]
 
 
 def _check_kernel(facts: Facts, guest: GuestSettings) -> list[Problem]:

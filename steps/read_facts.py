@@ -184,7 +184,9 @@ def _files(view: View) -> Iterator[tuple[str, str]]:
             text = view.text(path, LARGEST_FILE + 1)
             if text is None:
                 view.not_known(path, "only root can read it")
-            elif len(text) <= LARGEST_FILE:
+            elif len(text) > LARGEST_FILE:
+                view.not_known(path, "it is longer than any configuration: not read")
+            else:
                 yield path, text
 
 

@@ -33,6 +33,8 @@ _TOKEN = re.compile(
     |(?P<mark>\+=|[=\[\],])""",
     re.VERBOSE,
 )
+_LONGEST_NUMBER = 20  # characters: xl keeps them in 64 bits
+_DEEPEST_LIST = 10  # no setting of xl.cfg has lists in lists in lists
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -89,21 +91,25 @@ def _tokens(text: str) -> list[_Token]:
     return tokens
 
 
-def _value(tokens: Sequence[_Token], place: int, line: int) -> tuple[Value, int]:
+def _value(tokens: Sequence[_Token], place: int, line: int, depth: int = 0) -> tuple[Value, int]:
     if place >= len(tokens) or tokens[place].kind == "end":
         raise ConfigError(line, "a value is missing after =")
     token = tokens[place]
     if token.kind == "number":
+        if len(token.text) > _LONGEST_NUMBER:
+            raise ConfigError(token.line, f"{token.text[:20]}... is too large a number")
         return int(token.text, 16 if token.text[:2].lower() == "0x" else 10), place + 1
     if token.kind == "text":
         return _unquoted(token.text), place + 1
     if token.text == "[":
-        return _list(tokens, place + 1, token.line)
+        if depth == _DEEPEST_LIST:
+            raise ConfigError(token.line, "lists are nested deeper than any setting has them")
+        return _list(tokens, place + 1, token.line, depth + 1)
     hint = f'"{token.text}"' if token.kind == "word" else "a number, a string or a list"
     raise ConfigError(token.line, f"{token.text} is no value: write {hint}")
 
 
-def _list(tokens: Sequence[_Token], place: int, line: int) -> tuple[Value, int]:
+def _list(tokens: Sequence[_Token], place: int, line: int, depth: int) -> tuple[Value, int]:
     items: list[Value] = []
     wants_comma = False
     while place < len(tokens):
@@ -118,7 +124,7 @@ def _list(tokens: Sequence[_Token], place: int, line: int) -> tuple[Value, int]:
         elif wants_comma or token.text == ",":
             raise ConfigError(token.line, f"a comma or ] was expected, not {token.text}")
         else:
-            item, place = _value(tokens, place, token.line)
+            item, place = _value(tokens, place, token.line, depth)
             items.append(item)
             wants_comma = True
     raise ConfigError(line, "the list that begins here has no ]")

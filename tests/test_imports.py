@@ -38,6 +38,7 @@ LAYERS = [
         "wizard.program",
         "wizard.program_answers",
         "wizard.program_completion",
+        "wizard.program_convert",
         "wizard.program_learn",
         "wizard.program_manual",
         "wizard.program_plans",

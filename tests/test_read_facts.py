@@ -192,3 +192,14 @@ def test_this_machine_can_be_read_and_is_left_as_it_was() -> None:
     assert facts.as_root == (os.geteuid() == 0)
     assert facts_from_text(facts_text(facts)) == facts
     assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_a_file_longer_than_any_configuration_is_named_and_not_carried_along(
+    tmp_path: Path,
+) -> None:
+    root, answers = practice(tmp_path)
+    tree(root, {"/etc/xen/auto/disk": "x" * (10 * 1024 * 1024), "/etc/xen/auto/nul": "a\0b"})
+    facts = read(root, answers)
+    assert "/etc/xen/auto/disk" not in facts.files
+    assert "a\0b" == facts.files["/etc/xen/auto/nul"]
+    assert any(line.startswith("/etc/xen/auto/disk: ") for line in facts.unknown)

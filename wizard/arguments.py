@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers", "completion", "man", "learn",
+    "answers", "convert", "completion", "man", "learn",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
 AnswersCommand = Literal[
@@ -242,6 +242,16 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     answers = _command(commands, "answers", "answer files: begin one, check it, look things up")
     if typed is None or "answers" in typed:
         _answers(answers)
+    convert = _command(commands, "convert", "an old guest config of xm's as a config for xl")
+    convert.add_argument(
+        "files",
+        nargs=1,
+        metavar="FILE",
+        help="the old config, a Python file: it is read, and never run",
+    )
+    _out_option(convert, "write the new config there")
+    _json_option(convert)
+
     practice = _command(
         commands, "practice", "a throwaway machine in QEMU: stock Debian, to learn and to try on"
     )

@@ -107,6 +107,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_answers
 
         return program_answers.run(arguments)
+    if arguments.command == "convert":
+        from wizard import program_convert
+
+        return program_convert.convert(arguments)
     if arguments.command == "completion":
         from wizard import program_completion
 

@@ -34,6 +34,7 @@ from wizard.answers import Answers, Settled, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
+from wizard.new_file import create, in_the_way
 from wizard.questions import Choice, is_reference
 from wizard.step import step_name
 
@@ -99,10 +100,10 @@ def template(arguments: Arguments) -> int:
     beside = out.with_name(FILE_NAME)
     made = schema_text(Settings)
     if os.path.lexists(out):
-        raise _in_the_way(out)
+        raise in_the_way(out)
     if _content(beside) != made:
-        _create(beside, made, 0o644)
-    _create(out, text, 0o600)  # a hash of a password may come into it
+        create(beside, made, 0o644)
+    create(out, text, 0o600)  # a hash of a password may come into it
     console = Console(sys.stderr, plain=arguments.plain)
     console.line(f"{out} is written, and {beside} for editors.")
     return Exit.DONE
@@ -193,7 +194,7 @@ def migrate(arguments: Arguments) -> int:
         if made != text:
             replace_file(path, made)
     elif arguments.out is not None:
-        _create(arguments.out, made, 0o600)
+        create(arguments.out, made, 0o600)
     else:
         sys.stdout.write(made)
     return Exit.DONE
@@ -204,7 +205,7 @@ def schema(arguments: Arguments) -> int:
     if arguments.out is None:
         sys.stdout.write(schema_text(Settings))
     else:
-        _create(arguments.out, schema_text(Settings), 0o644)
+        create(arguments.out, schema_text(Settings), 0o644)
     return Exit.DONE
 
 
@@ -318,27 +319,12 @@ def _content(path: Path) -> str | None:
         return None
 
 
-def _create(path: Path, text: str, mode: int) -> None:
-    """Write a new file; UsageError when there is one of that name, or it cannot be written."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _in_the_way(path) from None
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            hint="Choose a folder that is there, and that you may write to.",
-        ) from None
-
-
 def replace_file(path: Path, text: str) -> None:
     """Write a file that is there, whole or not at all; its owner and mode stay."""
     path = path.resolve()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     before = path.stat()
-    _create(unfinished, text, 0o600)
+    create(unfinished, text, 0o600)
     try:
         os.chown(unfinished, before.st_uid, before.st_gid)
         unfinished.chmod(stat.S_IMODE(before.st_mode))
@@ -353,10 +339,3 @@ def replace_file(path: Path, text: str) -> None:
 
 def _print_json(document: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-
-
-def _in_the_way(path: Path) -> UsageError:
-    return UsageError(
-        f"{path} is there already, and stays as it is.",
-        hint="Choose another name, or move that file away.",
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from steps.facts import Facts
 from wizard.answer_origins import ShowDocument
 from wizard.answer_problems import ProblemsDocument
+from wizard.program_convert import ConvertDocument
 from wizard.saved_plan import SavedPlan
 from wizard.shape_schema import schema_of
 from wizard.shapes import CheckDocument, PlanDocument, StatusDocument
@@ -19,6 +20,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "answers-show": (ShowDocument, "xen-setup answers show --json"),
     "answers-validate": (ProblemsDocument, "xen-setup answers validate --json"),
     "check": (CheckDocument, "xen-setup check --json"),
+    "convert": (ConvertDocument, "xen-setup convert --json"),
     "facts": (Facts, "xen-setup facts --json"),
     "plan": (PlanDocument, "xen-setup plan --json"),
     "saved-plan": (SavedPlan, "xen-setup plan --out FILE"),

@@ -110,3 +110,9 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     except ConfigError as error:
         assert error.what
         assert 1 <= error.line <= text.count("\n") + 1
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 100_000, "x = " + "[" * 11])
+def test_a_hostile_value_is_refused_like_any_other(text: str) -> None:
+    with pytest.raises(ConfigError, match="line 1: "):
+        parse_config(text)
