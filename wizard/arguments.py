@@ -7,6 +7,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, get_args
 
 from wizard import VERSION
+from wizard.argument_options import (
+    OnFailure,
+    answers_options,
+    facts_option,
+    json_option,
+    looks,
+    machine_name,
+    out_option,
+    plan_options,
+    run_options,
+    set_option,
+    simulate_options,
+    state_options,
+    telling_options,
+)
 from wizard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +36,6 @@ AnswersCommand = Literal[
     "template", "validate", "show", "explain", "schema", "migrate", "hash-password"
 ]
 Shell = Literal["bash", "zsh", "fish"]
-OnFailure = Literal["rollback", "stop"]
 
 STATE_DIRECTORY = "/var/lib/xen-setup"
 
@@ -168,8 +182,8 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"xen-setup {VERSION}")
-    _looks(parser)
-    _answers_options(parser, "before_")
+    looks(parser)
+    answers_options(parser, "before_")
     parser.add_argument(
         "--answers",
         dest="before_files",
@@ -178,14 +192,14 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="an answer file with what is known beforehand: only the rest is asked; repeatable",
     )
-    _run_options(parser)
+    run_options(parser)
     parser.add_argument(
         "--all-questions",
         action="store_true",
         default=argparse.SUPPRESS,
         help="ask the questions too whose defaults fit nearly everybody",
     )
-    _simulate_options(parser)
+    simulate_options(parser)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
     )
@@ -198,9 +212,9 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         help="the answer file (YAML), of several what a later one says counts more; or a plan that "
         "`plan` saved",
     )
-    _answers_options(apply)
-    _run_options(apply)
-    _simulate_options(apply)
+    answers_options(apply)
+    run_options(apply)
+    simulate_options(apply)
 
     for name, words in (
         ("check", "every check of every step, all problems at once; changes nothing"),
@@ -214,30 +228,30 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
             metavar="ANSWERS",
             help="the answer file (YAML), or several; without one, the defaults for this machine",
         )
-        _facts_option(show)
-        _answers_options(show)
-        _json_option(show)
+        facts_option(show)
+        answers_options(show)
+        json_option(show)
         if name == "plan":
-            _plan_options(show)
+            plan_options(show)
 
     facts = _command(commands, "facts", "what the wizard sees of this machine")
-    _json_option(facts, "all of it as JSON, to be saved in a file")
+    json_option(facts, "all of it as JSON, to be saved in a file")
     facts.add_argument("--facts", metavar="FILE", help="saved facts, instead of it")
 
     status = _command(commands, "status", "how far the last run came, and what to type next")
-    _json_option(status)
-    _state_options(status)
+    json_option(status)
+    state_options(status)
 
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
-    _run_options(resume)
+    run_options(resume)
 
     rollback = _command(commands, "rollback", "take back what was done, newest first")
     rollback.add_argument("--to", metavar="STEP", help="only what came after this step")
     rollback.add_argument("--yes", action="store_true", help="do not ask before it")
     rollback.add_argument("--unconfirmed", action="store_true", help=argparse.SUPPRESS)
     rollback.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
-    _telling_options(rollback)
-    _state_options(rollback)
+    telling_options(rollback)
+    state_options(rollback)
 
     answers = _command(commands, "answers", "answer files: begin one, check it, look things up")
     if typed is None or "answers" in typed:
@@ -249,8 +263,8 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         metavar="FILE",
         help="the old config, a Python file: it is read, and never run",
     )
-    _out_option(convert, "write the new config there")
-    _json_option(convert)
+    out_option(convert, "write the new config there")
+    json_option(convert)
 
     practice = _command(
         commands, "practice", "a throwaway machine in QEMU: stock Debian, to learn and to try on"
@@ -279,33 +293,33 @@ def _answers(answers: argparse.ArgumentParser) -> None:
 
     template = _command(inside, "template", "a commented file to begin with")
     template.add_argument("--full", action="store_true", help="with every key there is")
-    _out_option(template, "write it there, and its schema for editors beside it")
+    out_option(template, "write it there, and its schema for editors beside it")
 
     validate = _command(inside, "validate", "what is wrong with answer files, without the machine")
     validate.add_argument("files", nargs="+", metavar="FILE", help="an answer file (YAML)")
-    _facts_option(validate, "to see whether they fit it")
-    _set_option(validate)
+    facts_option(validate, "to see whether they fit it")
+    set_option(validate)
     validate.add_argument("--json", action="store_true", help="the problems as JSON, for programs")
 
     show = _command(inside, "show", "what answer files come to, and where each answer is from")
     show.add_argument("files", nargs="+", metavar="FILE", help="an answer file (YAML)")
-    _facts_option(show, "to see what it suggests for the rest, and why")
-    _set_option(show)
+    facts_option(show, "to see what it suggests for the rest, and why")
+    set_option(show)
     show.add_argument("--json", action="store_true", help="as JSON, for programs")
 
     schema = _command(inside, "schema", "the JSON Schema of answer files, for editors")
-    _out_option(schema, "write it there")
+    out_option(schema, "write it there")
 
     explain = _command(inside, "explain", "what a key means, or which keys there are")
     explain.add_argument(
         "key", nargs="?", default=None, metavar="KEY", help="such as guests.memory"
     )
-    _facts_option(explain)
+    facts_option(explain)
 
     migrate = _command(inside, "migrate", "bring a file of an older version up to date")
     migrate.add_argument("files", nargs=1, metavar="FILE", help="an answer file (YAML)")
     where = migrate.add_mutually_exclusive_group()
-    _out_option(where, "write it there")
+    out_option(where, "write it there")
     where.add_argument("--in-place", action="store_true", help="write it into the file itself")
 
     _command(inside, "hash-password", "asks for a password, and prints its hash for an answer file")
@@ -321,7 +335,7 @@ def _practice(practice: argparse.ArgumentParser) -> None:
         help="without questions: from the packaged answers for a first guest, or from a file",
     )
     practice.add_argument("--no-input", action="store_true", help="ask nothing; needs --unattended")
-    _machine_name(practice)
+    machine_name(practice)
     inside = practice.add_subparsers(
         dest="practice", metavar="COMMAND", title="commands", parser_class=_Parser
     )
@@ -333,7 +347,7 @@ def _practice(practice: argparse.ArgumentParser) -> None:
         ("status", "whether it runs, and where its things are"),
     ):
         command = _command(inside, name, words)
-        _machine_name(command)
+        machine_name(command)
         if name == "reset":
             command.add_argument("--yes", action="store_true", help="do not ask before it")
             command.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
@@ -348,161 +362,5 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, words: st
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    _looks(command)
+    looks(command)
     return command
-
-
-# Options stand before a command as well as after it: a default after it must not undo what was
-# given before, so none has a default of its own; Arguments has them all.
-def _looks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--plain",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="plain lines: no colours, nothing that moves; for screen readers and logs",
-    )
-
-
-def _plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--lessons", action="store_true", help="with what there is to learn in each step"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help="save the plan too, for `apply FILE`, which does exactly this or nothing",
-    )
-    parser.add_argument(
-        "--detailed-exitcode",
-        action="store_true",
-        help="exit with 20 when something is to be done, with 0 when nothing is",
-    )
-    parser.add_argument(
-        "--script",
-        action="store_true",
-        help="as a shell script, to do the same by hand: xen-setup plan --script > plan.sh",
-    )
-
-
-def _json_option(
-    parser: argparse.ArgumentParser, words: str = "as JSON for programs; words go to standard error"
-) -> None:
-    parser.add_argument("--json", action="store_true", help=words)
-
-
-def _machine_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--name",
-        metavar="NAME",
-        default=argparse.SUPPRESS,
-        help="one practice machine of several",
-    )
-
-
-def _facts_option(parser: argparse.ArgumentParser, words: str = "instead of this one") -> None:
-    parser.add_argument(
-        "--facts",
-        metavar="FILE",
-        help=f"the saved facts of a machine (xen-setup facts --json), {words}",
-    )
-
-
-def _out_option(parser: argparse._ActionsContainer, words: str) -> None:
-    parser.add_argument("--out", metavar="FILE", help=f"{words}; a file that is there stays")
-
-
-def _set_option(parser: argparse.ArgumentParser, where: str = "") -> None:
-    parser.add_argument(
-        "--set",
-        dest=f"{where}settings",
-        action="append",
-        metavar="KEY=VALUE",
-        default=argparse.SUPPRESS,
-        help="an answer, such as host.bridge=xenbr1 or guests.vm01.memory=1GiB; repeatable",
-    )
-
-
-def _answers_options(parser: argparse.ArgumentParser, where: str = "") -> None:
-    _set_option(parser, where)
-    parser.add_argument(
-        "--ignore",
-        dest=f"{where}ignore",
-        action="append",
-        metavar="NAME",
-        default=argparse.SUPPRESS,
-        help="take this failed check as a warning; repeatable",
-    )
-
-
-def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--no-input", action="store_true", default=argparse.SUPPRESS, help="never ask anything"
-    )
-    parser.add_argument(
-        "--on-failure",
-        choices=get_args(OnFailure),
-        default=argparse.SUPPRESS,
-        help="what becomes of the run when a step fails; unattended, it is rolled back",
-    )
-    parser.add_argument(
-        "--agree-no-undo",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="agree to actions that cannot be taken back (the plan names them)",
-    )
-    _telling_options(parser)
-    _state_options(parser)
-
-
-def _simulate_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--simulate",
-        nargs="?",
-        const="",
-        metavar="MACHINE",
-        default=argparse.SUPPRESS,
-        help="only play it, on an example machine or on saved facts: no root, nothing is changed; "
-        "without MACHINE, which examples there are",
-    )
-    parser.add_argument(
-        "--simulate-failure",
-        metavar="STEP",
-        default=argparse.SUPPRESS,
-        help="of what is played, let this step fail once",
-    )
-    parser.add_argument(
-        "--simulate-pace",
-        type=float,
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,  # for tests: the part of the usual times that it takes
-    )
-
-
-def _telling_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--quiet",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="of a run, tell only problems and how it ended",
-    )
-    parser.add_argument(
-        "--verbose",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="of a run, show what its commands print, as it comes",
-    )
-    parser.add_argument(
-        "--log-file",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="append a copy of the run's log to this file too",
-    )
-
-
-def _state_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state-dir",
-        dest="state",
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,  # for tests: where the journal is
-    )
