@@ -70,7 +70,7 @@ def test_a_finding_is_told_as_cause_what_to_do_and_where_to_read_on() -> None:
     assert in_words(finding) == (
         "Likely cause: A disk is not there: /dev/a.",
         "What to do: Look: `ls -l /dev/a`.",
-        "More: the lesson of guest_config in `xen-setup plan --lessons`",
+        "More: xen-setup learn guest_config",
     )
     assert all(len(line) <= 30 for line in wrapped(finding, 30))
 

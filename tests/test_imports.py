@@ -39,6 +39,7 @@ LAYERS = [
         "wizard.program_answers",
         "wizard.program_completion",
         "wizard.program_convert",
+        "wizard.program_explain",
         "wizard.program_learn",
         "wizard.program_manual",
         "wizard.program_plans",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers", "convert", "completion", "man", "learn",
+    "answers", "convert", "explain", "completion", "man", "learn",
 ]  # fmt: skip
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
 AnswersCommand = Literal[
@@ -65,6 +65,7 @@ EXIT_STATUSES = (
     ("9", "another run holds the lock"),
     ("10", "cancelled, nothing changed"),
     ("20", "something is to be done (plan --detailed-exitcode)"),
+    ("21", "no cause is known (explain)"),
     ("129, 130, 143", "stopped by a closed terminal, Ctrl-C, SIGTERM"),
 )
 _STATUSES = "exit status:\n" + "\n".join(f"  {code:4} {words}" for code, words in EXIT_STATUSES)
@@ -106,6 +107,7 @@ class Arguments(NamedTuple):
     full: bool = False
     in_place: bool = False
     key: str | None = None  # of answers explain
+    text: str | None = None  # of explain: a file's name, - is standard input
     shell: Shell = "bash"
     topic: str | None = None  # of learn
 
@@ -274,6 +276,13 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
     learn = _command(commands, "learn", "the ideas behind it, with drawings; the steps' lessons")
     learn.add_argument("topic", nargs="?", metavar="TOPIC", help="such as bridge; none: the list")
+
+    explain = _command(commands, "explain", "why something failed: cause and fix for a message")
+    explain.add_argument(
+        "text", metavar="FILE", help="a log, the message itself in quotes, or - for standard input"
+    )
+    json_option(explain)
+
     completion = _command(commands, "completion", "what a shell needs to complete at the Tab key")
     completion.add_argument(
         "shell", choices=get_args(Shell), metavar="SHELL", help="bash, zsh or fish"

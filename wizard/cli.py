@@ -79,9 +79,10 @@ def _discard(stream: TextIO) -> None:
 
 
 def tell(error: SetupError) -> None:
-    """Say on standard error what is wrong, what to do about it, and the details."""
+    """Say on standard error what is wrong, the details, the likely cause, and what to do."""
     lines = [f"xen-setup: {error.what}"]
     lines += [f"    {line}" for detail in error.details for line in detail.splitlines()]
+    lines += error.likely
     if error.hint:
         lines.append(error.hint)
     if sys.stderr.isatty():
@@ -127,6 +128,10 @@ def run(arguments: Arguments) -> int:
         from wizard import program_learn
 
         return program_learn.show(arguments)
+    if arguments.command == "explain":
+        from wizard import program_explain
+
+        return program_explain.run(arguments)
     from wizard import program, program_plans
 
     match arguments.command:

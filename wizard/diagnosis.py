@@ -17,6 +17,10 @@ from wizard.stream import without_controls
 
 # Of a longer line only so much is looked at; it is also what stops a slow pattern.
 _LINE_LIMIT = 2000
+# Characters that are not seen, and turn what is beside them (Unicode's format characters).
+_UNSEEN = dict.fromkeys(
+    (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+)
 _NAME_LIMIT = 120  # characters of a name that is taken from a message into a sentence
 # A name's place in a sentence, with what goes when the message has no such name.
 _SLOT = re.compile(r" ?\(?\{(\w+)\}\)?")
@@ -92,9 +96,14 @@ def explain_error(error: SetupError, rules: Sequence[Rule]) -> list[Finding]:
     return explain("\n".join((error.what, *error.details)), rules)
 
 
+def likely(error: SetupError, rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The likeliest cause of a failure and what to do, as sentences; nothing when no rule knows."""
+    return next((in_words(finding) for finding in explain_error(error, rules)), ())
+
+
 def in_words(finding: Finding) -> tuple[str, ...]:
     """A finding as unbroken sentences: the cause, what to do, and where to read on."""
-    more = f"More: the lesson of {finding.rule.lesson} in `xen-setup plan --lessons`"
+    more = f"More: xen-setup learn {finding.rule.lesson}"
     words = (f"Likely cause: {finding.cause}", f"What to do: {finding.fix}")
     return (*words, more) if finding.rule.lesson else words
 
@@ -109,11 +118,11 @@ def wrapped(finding: Finding, width: int = WIDTH, indent: int = 0) -> Iterator[s
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text, without what commands a terminal. A serial console ends them in CR CR
-    LF, and progress is told with CR alone.
+    """The lines of a text, without what commands a terminal or is not seen. A serial console ends
+    them in CR CR LF, and progress is told with CR alone.
     """
     for line in re.split(r"\r*\n|\r+", text):
-        yield without_controls(line[:_LINE_LIMIT])
+        yield without_controls(line[:_LINE_LIMIT]).translate(_UNSEEN)
 
 
 def _match(rule: Rule, line: str) -> re.Match[str] | None:

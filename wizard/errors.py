@@ -37,6 +37,7 @@ class Exit(IntEnum):
     LOCKED = 9
     CANCELLED = 10
     SOMETHING_TO_DO = 20  # only of `plan --detailed-exitcode`
+    NOT_KNOWN = 21  # only of `explain`
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -52,6 +53,7 @@ class SetupError(Exception):
         self.what = what
         self.hint = hint
         self.details = details  # last lines of a command, names of files, shown below
+        self.likely: tuple[str, ...] = ()  # the likely cause and what to do, where a rule knows it
 
 
 class UsageError(SetupError):

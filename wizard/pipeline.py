@@ -10,6 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, Reboot
+from wizard.diagnosis import Rule, likely
 from wizard.errors import (
     Cancelled,
     Exit,
@@ -98,8 +99,9 @@ class Pipeline(Generic[S, F]):
     """The steps in their order, and all that is needed to run them.
 
     `read_facts` reads the machine anew. `promise`: the saved plan that the run is held to, and a
-    step that would do anything else fails. Everything raised is a `SetupError` that says how it
-    ended; the exit status is in it.
+    step that would do anything else fails. `rules`: what is known of failures; what they say of one
+    is in its error's `likely`, before anybody is asked what to do. Everything raised is a
+    `SetupError` that says how it ended; the exit status is in it.
     """
 
     steps: Sequence[Step[S, F]]
@@ -109,6 +111,7 @@ class Pipeline(Generic[S, F]):
     reporter: Reporter
     wishes: Wishes = field(default_factory=Wishes)
     promise: Promise[F] | None = None
+    rules: Sequence[Rule] = ()
 
     def __post_init__(self) -> None:
         self._step_now = ""
@@ -364,18 +367,21 @@ class Pipeline(Generic[S, F]):
         """Decide what becomes of the run; returns only when it is to be tried again."""
         step = self._step_now or journal.ledger.current
         self.machine.release()
-        self.machine.note(f"failed: {error.what}")
+        error.likely = likely(error, self.rules)
+        self.machine.note("\n".join((f"failed: {error.what}", *error.likely)))
         self.reporter.failed(step, self._action_now, error)
         decision = self._decide(journal.ledger, step, error)
         if decision == "roll back":
             self._roll_back_failed(journal, error)
         self._pause(journal, error.what, Exit.STOPPED)
         if decision == "stop":
-            raise Stopped(
+            stopped = Stopped(
                 f"Stopped in the step {step}: {error.what}",
                 hint=f"{error.hint} {GO_ON}".strip(),
                 details=error.details,
-            ) from error
+            )
+            stopped.likely = error.likely
+            raise stopped from error
 
     def _decide(self, ledger: Ledger, step: str, error: StepFailed) -> OnFailure:
         wish = self.wishes.on_failure
@@ -388,13 +394,17 @@ class Pipeline(Generic[S, F]):
 
     def _roll_back_failed(self, journal: Journal, error: StepFailed) -> None:
         left = take_back(journal, self.machine, self.reporter)
+        told: SetupError
         if left:
-            raise incomplete(left, error.what) from error
-        raise StepFailed(
-            f"{error.what} All that was done is taken back.",
-            hint=error.hint,
-            details=error.details,
-        ) from error
+            told = incomplete(left, error.what)
+        else:
+            told = StepFailed(
+                f"{error.what} All that was done is taken back.",
+                hint=error.hint,
+                details=error.details,
+            )
+        told.likely = error.likely
+        raise told from error
 
     def _pause(self, journal: Journal, reason: str, status: int) -> None:
         """Journal a stop. A rollback that is cut off stays one."""

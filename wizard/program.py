@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from steps import PIPELINE
 from steps.facts import Facts
+from steps.failures import RULES
 from steps.read_facts import read_facts
 from steps.settings import Settings
 from steps.what_now import after_rollback, what_now
@@ -158,7 +159,9 @@ def _run(
         machine = Machine(secrets=secret, warn=reporter.note, log_copy=arguments.log_file)
         wishes = wishes_of(arguments, session, prompter, reporter.paused, agreed=agreed)
         store = store_for(arguments)
-        pipeline = Pipeline(PIPELINE, session.read_facts, store, machine, reporter, wishes, promise)
+        pipeline = Pipeline(
+            PIPELINE, session.read_facts, store, machine, reporter, wishes, promise, RULES
+        )
         try:
             if resumes:
                 outcome = pipeline.resume(session.settings)

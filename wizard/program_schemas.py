@@ -13,7 +13,7 @@ from wizard.answer_problems import ProblemsDocument
 from wizard.program_convert import ConvertDocument
 from wizard.saved_plan import SavedPlan
 from wizard.shape_schema import schema_of
-from wizard.shapes import CheckDocument, PlanDocument, StatusDocument
+from wizard.shapes import CheckDocument, ExplainDocument, PlanDocument, StatusDocument
 
 FOLDER = Path(__file__).with_name("schemas")
 _DOCUMENTS: dict[str, tuple[type, str]] = {
@@ -21,6 +21,7 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "answers-validate": (ProblemsDocument, "xen-setup answers validate --json"),
     "check": (CheckDocument, "xen-setup check --json"),
     "convert": (ConvertDocument, "xen-setup convert --json"),
+    "explain": (ExplainDocument, "xen-setup explain --json"),
     "facts": (Facts, "xen-setup facts --json"),
     "plan": (PlanDocument, "xen-setup plan --json"),
     "saved-plan": (SavedPlan, "xen-setup plan --out FILE"),

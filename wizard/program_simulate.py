@@ -13,6 +13,7 @@ from pathlib import Path
 from steps import PIPELINE
 from steps.expected_output import xl_list
 from steps.facts import Facts
+from steps.failures import RULES
 from steps.machines import EXAMPLES, machine_file
 from steps.played import Played
 from steps.settings import Settings
@@ -160,7 +161,13 @@ def _play(
                 arguments, session, prompter, reporter.paused, agreed=prompter is not None
             )
             pipeline = Pipeline(
-                simulation.steps, simulation.read_facts, store, simulation.machine, reporter, wishes
+                simulation.steps,
+                simulation.read_facts,
+                store,
+                simulation.machine,
+                reporter,
+                wishes,
+                rules=RULES,
             )
             text = write_answers(record(session.settings, session.facts))
             begun = False

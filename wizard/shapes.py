@@ -15,6 +15,7 @@ from wizard import VERSION as PROGRAM
 from wizard.actions import Action, UndoClass, WriteFile, download, undo_class
 from wizard.answer_problems import MarkedProblem, marked_problems
 from wizard.codec import encode
+from wizard.diagnosis import Finding
 from wizard.errors import AnswerProblem
 from wizard.journal import Holder
 from wizard.preview import StepPreview, errors_in
@@ -126,7 +127,37 @@ class StatusDocument:
     runs: tuple[RunStatus, ...]
 
 
-Document = CheckDocument | PlanDocument | StatusDocument
+@dataclass(frozen=True)
+class ExplainedLine:
+    """A rule that fits, with the last line that it fits: `line` counts from 1 in what was looked
+    at. `lesson` is a step's name ("" for none), `row` the failure's number among those that
+    first-time users meet (0: none of them); a `consequence` follows from another failure, too.
+    """
+
+    rule: str
+    line: int
+    text: str
+    cause: str
+    fix: str
+    lesson: str
+    row: int
+    consequence: bool
+
+
+@dataclass(frozen=True)
+class ExplainDocument:
+    """What `explain --json` prints: all that is known of the text, the likeliest cause first.
+    `complete` is false when only the end of a very long text was looked at."""
+
+    shape: Literal["xen-setup explain"]
+    version: Literal[1]
+    program: str
+    exit_status: int
+    complete: bool
+    findings: tuple[ExplainedLine, ...]
+
+
+Document = CheckDocument | ExplainDocument | PlanDocument | StatusDocument
 
 
 def document_text(document: Document) -> str:
@@ -191,6 +222,32 @@ def status_document(status: Status) -> StatusDocument:
         exit_status=None if status.holder or not status.runs else status.runs[-1].exit_status,
         holder=status.holder,
         runs=status.runs,
+    )
+
+
+def explain_document(
+    findings: Sequence[Finding], exit_status: int, *, complete: bool
+) -> ExplainDocument:
+    """What is known of a text."""
+    return ExplainDocument(
+        shape="xen-setup explain",
+        version=1,
+        program=PROGRAM,
+        exit_status=exit_status,
+        complete=complete,
+        findings=tuple(
+            ExplainedLine(
+                rule=one.rule.name,
+                line=one.number,
+                text=one.line,
+                cause=one.cause,
+                fix=one.fix,
+                lesson=one.rule.lesson,
+                row=one.rule.row,
+                consequence=one.rule.consequence,
+            )
+            for one in findings
+        ),
     )
 
 

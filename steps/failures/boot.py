@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "GRUB's menu has no entry that boots Xen, or its files are gone: no /boot/xen-*.gz, a "
         "kernel that cannot be dom0, or update-grub was not run afterwards.",
-        "Look: `ls /boot/xen-*.gz`, `grep XEN_DOM0 /boot/config-*` (=y), then `update-grub` and "
+        "Look at `ls /boot/xen-*.gz`, `grep XEN_DOM0 /boot/config-*` (=y), then `update-grub` and "
         "`grep -i xen /boot/grub/grub.cfg`. GRUB_DISABLE_SUBMENU in /etc/default/grub hides it.",
         lesson="grub_entry",
         row=2,
@@ -64,7 +64,7 @@ RULES: tuple[Rule, ...] = (
         (r"Error 15: File not found", r"Error 1[37]: "),
         "GRUB Legacy does not find what menu.lst names: the partition in `root (hd0,0)` or a path "
         "is wrong, or savedefault has no /boot/grub/default to write to.",
-        "Look: `ls /boot`, and compare with menu.lst. `grub-set-default 0` makes the file that "
+        "Look at `ls /boot`, and compare with menu.lst. `grub-set-default 0` makes the file that "
         "savedefault needs.",
         lesson="grub_entry",
     ),

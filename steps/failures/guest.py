@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
             r"Not enough memory is available",
         ),
         "The guest wants more memory than the host has left for it.",
-        "Look: `xl info` says free_memory, in MiB. Give the guest less (`memory =` in its config), "
+        "`xl info` says free_memory, in MiB. Give the guest less (`memory =` in its config), "
         "end another one, or give dom0 less (dom0_mem, then boot).",
         lesson="first_boot",
         row=4,
@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (
             r"failed to stat:? (?P<path>[^:\s]+)",
         ),
         "The config names a disk that is not there: {path}.",
-        "Look: `ls -lL {path}`. A path begins with /dev/ today (the old phy:xendisks/vm01-root "
+        "Look at `ls -lL {path}`. A path begins with /dev/ today (the old phy:xendisks/vm01-root "
         "does not); if the group sleeps, `vgchange --activate y` wakes it.",
         lesson="guest_config",
         row=7,
@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The host itself has the guest's disk mounted ({path}). Two systems that write one "
         "filesystem destroy it, so Xen refuses.",
-        "Look: `findmnt {path}`. `umount` it, and start the guest again.",
+        "Look at `findmnt {path}`. `umount` it, and start the guest again.",
         lesson="guest_volumes",
         row=8,
     ),
@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
             r"is mounted (?:read-write )?in a guest domain",
         ),
         "Another guest has this disk already ({path}).",
-        "Look: `xl list`, and the `disk =` lines in /etc/xen. Each guest needs disks of its own.",
+        "Look at `xl list`, and the `disk =` lines in /etc/xen. Each guest needs disks of its own.",
         lesson="guest_volumes",
         row=8,
     ),
@@ -62,7 +62,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The guest's config names a kernel or an initrd that is not there: {path}. An upgrade of "
         "the host takes old ones away.",
-        "Look: `ls /boot`. Name a kernel and an initrd that are there (`kernel =`, `ramdisk =`), "
+        "Look at `ls /boot`. Name a kernel and an initrd that are there (`kernel =`, `ramdisk =`), "
         "and give the guest that kernel's modules.",
         lesson="guest_config",
         row=9,
@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "Xen cannot read the kernel that the config names: its compression is too new for this "
         "Xen, or it was not built to run as this type of guest.",
-        "Look: `file -L` of the kernel. Name the host's own (/boot/vmlinuz-…), which boots "
+        "Look at `file -L` of the kernel. Name the host's own (/boot/vmlinuz-…), which boots "
         "under this Xen, or update Xen.",
         lesson="guest_config",
         row=9,
@@ -142,7 +142,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The guest's kernel found no system on its root disk: the volume is empty or another one, "
         "or the initrd is missing from the config.",
-        "Look: mount the volume on the host (while the guest is off), and see that /sbin/init is "
+        "Mount the volume on the host (while the guest is off), and see that /sbin/init is "
         "in it. `ramdisk =` must name the initrd that belongs to `kernel =`.",
         lesson="guest_system",
         row=11,
@@ -174,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         ),
         'The config asks for type "pvh" or "hvm", and the processor has no hardware '
         "virtualisation, or the firmware hides it.",
-        "Look: virt_caps in `xl info` needs hvm and hap. Switch it on in the firmware's setup "
+        "In `xl info`, virt_caps needs hvm and hap. Switch it on in the firmware's setup "
         '(VT-x, AMD-V), or write `type = "pv"`, which needs none.',
         lesson="first_boot",
         row=13,

@@ -47,8 +47,8 @@ RULES: tuple[Rule, ...] = (
             r"E: Release file.* (?:expired|not valid)",
         ),
         "The mirror's list is out of date, or this machine's clock is wrong.",
-        "Look: `date`. Set the clock if it is wrong; else the mirror is not updated any more: name "
-        "another one.",
+        "Look at `date`. Set the clock if it is wrong; else the mirror is not updated any more: "
+        "name another one.",
         lesson="xen_packages",
     ),
     Rule(
@@ -88,8 +88,8 @@ RULES: tuple[Rule, ...] = (
             r"Temporary failure in name resolution",
         ),
         "The name {host} could not be looked up: there is no network, or no name server.",
-        "Look: `ip route` (a default route?), `cat /etc/resolv.conf` (a name server?). After a new "
-        "bridge the address must be on the bridge, not on the card.",
+        "Look at `ip route` (a default route?), `cat /etc/resolv.conf` (a name server?). After a "
+        "new bridge the address must be on the bridge, not on the card.",
         lesson="network_bridge",
     ),
     Rule(
@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
             r"No route to host",
         ),
         "The mirror was not reached: no route to it, a firewall, or it is down.",
-        "Look: `ip route`, `ping` of the gateway. Name another mirror, or set a proxy if the "
+        "Look at `ip route`, `ping` of the gateway. Name another mirror, or set a proxy if the "
         "network needs one.",
         lesson="xen_packages",
     ),
@@ -125,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "apt cannot bring these packages together: something is held back, or comes from another "
         "release.",
-        "Look: `apt-mark showhold`, `apt-cache policy` of what is named. `apt-get --fix-broken "
+        "Look at `apt-mark showhold`, `apt-cache policy` of what is named. `apt-get --fix-broken "
         "install` mends what was left half done.",
         lesson="xen_packages",
     ),
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "apt-space",
         (r"You don't have enough free space in (?P<path>/[\w/.-]*\w/?)",),
         "There is too little room in {path} for the packages.",
-        "Look: `df --human-readable {path}`. `apt-get clean` and `apt-get autoremove` free some.",
+        "Look at `df --human-readable {path}`. `apt-get clean` and `apt-get autoremove` free some.",
         lesson="xen_packages",
     ),
     Rule(
@@ -161,7 +161,7 @@ RULES: tuple[Rule, ...] = (
         "release-unknown",
         (r"No such script: (?P<path>\S+)",),
         "This debootstrap does not know the release: it has no script {path}.",
-        "Look: `ls /usr/share/debootstrap/scripts`. Choose a release that is there, or install a "
+        "Look at `ls /usr/share/debootstrap/scripts`. Choose a release that is there, or install a "
         "newer debootstrap.",
         lesson="guest_system",
         row=15,

@@ -9,7 +9,7 @@ RULES: tuple[Rule, ...] = (
         "volume-group-taken",
         (r"[Aa] volume group called (?P<name>\S+) already exists",),
         "There is a volume group {name} already, and a name is given once.",
-        "Look: `vgs`. Use that group if it is yours (storage.volume_group), or choose another "
+        "Look at `vgs`. Use that group if it is yours (storage.volume_group), or choose another "
         "name.",
         lesson="volume_group",
     ),
@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
             r"Cannot process volume group (?P<name>\S+)",
         ),
         "LVM knows no volume group {name}: its disk is missing, or it was never made.",
-        "Look: `vgs`, `pvs` and `lsblk`. A disk that came back is found by `vgscan`; "
+        "Look at `vgs`, `pvs` and `lsblk`. A disk that came back is found by `vgscan`; "
         "`vgchange --activate y {name}` makes its volumes usable.",
         lesson="volume_group",
     ),
@@ -32,16 +32,16 @@ RULES: tuple[Rule, ...] = (
             r"[Ii]nsufficient free space(?: \(\d+ extents\))?: \d+ required",
         ),
         "The volume group {name} has less room left than the new volume needs.",
-        "Look: `vgs`, column VFree. Make the volume smaller, remove one that nobody needs, or add "
-        "a disk: `vgextend`.",
+        "Look at `vgs`, column VFree. Make the volume smaller, remove one that nobody needs, or "
+        "add a disk: `vgextend`.",
         lesson="guest_volumes",
     ),
     Rule(
         "volume-taken",
         (r'[Ll]ogical [Vv]olume "(?P<name>[^"]+)" already exists',),
         "There is a volume {name} already; a second one of that name cannot be.",
-        "Look: `lvs`. Name the guest or its volume otherwise, or remove the old one (`lvremove`), "
-        "if nothing on it matters.",
+        "Look at `lvs`. Name the guest or its volume otherwise, or remove the old one "
+        "(`lvremove`), if nothing on it matters.",
         lesson="guest_volumes",
     ),
     Rule(
@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The volume {name} is still used: it is mounted, a guest has it, or a program stands in "
         "it.",
-        "Look: `findmnt`, `xl list`, `dmsetup info`, column Open. Unmount it or end the guest "
+        "Look at `findmnt`, `xl list`, `dmsetup info`, column Open. Unmount it or end the guest "
         "first.",
         lesson="guest_volumes",
     ),
@@ -80,8 +80,8 @@ RULES: tuple[Rule, ...] = (
             r"(?P<path>/\S+): target is busy",
         ),
         "{path} is in use: mounted, swap, part of a group or an array, or held by a program.",
-        "Look: `lsblk {path}`, `findmnt {path}`, `fuser --verbose --mount {path}`. Unmount it, or "
-        "take another device.",
+        "Look at `lsblk {path}`, `findmnt {path}`, `fuser --verbose --mount {path}`. Unmount it, "
+        "or take another device.",
         lesson="volume_group",
     ),
     Rule(
@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "LVM or mkfs does not take the device {path}: it has partitions on it, is not there, is "
         "empty, or a filter in /etc/lvm/lvm.conf leaves it out.",
-        "Look: `lsblk`, `pvs --all`. Name a partition instead of a disk that has some.",
+        "Look at `lsblk`, `pvs --all`. Name a partition instead of a disk that has some.",
         lesson="volume_group",
     ),
     Rule(
@@ -113,22 +113,22 @@ RULES: tuple[Rule, ...] = (
         "disk-full",
         (r"No space left on device", r"[Dd]isk quota exceeded"),
         "A filesystem is full.",
-        "Look: `df --human-readable` and `df --inodes`. `apt-get clean` frees what apt keeps; old "
-        "logs and kernels are the usual rest. A guest's own disk: make root_size larger.",
+        "Look at `df --human-readable` and `df --inodes`. `apt-get clean` frees what apt keeps; "
+        "old logs and kernels are the usual rest. A guest's own disk: make root_size larger.",
         lesson="guest_volumes",
     ),
     Rule(
         "read-only",
         (r"Read-only file system",),
         "A filesystem is mounted read-only: on purpose, or because the kernel found it damaged.",
-        "Look: `findmnt` (ro), and `dmesg | tail` for errors. Check it with `fsck` while it is not "
-        "mounted.",
+        "Look at `findmnt` (ro), and `dmesg | tail` for errors. Check it with `fsck` while it is "
+        "not mounted.",
     ),
     Rule(
         "disk-broken",
         (r"I/O error, dev (?P<name>\w+)", r"Input/output error"),
         "The disk {name} could not be read or written: it is failing, or its cable is.",
-        "Look: `dmesg | tail`, `smartctl --all` of the disk. Save what matters before anything "
+        "Look at `dmesg | tail`, `smartctl --all` of the disk. Save what matters before anything "
         "else.",
     ),
 )

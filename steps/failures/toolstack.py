@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
             r"The machine was booted, but not into what was prepared",
         ),
         "Plain Linux was booted, without Xen below it: nobody is there to take xl's orders.",
-        "Look: `cat /sys/hypervisor/type` says xen under Xen. Boot again and choose the entry "
+        "`cat /sys/hypervisor/type` says xen under Xen. Boot again and choose the entry "
         '"with Xen hypervisor" in GRUB\'s menu, or let `xen-setup resume` choose it.',
         lesson="first_boot",
         row=1,
@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "xenstored does not run: the small database in which all domains and xl keep their books. "
         "Without it every xl command waits, or fails.",
-        "Look: `ls -l /run/xenstored/socket` and `systemctl status xen`. `systemctl restart xen` "
+        "Look at `ls -l /run/xenstored/socket` and `systemctl status xen`. `systemctl restart xen` "
         "starts it; where it refuses, only a reboot brings the books back.",
         lesson="xend_services",
         row=6,
@@ -75,8 +75,8 @@ RULES: tuple[Rule, ...] = (
             r"xenconsoled? (?:is )?(?:not running|down)",
         ),
         "xenconsoled does not run, which holds the guests' consoles; or the guest has not started.",
-        "Look: `pgrep -a xenconsoled`, and `xl list` for the guest. `systemctl restart xen` starts "
-        "it. /dev/pts must be mounted too.",
+        "Look at `pgrep -a xenconsoled`, and `xl list` for the guest. `systemctl restart xen` "
+        "starts it. /dev/pts must be mounted too.",
         lesson="xend_services",
         row=6,
     ),
@@ -88,8 +88,8 @@ RULES: tuple[Rule, ...] = (
         ),
         "The config names the bridge {bridge}, and the host has none of that name. Since Xen 4.5 "
         "nobody makes it by itself.",
-        "Look: `ip link show type bridge`. Make it (`xen-setup plan` shows how), or name one that "
-        'is there in the guest\'s config: vif = ["bridge=NAME"].',
+        "Look at `ip link show type bridge`. Make it (`xen-setup plan` shows how), or name one "
+        'that is there in the guest\'s config: vif = ["bridge=NAME"].',
         lesson="network_bridge",
         row=5,
     ),
@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The guest's network card found no other end in dom0: the bridge is missing, or the module "
         "xen-netback is.",
-        "Look: `ip link show type bridge`, and `modprobe xen-netback`; "
+        "Look at `ip link show type bridge`, and `modprobe xen-netback`; "
         "/var/log/xen/xen-hotplug.log has the script's own words.",
         lesson="network_bridge",
         row=5,
@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
         ),
         "The guest's disk found no other end in dom0: its device is busy or gone, or the module "
         "xen-blkback is missing.",
-        "Look: `modprobe xen-blkback`, `ls -lL` of the disks in the config, and "
+        "Look at `modprobe xen-blkback`, `ls -lL` of the disks in the config, and "
         "/var/log/xen/xen-hotplug.log.",
         lesson="guest_volumes",
         consequence=True,
@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
             r"[Dd]omain name (?P<name>\S+) is already (?:in use|taken)",
         ),
         "A guest called {name} is running already, and a name is given once.",
-        "Look: `xl list`. To start it afresh: `xl shutdown -w {name}`, then create it again; a "
+        "Look at `xl list`. To start it afresh: `xl shutdown -w {name}`, then create it again; a "
         "second guest needs a `name` of its own, and disks of its own.",
         lesson="first_boot",
     ),
@@ -135,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         "no-such-domain",
         (r"(?P<name>\S+) is an invalid domain identifier",),
         "No guest called {name} runs: xl knows only those that are started.",
-        "Look: `xl list`. Start it: `xl create -c /etc/xen/{name}.cfg`.",
+        "Look at `xl list`. Start it: `xl create -c /etc/xen/{name}.cfg`.",
         lesson="first_boot",
     ),
     Rule(

@@ -31,6 +31,7 @@ from wizard.actions import (
     RunCommand,
     WriteFile,
 )
+from wizard.diagnosis import Rule
 from wizard.errors import RebootNeeded, SetupError
 from wizard.journal import Store
 from wizard.lesson import Lesson
@@ -107,6 +108,7 @@ class World:
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     checkpoint: Callable[[str], None] = lambda _name: None
     after_reading: Callable[[], None] = lambda: None
+    rules: Sequence[Rule] = ()
 
     def __post_init__(self) -> None:
         self.tree = self.top / "tree"
@@ -131,6 +133,7 @@ class World:
             machine=machine or self.machine(),
             reporter=self.reporter,
             wishes=self.wishes,
+            rules=self.rules,
         )
 
     def read_facts(self) -> Facts:
