@@ -226,6 +226,47 @@ class InstallPackages:
 
 
 @dataclass(frozen=True)
+class TreeEntry:
+    """What is to be at one path of the host. `content` is a file's SHA-256, a link's target, ""
+    for a directory; a link's `mode` says nothing.
+    """
+
+    path: str
+    kind: Literal["file", "link", "directory"]
+    mode: int
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class InstallTree:
+    """Have a tree's own script (`install.sh DESTINATION`) install what is in its `install/`.
+
+    `source` is a tar file, whose SHA-256 must still be `sha256`, or the unpacked folder (`sha256`
+    ""); `top` is the folder in the tar file that holds script and tree. The script installs into a
+    folder of the run; what it made must be exactly `entries`, which are then put in place one by
+    one, owned by root. The undo gives back every file that was replaced, and removes the others;
+    directories that this made go when they are empty, and with all that is in them if they are
+    `leavings`: where the installed programs keep their own state. `replaced` are the paths at
+    which something else was when the plan was made. `refresh` runs after either.
+    """
+
+    source: str
+    sha256: str
+    top: str
+    script_sha256: str
+    entries: tuple[TreeEntry, ...]
+    why: str
+    replaced: tuple[str, ...] = ()
+    leavings: tuple[str, ...] = ()
+    refresh: Argv | None = None
+    timeout: float = 1800.0
+    estimate: float = 30.0
+    space: float = 0.0
+    inside: None = None
+    kind: Literal["InstallTree"] = "InstallTree"
+
+
+@dataclass(frozen=True)
 class CreatePartition:
     """Make one partition in free space (libparted); sectors are the disk's logical sectors.
 
@@ -268,6 +309,7 @@ Action = (
     | MakeDirectory
     | MakeLink
     | InstallPackages
+    | InstallTree
     | CreatePartition
     | Reboot
 )
@@ -285,7 +327,7 @@ def download(action: Action) -> float:
 def space(action: Action) -> float:
     """What it takes of the disks for good, in MiB; small files count as nothing."""
     match action:
-        case RunCommand() | InstallPackages():
+        case RunCommand() | InstallPackages() | InstallTree():
             return action.space
         case _:
             return 0.0
@@ -303,6 +345,8 @@ def undo_class(action: Action) -> UndoClass:
             return action.undo_class
         case WriteFile() | MovePath() | MakeLink():
             return "exact" if action.inside is None else "nothing to undo"
+        case InstallTree():
+            return "exact"
         case MakeDirectory():
             return "by removal" if action.inside is None else "nothing to undo"
         case InstallPackages() | CreatePartition():

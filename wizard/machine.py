@@ -1,8 +1,8 @@
 """The only module that changes the system: is it done, what will undo it, do it, take it back.
 
-Its hands are files.py, mounts.py, packages.py and partitions.py, which nobody else imports; it
-starts processes through commands.py. It knows one action at a time: order, journal and policy
-are pipeline.py's.
+Its hands are files.py, mounts.py, packages.py, trees.py and partitions.py, which nobody else
+imports; it starts processes through commands.py. It knows one action at a time: order, journal and
+policy are pipeline.py's.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
-from wizard import commands, files, partitions, timer
+from wizard import commands, files, partitions, timer, trees
 from wizard.actions import (
     Action,
     Argv,
     CommandShows,
     CreatePartition,
     InstallPackages,
+    InstallTree,
     MakeDirectory,
     MakeLink,
     MovePath,
@@ -54,7 +55,8 @@ from wizard.interrupts import Interrupts
 from wizard.mounts import GUESTS_DISKS, WORK, Mounts
 from wizard.packages import Packages
 from wizard.running import Running, Watch, Workplace, kernel_boot_id
-from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, Undo
+from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, TreeUndo, Undo
+from wizard.wording import probe_words
 
 _PROBE_TIME = 60.0  # seconds; emulated machines are slow
 _UNDO_TIME = 1800.0
@@ -177,6 +179,8 @@ class Machine:
                 return self._reachable(action.inside) and files.leads_there(action)
             case InstallPackages():
                 return self._packages.all_installed(action.packages)
+            case InstallTree():
+                return trees.is_installed(action)
             case CreatePartition():
                 return partitions.is_there(action)
             case Reboot():
@@ -234,6 +238,8 @@ class Machine:
                 return MoveUndo(Path(action.source).lstat().st_ino)
             case InstallPackages():
                 return self._packages.undo_for(action.packages)
+            case InstallTree():
+                return trees.prepare(action, self._workplace(), label)
             case Reboot():
                 return RebootUndo(self.boot_id())
             case RunCommand() | MakeDirectory() | MakeLink() | CreatePartition():
@@ -262,6 +268,11 @@ class Machine:
                     files.make_link(Path(action.path), action.target)
                 case InstallPackages():
                     self._packages.install(action, watch)
+                case InstallTree():
+                    assert isinstance(undo, TreeUndo)
+                    work = trees.Work(self._workplace(), self._running, self.checkpoint)
+                    trees.install(action, undo, work, watch)
+                    self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._refuse_other_device(action)
                     partitions.create(action, self._running)
@@ -283,8 +294,10 @@ class Machine:
             return True
         if isinstance(undo, FileUndo) and self._reachable(action.inside):
             files.remove_half_written(Path(undo.target))
+        if isinstance(action, InstallTree):
+            trees.clear(self._workplace())
         if self.is_done(action, undo):
-            if isinstance(action, WriteFile | MovePath):
+            if isinstance(action, WriteFile | MovePath | InstallTree):
                 self._running.refresh(action.refresh, watch)
             if isinstance(action, MakeDirectory):
                 self._real(action.path, action.inside).chmod(action.mode)
@@ -326,6 +339,10 @@ class Machine:
                 case InstallPackages():
                     assert isinstance(undo, PackagesUndo)
                     self._packages.uninstall(undo, watch)
+                case InstallTree():
+                    assert isinstance(undo, TreeUndo)
+                    trees.take_back(action, undo, self._workplace(), self.checkpoint)
+                    self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._mounts.only(None)
                     partitions.remove(action, self._running.ask)
@@ -372,7 +389,7 @@ class Machine:
         if not isinstance(action.probe, Never) and not self.probe(action.probe):
             raise StepFailed(
                 f"`{shlex.join(action.argv)}` {result.words}, but its work is not there.",
-                hint=f"Looked for with: {_words(action.probe)}",
+                hint=f"Looked for with: {probe_words(action.probe)}",
                 details=result.tail,
             )
 
@@ -395,7 +412,7 @@ class Machine:
         if not isinstance(traces, Never) and self.probe(traces):
             raise StepFailed(
                 f"`{shlex.join(action.undo)}` ended with exit status 0, but took nothing back.",
-                hint=f"Look with: {_words(traces)}",
+                hint=f"Look with: {probe_words(traces)}",
             )
 
     # --- files --------------------------------------------------------------------------------
@@ -465,20 +482,6 @@ class Machine:
     def _warned(self, words: str) -> None:
         self._running.log.note(words)
         self.warn(words)
-
-
-def _words(probe: Probe) -> str:
-    match probe:
-        case CommandShows():
-            verb = "must not show" if probe.lacks else "must show"
-            return f"`{shlex.join(probe.argv)}`, which {verb} {probe.pattern}"
-        case PathPresent():
-            return f"{probe.path} must be there"
-        case PathAbsent():
-            return f"{probe.path} must be gone"
-        case Never():
-            return "nothing"
-    assert_never(probe)
 
 
 def _from_os(error: OSError, action: Action) -> SetupError:

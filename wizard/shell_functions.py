@@ -95,6 +95,28 @@ real_path() { # PATH: where it leads, by its links; in a volume they are followe
         needs=("die",),
         begins="root= # where a guest's volume is mounted while it is worked in\n",
     ),
+    "install_tree": Function(
+        """\
+install_tree() { # SOURCE SHA256 TOP SCRIPT-SHA256: what install.sh installs, /lib stays a link
+    tree=$(mktemp --directory)
+    mkdir --parents "$tree/root/etc/init.d" "$tree/root/etc/udev/rules.d" "$tree/root/etc/hotplug"
+    dist=$1
+    if [ -n "$2" ]; then
+        echo "$2  $1" | sha256sum --check --status || die "$1 is not the file of the plan."
+        tar --extract --file "$1" --directory "$tree"
+        dist=$tree/$3
+    fi
+    echo "$4  $dist/install.sh" | sha256sum --check --status ||
+        die "$dist/install.sh is not the script of the plan."
+    (cd "$dist" && sh ./install.sh "$tree/root")
+    rm --recursive --force "$tree/root/etc/udev" "$tree/root/etc/hotplug"
+    (cd "$tree/root" && tar --create --owner=root --group=root -- *) |
+        tar --extract --keep-directory-symlink --no-overwrite-dir --directory /
+    rm --recursive --force "$tree"
+}
+""",
+        needs=("die",),
+    ),
     "write_file": Function(
         """\
 write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not at all

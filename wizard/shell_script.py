@@ -22,6 +22,7 @@ from wizard.actions import (
     CreatePartition,
     Identity,
     InstallPackages,
+    InstallTree,
     MakeDirectory,
     MakeLink,
     MovePath,
@@ -177,6 +178,12 @@ class _Script:
             case InstallPackages():
                 self._command(REPAIR)
                 self._command(install_command(action.packages))
+            case InstallTree():
+                self._command(
+                    ("install_tree", action.source, action.sha256, action.top or ".",
+                     action.script_sha256)
+                )  # fmt: skip
+                self._refresh(action.refresh)
             case CreatePartition():
                 self._partition(action)
             case Reboot():

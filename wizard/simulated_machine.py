@@ -15,6 +15,7 @@ from wizard.actions import (
     Argv,
     CreatePartition,
     InstallPackages,
+    InstallTree,
     MakeDirectory,
     MakeLink,
     MovePath,
@@ -29,7 +30,7 @@ from wizard.interrupts import Interrupts
 from wizard.log import Log
 from wizard.progress import reader
 from wizard.running import Watch, Workplace
-from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, Undo
+from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, TreeUndo, Undo
 from wizard.wording import commands, headline
 
 PACE = 0.1  # of the usual time of each action
@@ -120,6 +121,8 @@ class SimulatedMachine:
                 return PackagesUndo(action.packages)
             case Reboot():
                 return RebootUndo(self._boot_id)
+            case InstallTree():
+                return TreeUndo((), ())
             case RunCommand() | MakeDirectory() | MakeLink() | CreatePartition():
                 return PlainUndo()
 

@@ -52,6 +52,26 @@ class PackagesUndo:
 
 
 @dataclass(frozen=True)
+class EntryBefore:
+    """One path of a tree, `target` with links on the way followed, and what was there: a file, a
+    link's target, or (both None) nothing.
+    """
+
+    path: str
+    target: str
+    file: FileBefore | None
+    link: str | None
+
+
+@dataclass(frozen=True)
+class TreeUndo:
+    """Of InstallTree: each file and link, and the folders that it makes, outer ones first."""
+
+    before: tuple[EntryBefore, ...]
+    made: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RebootUndo:
     """Of Reboot: the kernel's boot id before it."""
 
@@ -65,4 +85,4 @@ class PlainUndo:
     note: str = ""
 
 
-Undo = FileUndo | MoveUndo | PackagesUndo | RebootUndo | PlainUndo
+Undo = FileUndo | MoveUndo | PackagesUndo | TreeUndo | RebootUndo | PlainUndo

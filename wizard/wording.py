@@ -14,11 +14,17 @@ from typing import assert_never
 from wizard.actions import (
     Action,
     Argv,
+    CommandShows,
     CreatePartition,
     InstallPackages,
+    InstallTree,
     MakeDirectory,
     MakeLink,
     MovePath,
+    Never,
+    PathAbsent,
+    PathPresent,
+    Probe,
     Reboot,
     RunCommand,
     SecretInput,
@@ -57,6 +63,8 @@ def headline(action: Action) -> str:
             return f"link {action.path} to {action.target}"
         case InstallPackages():
             return f"install {', '.join(action.packages)}"
+        case InstallTree():
+            return f"install {action.source}"
         case CreatePartition():
             size = action.sectors * action.sector_size // (1024 * 1024)
             return f"make partition {action.number} of {size} MiB on {action.disk.path}"
@@ -73,6 +81,12 @@ def commands(action: Action) -> tuple[str, ...]:
         case InstallPackages():
             names = shown(action.packages)
             return (f"apt-get install --no-install-recommends {names}",)
+        case InstallTree():
+            lines = (
+                () if not action.sha256 else (f"tar --extract --file {shown((action.source,))}",)
+            )
+            refresh = (shown(action.refresh),) if action.refresh else ()
+            return (*lines, "sh ./install.sh FOLDER-OF-THE-RUN", *refresh)
         case WriteFile() | MovePath():
             return (shown(action.refresh),) if action.refresh else ()
         case MakeDirectory() | MakeLink() | CreatePartition() | Reboot():
@@ -99,6 +113,8 @@ def details(action: Action) -> tuple[str, ...]:
                 f"sectors {action.start} to {action.start + action.sectors - 1}"
                 f" of {action.sector_size} bytes; it becomes {action.path}"
             )
+        case InstallTree():
+            lines += _tree_details(action)
         case MovePath() | MakeLink() | InstallPackages() | Reboot():
             pass
         case _:
@@ -130,6 +146,8 @@ def undo_words(action: Action) -> str:
             words = "the link is removed"
         case InstallPackages():
             words = "the packages that came in are purged, and no others"
+        case InstallTree():
+            words = "what it replaced comes back to the byte, all else that it brought is removed"
         case CreatePartition():
             words = "the partition is removed if nothing is on it"
         case Reboot():
@@ -137,6 +155,21 @@ def undo_words(action: Action) -> str:
         case _:
             assert_never(action)
     return f"{name}: {words}"
+
+
+def probe_words(probe: Probe) -> str:
+    """What must be seen for the work to count as done."""
+    match probe:
+        case CommandShows():
+            verb = "must not show" if probe.lacks else "must show"
+            return f"`{shown(probe.argv)}`, which {verb} {probe.pattern}"
+        case PathPresent():
+            return f"{probe.path} must be there"
+        case PathAbsent():
+            return f"{probe.path} must be gone"
+        case Never():
+            return "nothing"
+    assert_never(probe)
 
 
 def difference(before: str | None, action: WriteFile) -> Iterator[str]:
@@ -252,6 +285,24 @@ def printable(text: str) -> str:
         character if character.isprintable() or character in "\t\n" else "\N{REPLACEMENT CHARACTER}"
         for character in text
     )
+
+
+_MOST_NAMED = 20
+
+
+def _tree_details(action: InstallTree) -> Iterator[str]:
+    """How many files come where, and each that is replaced."""
+    files = [entry.path for entry in action.entries if entry.kind != "directory"]
+    places: dict[str, int] = {}
+    for path in files:
+        place = "/".join(path.split("/")[: 3 if path.startswith(("/usr/", "/var/")) else 2])
+        places[place] = places.get(place, 0) + 1
+    counts = ", ".join(f"{place} {count}" for place, count in sorted(places.items()))
+    yield f"{len(files)} files and links: {counts} (each by name: plan --json)"
+    for path in action.replaced[:_MOST_NAMED]:
+        yield f"replaces {path}; a copy is kept"
+    if len(action.replaced) > _MOST_NAMED:
+        yield f"replaces {len(action.replaced) - _MOST_NAMED} more"
 
 
 def _input_words(action: RunCommand) -> str:
