@@ -28,8 +28,8 @@ COMPOSITION = re.compile(r"wizard/program(_\w+)?\.py")
 # Reading the machine starts processes, and saved facts have a format: more than a step needs.
 READERS = {"steps/read_facts.py", "steps/saved_facts.py", "steps/disks.py", "steps/drift.py"}
 STEP_NEEDS = {
-    "wizard.actions", "wizard.diagnosis", "wizard.errors", "wizard.lesson", "wizard.questions",
-    "wizard.step", "wizard.topics",
+    "wizard.actions", "wizard.diagnosis", "wizard.errors", "wizard.exercise", "wizard.lesson",
+    "wizard.questions", "wizard.step", "wizard.topics",
 }  # fmt: skip
 # What the engine's inner modules must not know: each is used by those before it.
 LAYERS = [
@@ -47,7 +47,9 @@ LAYERS = [
         "wizard.program_script",
         "wizard.program_session",
         "wizard.program_simulate",
+        "wizard.program_teach",
     },
+    {"wizard.tutor"},
     {"wizard.interview", "wizard.console"},
     {"wizard.prompts", "wizard.pipeline", "wizard.simulation"},
     {"wizard.machine", "wizard.journal", "wizard.simulated_machine"},

@@ -110,6 +110,10 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     state_options(parser)
 
 
+def teach_option(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--teach", action="store_true", default=argparse.SUPPRESS, help=words)
+
+
 def simulate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulate",

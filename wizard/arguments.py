@@ -20,6 +20,7 @@ from wizard.argument_options import (
     set_option,
     simulate_options,
     state_options,
+    teach_option,
     telling_options,
 )
 from wizard.errors import UsageError
@@ -91,6 +92,7 @@ class Arguments(NamedTuple):
     lessons: bool = False
     detailed_exitcode: bool = False
     script: bool = False
+    teach: bool = False
     simulate: str | None = None  # a machine's name or file; "" for which there are
     simulate_failure: str | None = None  # a step's name
     simulate_pace: float | None = None
@@ -145,8 +147,8 @@ def parse(argv: Sequence[str]) -> Arguments:
             hint="For example: xen-setup practice exec -- xl list",
         )
     for one, other, words in _EXCLUSIVE:
-        if found.get(one) and found.get(other):
-            raise UsageError(words, hint=f"Give --{one} or --{other}, not both.")
+        if all(found.get(name) not in {None, False} for name in (one, other)):
+            raise UsageError(words, hint=f"Give --{one} or --{other}, not both.".replace("_", "-"))
     # An option may stand before the command and after it; what was given twice counts twice.
     for name in ("ignore", "settings", "files"):
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
@@ -163,6 +165,8 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 
 _EXCLUSIVE = (
+    ("teach", "unattended", "A lesson needs somebody who learns."),
+    ("teach", "no_input", "A lesson asks questions, and --no-input forbids them."),
     ("script", "json", "A plan is printed as a script or as JSON."),
     ("script", "out", "A plan is printed as a script or saved."),
     ("quiet", "verbose", "A run is told quietly or with every word."),
@@ -201,6 +205,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="ask the questions too whose defaults fit nearly everybody",
     )
+    teach_option(parser, "as a lesson: each step is read, asked, shown, done and looked at")
     simulate_options(parser)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
@@ -246,6 +251,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
     run_options(resume)
+    teach_option(resume, "go on as a lesson")
 
     rollback = _command(commands, "rollback", "take back what was done, newest first")
     rollback.add_argument("--to", metavar="STEP", help="only what came after this step")
@@ -343,6 +349,7 @@ def _practice(practice: argparse.ArgumentParser) -> None:
         metavar="ANSWERS",
         help="without questions: from the packaged answers for a first guest, or from a file",
     )
+    teach_option(practice, "as a lesson, step by step")
     practice.add_argument("--no-input", action="store_true", help="ask nothing; needs --unattended")
     machine_name(practice)
     inside = practice.add_subparsers(

@@ -166,7 +166,11 @@ def _practice(arguments: Arguments) -> int:
     from wizard.practice import front
 
     name = arguments.name
-    options = ("--plain",) if arguments.plain else ()
+    options = tuple(
+        word
+        for word, wanted in (("--plain", arguments.plain), ("--teach", arguments.teach))
+        if wanted
+    )
     match arguments.practice:
         case "start" if arguments.unattended:
             return front.run_unattended(_portable_answers(arguments), name, options)

@@ -16,7 +16,7 @@ from rich.console import Console as RichConsole
 from rich.padding import Padding
 from rich.text import Text
 
-from wizard.actions import Action, WriteFile, agreed_by, download, undo_class
+from wizard.actions import Action, Argv, WriteFile, agreed_by, download, undo_class
 from wizard.lesson import WIDTH, Kind, Lesson, Line, wrapped
 from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
@@ -25,7 +25,7 @@ from wizard.plain_reporter import PlainReporter, QuietReporter
 from wizard.preview import StepPreview
 from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
-from wizard.step import Problem, Severity
+from wizard.step import Plan, Problem, Severity
 from wizard.topics import pages
 from wizard.wording import (
     commands,
@@ -36,6 +36,7 @@ from wizard.wording import (
     folded,
     headline,
     printable,
+    shown,
     undo_summary,
     undo_words,
     usual,
@@ -244,14 +245,22 @@ class Console:
         if plan is None:
             self.line("There is no plan for this step before its problems are solved.", "red", 2)
             return
-        if plan.actions:
-            self.line(f"{effort(plan.actions)}.", "dim", 2)
-        for skipped in plan.skipped:
-            self.labelled("already there:", skipped, "green", 2)
+        self.plan_head(plan)
         for index, action in enumerate(plan.actions, start=1):
             self.action(action, f"{index}.", text_of, preview.before)
         if not plan.actions:
             self.line("Nothing to do.", "green", 2)
+        self.plan_foot(plan)
+
+    def plan_head(self, plan: Plan[Any]) -> None:
+        """How much a step has to do, and what is there already."""
+        if plan.actions:
+            self.line(f"{effort(plan.actions)}.", "dim", 2)
+        for skipped in plan.skipped:
+            self.labelled("already there:", skipped, "green", 2)
+
+    def plan_foot(self, plan: Plan[Any]) -> None:
+        """What takes a step back by itself, and what is to be known of it."""
         if plan.guard is not None:
             self.labelled(
                 "safety net:",
@@ -269,7 +278,11 @@ class Console:
 
     def lesson(self, lesson: Lesson, indent: int = 2) -> None:
         """A step's lesson: the idea, then and now, how to check and to undo, what goes wrong."""
-        for part in lesson_lines(lesson):
+        self.told(lesson_lines(lesson), indent)
+
+    def told(self, parts: Iterable[Line], indent: int = 2) -> None:
+        """Pieces of a lesson."""
+        for part in parts:
             style = _LESSON_STYLE[part.kind]
             if self.plain:
                 for line in wrapped(part, WIDTH - indent):
@@ -452,10 +465,14 @@ class Console:
         for other in others:
             self.labelled(_GOES_ON, other.plain, "dim", 6)
 
-    def _command(self, prompt: str, command: str) -> None:
+    def command(self, argv: Argv) -> None:
+        """A command, as it is typed."""
+        self._command("$ ", shown(argv), 2)
+
+    def _command(self, prompt: str, command: str, indent: int = 6) -> None:
         if self.plain:
-            self.line(prompt + command, indent=6)
+            self.line(prompt + command, indent=indent)
             return
-        for line in folded(command, self._rich.width - 6 - len(prompt)):
-            self.line(prompt + line, "bold", 6)
+        for line in folded(command, self._rich.width - indent - len(prompt)):
+            self.line(prompt + line, "bold", indent)
             prompt = " " * len(prompt)

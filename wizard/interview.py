@@ -9,7 +9,7 @@ one before the next, where the first step that has such a question stands; then 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -60,7 +60,8 @@ Move = Literal["on", "back"]
 class Interview(Generic[S]):
     """Asks what is not answered yet; `answers` grows, and is never thrown away.
 
-    `every_question` asks the advanced ones too.
+    `every_question` asks the advanced ones too. `preset`: the keys that are not asked, and
+    `preset_lists` the lists that get no further item; None: those that are answered already.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class Interview(Generic[S]):
         *,
         every_question: bool = False,
         hasher: Callable[[str], str] = hash_password,
+        preset: Collection[str] | None = None,
+        preset_lists: Collection[str] | None = None,
     ) -> None:
         self.answers = answers
         self._steps = steps
@@ -81,8 +84,8 @@ class Interview(Generic[S]):
         self._hasher = hasher
         # What was given beforehand is not asked, unless it does not fit; nor is it for a further
         # item, where it was given for all.
-        self._preset = frozenset(answers.given)
-        self._preset_lists = frozenset(answers.counts)
+        self._preset = frozenset(answers.given if preset is None else preset)
+        self._preset_lists = frozenset(answers.counts if preset_lists is None else preset_lists)
         self._behind: list[str] = []  # the screens passed, in order: Back goes through them
         self._heading = ""
 
@@ -397,7 +400,7 @@ def guided(
             else:
                 review = show(drafted.settings)
             match _decide(prompter, review, can_go_back=interview.can_go_back):
-                case "apply" if _agreed_to_lose(prompter, review.destroys):
+                case "apply" if agreed_to_lose(prompter, review.destroys):
                     return drafted.settings
                 case "back":
                     interview.go_back()
@@ -439,7 +442,8 @@ def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
         review.browse()
 
 
-def _agreed_to_lose(prompter: Prompter, destroys: Sequence[str]) -> bool:
+def agreed_to_lose(prompter: Prompter, destroys: Sequence[str]) -> bool:
+    """Whether the name of each thing that is destroyed was typed."""
     for name in destroys:
         prompter.say(f"Everything that is on {name} now will be lost.", "wrong")
         if prompter.line(f"Type {name} to agree, or only Enter to go back").strip() != name:

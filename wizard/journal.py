@@ -353,16 +353,20 @@ class Store:
         taken = [int(path.name) for path in top.iterdir() if path.name.isdigit()]
         run = RunDirectory(top / f"{max(taken, default=0) + 1:04}")
         self._make(run.workplace.backups)
-        for path, text in ((run.answers, answers), (run.plan, plan)):
-            if path == run.plan and not plan:
-                continue
-            try:
-                write_atomically(
-                    path, text.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid()
-                )
-            except OSError as error:
-                raise _cannot(path, error) from error
+        self._keep(run.answers, answers)
+        if plan:
+            self._keep(run.plan, plan)
         return run
+
+    def keep_answers(self, run: RunDirectory, answers: str) -> None:
+        """Let these be the run's answers from now on."""
+        self._keep(run.answers, answers)
+
+    def _keep(self, path: Path, text: str) -> None:
+        try:
+            write_atomically(path, text.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid())
+        except OSError as error:
+            raise _cannot(path, error) from error
 
     def journal(self, run: RunDirectory) -> Journal:
         """The run's journal, open for appending."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, Reboot
+from wizard.companion import Companion
 from wizard.diagnosis import Rule, likely
 from wizard.errors import (
     Cancelled,
@@ -51,6 +52,7 @@ from wizard.reporter import Reporter
 from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
 from wizard.saved_plan import Promise
 from wizard.step import Guard, Plan, Problem, Step, ignoring, step_name
+from wizard.wishes import OnFailure, Outcome, Wishes
 
 __all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview"]
 
@@ -58,40 +60,8 @@ S = TypeVar("S")
 F = TypeVar("F")
 A = TypeVar("A")
 
-OnFailure = Literal["roll back", "stop", "retry"]
-
 GO_ON = "Go on with `sudo xen-setup resume`, or take it back with `sudo xen-setup rollback`."
 _PROBE_TIME = 10.0
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How the user wants it.
-
-    `ignore`: names of checks that only warn. `consent`: actions without undo are agreed to.
-    `on_failure`: what becomes of a run whose step failed, or who decides it, given the step's
-    name and the error; "roll back" only stops after a reboot was done. `confirm`: asks a person,
-    with a question and seconds to answer in; None: nobody is there. `program`: how to start this
-    program again.
-    """
-
-    ignore: frozenset[str] = frozenset()
-    consent: bool = False
-    on_failure: OnFailure | Callable[[str, SetupError], OnFailure] = "roll back"
-    confirm: Callable[[str, float], bool] | None = None
-    program: tuple[str, ...] = ("xen-setup",)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run went that ended well. Without changes there is no run (None).
-
-    `seconds` is the whole time, `command_seconds` what commands took of it.
-    """
-
-    run: RunDirectory | None
-    seconds: float
-    command_seconds: float
 
 
 @dataclass
@@ -100,8 +70,9 @@ class Pipeline(Generic[S, F]):
 
     `read_facts` reads the machine anew. `promise`: the saved plan that the run is held to, and a
     step that would do anything else fails. `rules`: what is known of failures; what they say of one
-    is in its error's `likely`, before anybody is asked what to do. Everything raised is a
-    `SetupError` that says how it ended; the exit status is in it.
+    is in its error's `likely`, before anybody is asked what to do. `companion`: who goes through it
+    with a learner, and asks for the answers on the way. Everything raised is a `SetupError` that
+    says how it ended; the exit status is in it.
     """
 
     steps: Sequence[Step[S, F]]
@@ -112,6 +83,7 @@ class Pipeline(Generic[S, F]):
     wishes: Wishes = field(default_factory=Wishes)
     promise: Promise[F] | None = None
     rules: Sequence[Rule] = ()
+    companion: Companion[S, F] | None = None
 
     def __post_init__(self) -> None:
         self._step_now = ""
@@ -133,7 +105,9 @@ class Pipeline(Generic[S, F]):
             previews = preview(self.steps, settings, facts, self.wishes.ignore)
             if self.promise is not None:
                 self.promise.refuse_drift(facts, previews)
-            refuse_problems(previews, consent=self.wishes.consent)
+            # A learner has answered nothing yet: what a later step refuses may be answered away.
+            now = previews[:1] if self.companion is not None else previews
+            refuse_problems(now, consent=self.wishes.consent)
             self.machine.interrupts.check()
             if not any(step.plan and step.plan.actions for step in previews):
                 self._verify_all(settings, facts)
@@ -177,7 +151,10 @@ class Pipeline(Generic[S, F]):
                     self._settle(journal)
                     current = self.read_facts() if facts is None else facts
                     for step in self.steps[self._position(journal.ledger) :]:
-                        current = self._step(journal, settings, step, current)
+                        if self.companion is None:
+                            current = self._step(journal, settings, step, current)
+                        else:
+                            settings, current = self._led(run, journal, settings, step, current)
                     break
                 except StepFailed as error:
                     self._failed(journal, error)
@@ -193,7 +170,33 @@ class Pipeline(Generic[S, F]):
         finally:
             self.machine.release()
 
-    def _step(self, journal: Journal, settings: S, step: Step[S, F], facts: F) -> F:
+    def _led(
+        self, run: RunDirectory, journal: Journal, before: S, step: Step[S, F], facts: F
+    ) -> tuple[S, F]:
+        """One step with a learner: the settings and the facts after it."""
+        companion = self.companion
+        assert companion is not None, "somebody leads"
+        self._step_now, self._action_now = step_name(step), None
+        again = journal.ledger.step_states[step_name(step)] == "begun"
+        settings = self._asked(lambda: companion.before(step, facts, again=again))
+        self.store.keep_answers(run, companion.answers(facts))
+        self.wishes = replace(self.wishes, ignore=companion.ignored())
+        for earlier in self.steps[: self.steps.index(step)]:
+            # An answer may ask for more of a step that is done: a package, say.
+            if (
+                not errors_in(earlier.check(settings, facts))
+                and earlier.plan(settings, facts).actions
+                and not earlier.plan(before, facts).actions
+            ):
+                because = f"Your answers ask for more of an earlier step: {earlier.TITLE}."
+                facts = self._step(journal, settings, earlier, facts, because)
+        facts = self._step(journal, settings, step, facts)
+        self._asked(lambda: companion.after(step, facts))
+        return settings, facts
+
+    def _step(
+        self, journal: Journal, settings: S, step: Step[S, F], facts: F, because: str = ""
+    ) -> F:
         """Check, plan, do and verify one step; the facts after it."""
         name = step_name(step)
         self._step_now, self._action_now = name, None
@@ -206,6 +209,10 @@ class Pipeline(Generic[S, F]):
         if not self.wishes.consent:
             self._stop_for(name, "needs your consent", points_of_no_return(plan))
         self._refuse_boot_loop(journal.ledger, name, plan)
+        companion, known = self.companion, facts
+        if companion is not None:
+            self._asked(lambda: companion.ready(step, plan, known, because=because))
+            started = time.monotonic()  # reading is not doing
         self.reporter.step_begins(name, step.TITLE, plan)
         guard = plan.guard if plan.actions else None
         journal.append(StepBegun(name, guarded=guard is not None))

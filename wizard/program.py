@@ -20,7 +20,7 @@ from steps.what_now import after_rollback, what_now
 from wizard.answer_file import write_answers
 from wizard.answers import record, secrets, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
-from wizard.errors import Exit, StepFailed, Stopped, UsageError
+from wizard.errors import Exit, SetupError, StepFailed, Stopped, UsageError
 from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
 from wizard.machine import Machine
@@ -38,6 +38,13 @@ from wizard.program_session import (
     session_for,
     store_for,
     text_of,
+)
+from wizard.program_teach import (
+    SettingsTutor,
+    goes_on_with_lesson,
+    led_session,
+    refuse_without_a_person,
+    tutor_for,
 )
 from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
@@ -81,7 +88,16 @@ def resume(arguments: Arguments) -> int:
         session = held_session(session, promise)
     asks = not arguments.no_input and sys.stdin.isatty()
     prompter = choose_prompter(plain=arguments.plain) if asks else None
-    return _run(arguments, session, prompter, started, promise=promise, resumes=True, undoes=undoes)
+    refuse_without_a_person(arguments, prompter)
+    tutor = None
+    if arguments.teach and prompter is not None and promise is None and not undoes:
+        tutor = tutor_for(arguments, answers, facts, prompter, resumed=True)
+        tutor.welcome()
+        session = led_session(arguments, tutor, facts)
+    return _run(
+        arguments, session, prompter, started,
+        promise=promise, resumes=True, undoes=undoes, agreed=tutor is not None, tutor=tutor,
+    )  # fmt: skip
 
 
 def guided(arguments: Arguments) -> int:
@@ -97,8 +113,20 @@ def guided(arguments: Arguments) -> int:
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
         raise Stopped("An earlier run is not finished.", hint=GO_ON)
+    if arguments.teach:
+        return _lesson(arguments, prompter)
     session = interview(arguments, prompter)
     return _run(arguments, session, prompter, time.monotonic(), agreed=True)
+
+
+def _lesson(arguments: Arguments, prompter: Prompter) -> int:
+    """`--teach`: questions, plan and work one step at a time."""
+    facts = machine_facts(arguments)
+    answers = resolve(answers_of(arguments, arguments.files), unattended=False)
+    tutor = tutor_for(arguments, answers, facts, prompter)
+    tutor.welcome()
+    session = led_session(arguments, tutor, facts)
+    return _run(arguments, session, prompter, time.monotonic(), agreed=True, tutor=tutor)
 
 
 def interview(
@@ -142,15 +170,20 @@ def _run(
     resumes: bool = False,
     undoes: bool = False,
     agreed: bool = False,
+    tutor: SettingsTutor | None = None,
 ) -> int:
     """Apply or resume. `prompter`: a person to ask when something fails; None for nobody.
     `started`: when the command was. `undoes`: what is resumed is a rollback. `agreed`: the person
-    has seen the plan, points of no return included. `promise`: the saved plan that is run.
+    has seen the plan, points of no return included. `promise`: the saved plan that is run. `tutor`:
+    asks for the answers on the way.
     """
     console = console_for(arguments)
-    hashes = secrets(session.settings)
+
+    def settings() -> Settings:
+        return session.settings if tutor is None else tutor.settings
 
     def secret(key: str) -> str:
+        hashes = secrets(settings())
         if key not in hashes:
             raise StepFailed(f"There is no answer {key}.", hint="Give it in the answer file.")
         return hashes[key]
@@ -160,14 +193,28 @@ def _run(
         wishes = wishes_of(arguments, session, prompter, reporter.paused, agreed=agreed)
         store = store_for(arguments)
         pipeline = Pipeline(
-            PIPELINE, session.read_facts, store, machine, reporter, wishes, promise, RULES
+            PIPELINE,
+            session.read_facts,
+            store,
+            machine,
+            reporter,
+            wishes,
+            promise,
+            RULES,
+            tutor,
         )
+        if tutor is not None:
+            tutor.paused = reporter.paused
         try:
             if resumes:
                 outcome = pipeline.resume(session.settings)
             else:
                 text = write_answers(record(session.settings, session.facts))
                 outcome = pipeline.apply(session.settings, text)
+        except SetupError as error:
+            if tutor is not None:
+                goes_on_with_lesson(error)
+            raise
         finally:
             machine.note(
                 f"{arguments.command}: {time.monotonic() - started:.1f} s, "
@@ -176,7 +223,7 @@ def _run(
     if undoes:
         console.line("The rollback that was cut off is finished.", "bold green")
     else:
-        console.finished(outcome, what_now(session.settings))
+        console.finished(outcome, what_now(settings()))
     return Exit.DONE
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from steps import PIPELINE
-from steps.expected_output import xl_list
+from steps.expected_output import show, xl_list
 from steps.facts import Facts
 from steps.failures import RULES
 from steps.machines import EXAMPLES, machine_file
@@ -21,8 +21,10 @@ from steps.what_now import what_now
 from wizard.answer_file import write_answers
 from wizard.answers import record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
+from wizard.commands import Answer
 from wizard.console import Console
 from wizard.errors import ChecksFailed, Exit, RebootNeeded, SetupError, UsageError
+from wizard.exercise import Exercise
 from wizard.journal import Store
 from wizard.live_reporter import LiveReporter
 from wizard.pipeline import Outcome, Pipeline
@@ -35,6 +37,7 @@ from wizard.program_session import (
     machine_facts,
     session_for,
 )
+from wizard.program_teach import SettingsTutor, goes_on_with_lesson, tutor_for
 from wizard.prompts import Prompter, choose_prompter
 from wizard.saved_plan import is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -48,40 +51,110 @@ NOTHING = "That was simulated: nothing of this machine was changed."
 def run(arguments: Arguments) -> int:
     """Play what the arguments say; the exit status is the one that the real run would have."""
     arguments = _with_machine(arguments)
-    simulation = Simulation(
-        PIPELINE,
-        machine_facts(arguments),
-        Played(),
-        pace=PACE if arguments.simulate_pace is None else arguments.simulate_pace,
-        fails_in=arguments.simulate_failure or "",
-    )
-    console = console_for(arguments)
     prompter = _prompter(arguments)
+    console = console_for(arguments)
     if not arguments.quiet:
         _introduce(console, arguments)
-    if prompter is None:
-        answers = resolve(answers_of(arguments, arguments.files), unattended=True)
-        facts = simulation.read_facts()
-        session = session_for(arguments, settle(answers, facts), facts)
-    else:
-        session = interview(arguments, prompter, simulation.steps)
-    session = replace(session, steps=simulation.steps)
-    _refuse_impossible_failure(arguments, session)
+    play = _Play(arguments, prompter)
+    _refuse_impossible_failure(arguments, play.session)
     try:
-        outcome = _play(arguments, console, simulation, session, prompter)
+        outcome = play.run(console)
     except ChecksFailed:
         raise  # it says by itself that nothing was changed
     except SetupError as error:
+        if arguments.teach:
+            goes_on_with_lesson(error)
         error.hint = f"{NOTHING} On a real machine: {error.hint}" if error.hint else NOTHING
         raise
-    console.finished(outcome, what_now(session.settings), stays=False)
+    console.finished(outcome, what_now(play.settings), stays=False)
     if not arguments.quiet:
         console.line()
-        for line in xl_list(simulation.read_facts()):
+        for line in xl_list(play.simulation.read_facts()):
             console.line(line)
         console.line()
         console.line(NOTHING, "bold")
     return Exit.DONE
+
+
+class _Play:
+    """One play: the machine, who is asked, and what was answered."""
+
+    def __init__(self, arguments: Arguments, prompter: Prompter | None) -> None:
+        pace = arguments.simulate_pace
+        facts = machine_facts(arguments)
+        self.simulation = Simulation(
+            PIPELINE,
+            facts,
+            Played(),
+            pace=PACE if pace is None else pace,
+            fails_in=arguments.simulate_failure or "",
+        )
+        self._arguments = arguments
+        self._prompter = prompter
+        self._tutor: SettingsTutor | None = None
+        if prompter is not None and not arguments.teach:
+            session = interview(arguments, prompter, self.simulation.steps)
+        else:
+            answers = answers_of(arguments, arguments.files)
+            answers = resolve(answers, unattended=prompter is None)
+            if prompter is not None:
+                self._tutor = tutor_for(
+                    arguments, answers, facts, prompter,
+                    steps=self.simulation.steps, look=played_look,
+                )  # fmt: skip
+                self._tutor.welcome()
+            settings = self._tutor.settings if self._tutor else settle(answers, facts)
+            session = session_for(arguments, settings, facts)
+        self.session = replace(session, steps=self.simulation.steps)
+
+    @property
+    def settings(self) -> Settings:
+        """As they are by now: a lesson asks for them on the way."""
+        return self._tutor.settings if self._tutor else self.session.settings
+
+    def run(self, console: Console) -> Outcome:
+        """Play it to its end, over the boot."""
+        with (
+            tempfile.TemporaryDirectory(prefix="xen-setup-simulated-") as folder,
+            console.reporter() as reporter,
+        ):
+            if self._tutor is not None:
+                self._tutor.paused = reporter.paused
+            asks = self._prompter is not None
+            pipeline = Pipeline(
+                self.simulation.steps,
+                self.simulation.read_facts,
+                _store(self._arguments, Path(folder)),
+                self.simulation.machine,
+                reporter,
+                wishes_of(
+                    self._arguments, self.session, self._prompter, reporter.paused, agreed=asks
+                ),
+                rules=RULES,
+                companion=self._tutor,
+            )
+            text = write_answers(record(self.session.settings, self.session.facts))
+            begun = False
+            while True:
+                try:
+                    if begun:
+                        return pipeline.resume(self.settings)
+                    return pipeline.apply(self.settings, text)
+                except RebootNeeded:
+                    begun = True
+                    self._boot(reporter)
+
+    def _boot(self, reporter: LiveReporter | PlainReporter) -> None:
+        by_hand = self.settings.host.after_reboot == "by-hand"
+        if by_hand:
+            reporter.note("Here a person types: sudo reboot")
+        reporter.waiting("the machine boots into Xen (simulated)", 60)
+        self.simulation.boot(self.settings, reporter)
+        if by_hand:
+            again = "xen-setup resume" + (" --teach" if self._tutor else "")
+            reporter.note(f"It has booted. Here a person types: sudo {again}")
+        else:
+            reporter.note("It has booted, and the run goes on by itself.")
 
 
 def _with_machine(arguments: Arguments) -> Arguments:
@@ -147,54 +220,9 @@ def _refuse_impossible_failure(arguments: Arguments, session: Session) -> None:
             )
 
 
-def _play(
-    arguments: Arguments,
-    console: Console,
-    simulation: Simulation[Settings, Facts],
-    session: Session,
-    prompter: Prompter | None,
-) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="xen-setup-simulated-") as folder:
-        store = _store(arguments, Path(folder))
-        with console.reporter() as reporter:
-            wishes = wishes_of(
-                arguments, session, prompter, reporter.paused, agreed=prompter is not None
-            )
-            pipeline = Pipeline(
-                simulation.steps,
-                simulation.read_facts,
-                store,
-                simulation.machine,
-                reporter,
-                wishes,
-                rules=RULES,
-            )
-            text = write_answers(record(session.settings, session.facts))
-            begun = False
-            while True:
-                try:
-                    if begun:
-                        return pipeline.resume(session.settings)
-                    return pipeline.apply(session.settings, text)
-                except RebootNeeded:
-                    begun = True
-                    _boot(simulation, session, reporter)
-
-
-def _boot(
-    simulation: Simulation[Settings, Facts],
-    session: Session,
-    reporter: LiveReporter | PlainReporter,
-) -> None:
-    by_hand = session.settings.host.after_reboot == "by-hand"
-    if by_hand:
-        reporter.note("Here a person types: sudo reboot")
-    reporter.waiting("the machine boots into Xen (simulated)", 60)
-    simulation.boot(session.settings, reporter)
-    if by_hand:
-        reporter.note("It has booted. Here a person types: sudo xen-setup resume")
-    else:
-        reporter.note("It has booted, and the run goes on by itself.")
+def played_look(exercise: Exercise, facts: Facts) -> Answer:
+    """What the command would print on the machine that is played."""
+    return Answer(0, "\n".join(show(exercise.command, facts)), "")
 
 
 def _store(arguments: Arguments, folder: Path) -> Store:

@@ -156,6 +156,7 @@ class SimulatedMachine:
             self._show(lines, watch, "", seconds * self._pace)
             self.interrupts.check()
         self._boot_id = str(uuid.uuid4())
+        self._seconds = 0.0  # whoever goes on after a boot counts from there
 
     def _play(self, action: Action, lines: Sequence[str], watch: Watch) -> None:
         started = time.monotonic()

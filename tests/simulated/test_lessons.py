@@ -1,0 +1,248 @@
+"""`--teach`: every step is read, asked, shown, predicted, done and looked at; nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from steps import PIPELINE
+from steps.expected_output import show
+from steps.settings import Settings
+from steps.teaching import exercises
+from tests.cli.program import xen_setup
+from tests.machines import finished, machines
+from tests.simulated.lesson import PAUSE, Learner, Lesson
+from tests.simulated.playing import NOTHING, press_enter_until, terminal, tree
+from wizard.answer_file import read_answers
+from wizard.answers import Answers, draft, settle
+from wizard.errors import Exit, Stopped
+from wizard.step import step_name
+
+NAMES = [step_name(step) for step in PIPELINE]
+STOCK = machines()["stock"]
+SETTINGS = settle(Answers(Settings), STOCK)
+# Commands that show, and change nothing.
+SHOWING = {"bridge", "cat", "findmnt", "grep", "ls", "lvs", "systemctl", "vgs", "xl"}
+
+
+# ---- what stands with each step
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_has_something_to_expect_and_a_command_that_shows_it(name: str) -> None:
+    found = exercises(name, SETTINGS, STOCK)
+    assert found
+    assert found[0].guesses, "the first is asked about"
+    for exercise in found:
+        assert exercise.command[0] in SHOWING
+        assert len(exercise.question.split()) > 3
+        assert exercise.question.endswith("?")
+        assert len(exercise.notice.split()) > 5
+        for guess in exercise.guesses:
+            assert len(guess.words) <= 70, "one line of a list"
+            assert len(guess.answer.split()) > 5, "each guess is answered"
+
+
+@pytest.mark.parametrize("machine", sorted(machines()))
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_shown_in_a_play_follows_from_the_facts(name: str, machine: str) -> None:
+    facts = machines()[machine]
+    settings = draft(Answers(Settings), facts).settings
+    for exercise in exercises(name, settings, facts):
+        for line in show(exercise.command, facts):
+            assert line.isprintable()
+
+
+def test_at_the_end_xl_list_shows_the_host_and_its_guest() -> None:
+    lines = show(("xl", "list"), finished(STOCK))
+    assert ["Name", "Domain-0", "vm01"] == [line.split()[0] for line in lines]
+    assert all(len(line) <= 80 for line in lines)
+
+
+# ---- the lesson
+
+
+def test_a_lesson_leads_through_every_step_to_the_login_prompt(tmp_path: Path) -> None:
+    lesson = Lesson(tmp_path, Learner())
+    lesson.go()
+    titles = [step.TITLE for step in PIPELINE]
+    assert titles == list(dict.fromkeys(lesson.steps_taught()))
+    heard = lesson.learner.all_heard
+    for name in NAMES:
+        for exercise in exercises(name, lesson.tutor.settings, lesson.simulation.read_facts()):
+            assert exercise.notice.partition(".")[0] in heard
+    assert "Then and now" in heard
+    assert "What will happen, and why" in heard
+    assert "That was the last step." in heard
+    (run,) = lesson.store.runs()
+    assert lesson.store.ledger(run).state == "finished"
+
+
+def test_every_question_of_a_guided_run_is_asked_in_its_step(tmp_path: Path) -> None:
+    lesson = Lesson(tmp_path, Learner())
+    lesson.go()
+    for words in ("dom0", "Which bridge", "volume group called", "guest called", "(hidden)"):
+        assert any(words in prompt for prompt in lesson.learner.asked), words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_guess_is_shown_beside_what_came_and_answered(name: str, tmp_path: Path) -> None:
+    number = NAMES.index(name)
+    for index, guess in enumerate(exercises(name, SETTINGS, STOCK)[0].guesses):
+        picks = ["show"] * number + [str(index + 1)]
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        lesson = Lesson(folder, Learner({"Your guess?": picks}))
+        lesson.go()
+        heard = lesson.learner.all_heard
+        assert f"You expected: {guess.words}" in heard
+        assert guess.answer in heard
+
+
+def test_what_one_says_in_own_words_stands_beside_what_came(tmp_path: Path) -> None:
+    learner = Learner({"Your guess?": ["own"], "What will it show?": ["a penguin"]})
+    Lesson(tmp_path, learner).go()
+    assert "You expected: a penguin" in learner.all_heard
+
+
+def test_again_shows_the_same_once_more_and_skip_goes_over_the_rest(tmp_path: Path) -> None:
+    once, twice, over = (Learner({PAUSE: list(keys)}) for keys in ([], ["again"], ["skip"]))
+    for number, learner in enumerate((once, twice, over)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        Lesson(folder, learner).go()
+    idea = "A Xen host needs little"
+    assert [1, 2, 1] == [each.all_heard.count(idea) for each in (once, twice, over)]
+    assert once.all_heard.count("Then and now") == 1 + over.all_heard.count("Then and now")
+
+
+@pytest.mark.parametrize(
+    ("pace", "some_words", "expected"),
+    [
+        ("quick", "What do you expect?", 0),
+        ("quick", "Then and now", 0),
+        ("usual", "Then and now", len(PIPELINE)),
+        ("usual", "Read on", 0),
+        ("everything", "Read on", len(PIPELINE)),
+    ],
+)
+def test_the_pace_says_which_parts_are_seen(
+    pace: str, some_words: str, expected: int, tmp_path: Path
+) -> None:
+    learner = Learner({"How much": [pace]})
+    Lesson(tmp_path, learner).go()
+    assert expected == len([text for text in learner.heard if some_words in text])
+
+
+def test_the_pace_can_be_changed_on_the_way_and_help_is_there(tmp_path: Path) -> None:
+    learner = Learner({PAUSE: ["?", "pace", ""], "How much": ["usual", "quick"]})
+    Lesson(tmp_path, learner).go()
+    assert "goes over the rest" in learner.all_heard
+    assert learner.all_heard.count("Then and now") <= 1
+
+
+# ---- leaving, failing, going on
+
+
+@pytest.mark.parametrize("pauses", [0, 3, 8, 20, 33])
+def test_who_leaves_goes_on_where_it_was_left_and_loses_nothing(
+    pauses: int, tmp_path: Path
+) -> None:
+    learner = Learner({PAUSE: [""] * pauses + ["leave"], "guest called": ["web", "web"]})
+    lesson = Lesson(tmp_path, learner)
+    with pytest.raises(Stopped, match="You left the lesson"):
+        lesson.go()
+    (run,) = lesson.store.runs()
+    assert lesson.store.ledger(run).state == "paused"
+    verified = [
+        name for name, state in lesson.store.ledger(run).step_states.items() if state == "verified"
+    ]
+    lesson.tutor = lesson.new_tutor(read_answers([run.answers], Settings), resumed=True)
+    learner.heard.clear()
+    lesson.go()
+    titles = [step.TITLE for step in PIPELINE[len(verified) :]]
+    assert titles == list(dict.fromkeys(lesson.steps_taught()))
+    assert lesson.store.ledger(run).state == "finished"
+    assert lesson.tutor.settings.guests[0].name == "web"
+
+
+def test_a_failure_in_a_lesson_is_a_failure_and_it_can_go_on(tmp_path: Path) -> None:
+    lesson = Lesson(tmp_path, Learner(), failure="guest_volumes")
+    with pytest.raises(Stopped, match="guest_volumes"):
+        lesson.go()
+    lesson.go()
+    (run,) = lesson.store.runs()
+    assert lesson.store.ledger(run).state == "finished"
+
+
+def test_an_answer_that_needs_more_of_an_earlier_step_gets_it(tmp_path: Path) -> None:
+    learner = Learner({"Which filesystem": ["xfs"]})
+    lesson = Lesson(tmp_path, learner)
+    lesson.go()
+    assert "Your answers ask for more of an earlier step: Xen itself" in learner.all_heard
+    assert "xfsprogs" in lesson.simulation.read_facts().packages
+    assert lesson.tutor.settings.guests[0].filesystem == "xfs"
+
+
+def test_what_stands_in_the_way_can_be_answered_otherwise(tmp_path: Path) -> None:
+    learner = Learner({"How much memory does the guest": ["2900MiB", "512MiB"]})
+    lesson = Lesson(tmp_path, learner)
+    lesson.go()
+    assert "That stands in the way. What now?" in learner.asked
+    assert lesson.tutor.settings.guests[0].memory == 512
+
+
+def test_the_runs_own_answers_are_those_of_the_lesson(tmp_path: Path) -> None:
+    lesson = Lesson(tmp_path, Learner({"guest called": ["web"], "Which bridge": ["br7"]}))
+    lesson.go()
+    (run,) = lesson.store.runs()
+    kept = read_answers([run.answers], Settings)
+    assert settle(kept, lesson.simulation.read_facts()) == lesson.tutor.settings
+    assert lesson.tutor.settings.host.bridge == "br7"
+
+
+def test_several_guests_are_asked_about_once_and_each_answered(tmp_path: Path) -> None:
+    learner = Learner({"Another one?": ["yes", "no"], "guest called": ["vm01", "vm02"]})
+    lesson = Lesson(tmp_path, learner)
+    lesson.go()
+    assert [guest.name for guest in lesson.tutor.settings.guests] == ["vm01", "vm02"]
+    assert learner.asked.count("Guests so far: vm01. Another one?") == 1
+    assert "vm02" in "\n".join(show(("xl", "list"), lesson.simulation.read_facts()))
+
+
+# ---- as a program
+
+
+@pytest.mark.parametrize("mode", ["drawn", "plain"])
+def test_a_lesson_runs_in_a_terminal(mode: str, tmp_path: Path) -> None:
+    words = ["--teach", *(["--plain"] if mode == "plain" else [])]
+    with terminal(tmp_path, *words) as screen:
+        press_enter_until(screen, "Step 2 of 11")
+        assert "What came of it" in screen.whole_text
+        press_enter_until(screen, "Step 7 of 11", seconds=90)
+        while not screen.is_quiet(0.3):
+            pass
+        screen.type("leave\r")
+        assert screen.ends() == Exit.STOPPED
+        assert screen.is_whole
+        assert NOTHING in screen.whole_text.replace("\n", " ")
+        assert "resume --teach" in screen.whole_text.replace("\n", " ")
+        assert "Traceback" not in screen.whole_text
+        assert (b"\x1b" in screen.raw) is (mode == "drawn")
+    assert tree(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--teach", "--no-input"], "--no-input forbids them"),
+        (["practice", "--unattended", "--teach"], "needs somebody who learns"),
+        (["resume", "--teach", "--no-input"], "--no-input forbids them"),
+        (["--teach"], "no terminal"),
+    ],
+)
+def test_a_lesson_needs_somebody(words: list[str], expected: str) -> None:
+    done = xen_setup(*words)
+    assert done.returncode == Exit.USAGE
+    assert expected in done.stderr
