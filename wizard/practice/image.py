@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 from wizard.practice import processes
 from wizard.practice.errors import HostNotReady, MachineTrouble
 from wizard.practice.qemu import Hardware, first_boot_command
-from wizard.practice.recipe import GIB, Recipe
+from wizard.practice.recipe import GIB, Recipe, boot_uuid
 from wizard.practice.sources import RELEASE
 
 Progress = Callable[[str], None]
@@ -73,9 +73,15 @@ def cached(cache: Path, recipe: Recipe) -> Image | None:
 
 
 def ensure(
-    cache: Path, recipe: Recipe, progress: Progress = silent, *, build: Builder | None = None
+    cache: Path,
+    recipe: Recipe,
+    progress: Progress = silent,
+    *,
+    build: Builder | None = None,
+    also: Iterable[Recipe] = (),
 ) -> Image:
     """The image of this recipe, built now if it is not in the cache; takes 2 to 4 minutes then.
+    Images of other recipes are removed then, but for those of `also`.
 
     Raises HostNotReady (a program, space or the mirror is missing) or MachineTrouble (the image
     did not get through its first boot).
@@ -100,8 +106,9 @@ def ensure(
             finally:
                 shutil.rmtree(work, ignore_errors=True)
             # Machines hold a link of their own to the disk they started from: none breaks here.
+            kept = {recipe.key(), *(other.key() for other in also)}
             for other in cache.iterdir():
-                if other.is_dir() and other.name != recipe.key():
+                if other.is_dir() and other.name not in kept:
                     shutil.rmtree(other)
     except OSError as error:
         raise HostNotReady(
@@ -141,7 +148,7 @@ def build_image(work: Path, recipe: Recipe, progress: Progress) -> None:
     _fill(work, recipe, filesystem)
     kernel, initrd = _kernel_of(work / "root.tar", work)
     progress("First boot: installing GRUB on the image (about half a minute) …")
-    _first_boot(work, disk, kernel, initrd)
+    _first_boot(work, disk, kernel, initrd, recipe.root_partition)
     for name in ("root.tar", "files.tar", kernel.name, initrd.name):
         (work / name).unlink()
 
@@ -259,9 +266,11 @@ def _fill(work: Path, recipe: Recipe, filesystem: str) -> None:
         )
 
 
-def _first_boot(work: Path, disk: Path, kernel: Path, initrd: Path) -> None:
+def _first_boot(work: Path, disk: Path, kernel: Path, initrd: Path, root: int) -> None:
     console = work / "first-boot.log"
-    argv = first_boot_command(Hardware(), disk=disk, kernel=kernel, initrd=initrd, console=console)
+    argv = first_boot_command(
+        Hardware(), disk=disk, kernel=kernel, initrd=initrd, console=console, root=root
+    )
     try:
         done = processes.run(argv, seconds=_FIRST_BOOT_SECONDS)
     except TimeoutError:
@@ -311,13 +320,15 @@ def _our_files(work: Path, recipe: Recipe, filesystem: str, host_key: str) -> by
         tar.addfile(folder)
         for path, text, mode in made:
             _add_file(tar, path, text, mode, now)
+        boot = boot_uuid(filesystem)
         for file in recipe.files:
             if file.link:
                 link = tarfile.TarInfo(file.path)
                 link.type, link.linkname, link.mtime = tarfile.SYMTYPE, file.link, now
                 tar.addfile(link)
             else:
-                _add_file(tar, file.path, file.text.replace("@UUID@", filesystem), file.mode, now)
+                text = file.text.replace("@UUID@", filesystem).replace("@BOOT_UUID@", boot)
+                _add_file(tar, file.path, text, file.mode, now)
     return buffer.getvalue()
 
 

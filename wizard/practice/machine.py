@@ -30,9 +30,10 @@ from wizard.practice.image import Image, Progress, silent
 from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_private
 from wizard.practice.processes import Finished
 from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
-from wizard.practice.recipe import MIB, Recipe
+from wizard.practice.recipe import MIB
 from wizard.practice.remote import Remote
 from wizard.practice.sources import find_mirror
+from wizard.practice.variants import STOCK, all_recipes
 
 # About 30 when emulated on two free processors; others may use them too.
 BOOT_SECONDS = 600
@@ -85,14 +86,18 @@ class PracticeMachine:
         places: Places | None = None,
         hardware: Hardware | None = None,
         progress: Progress = silent,
+        variant: str = STOCK,
     ) -> None:
-        """`hardware` None: the usual one, with KVM where it works."""
+        """`hardware` None: the usual one, with KVM where it works. `variant`: the image that the
+        machine is made from, if it is not there yet (`variants.py`).
+        """
         self.name = name or MachineName(DEFAULT_NAME)
         self.places = places or Places.of_user()
         self.folder = self.places.machine(self.name)
         self.console_log = self.folder / "console.log"
         self._hardware = hardware
         self._progress = progress
+        self._variant = variant
 
     # The machine's life.
 
@@ -310,7 +315,10 @@ class PracticeMachine:
         if self._overlay.exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        source = image.ensure(self.places.cache, Recipe(find_mirror()), self._progress)
+        recipes = all_recipes(find_mirror())
+        source = image.ensure(
+            self.places.cache, recipes[self._variant], self._progress, also=recipes.values()
+        )
         self._require_space()
         link_image(source, self._base.folder)
         new = self._overlay.with_suffix(".new")

@@ -79,9 +79,11 @@ def kvm_is_worth_trying() -> bool:
 
 
 def first_boot_command(
-    hardware: Hardware, *, disk: Path, kernel: Path, initrd: Path, console: Path
+    hardware: Hardware, *, disk: Path, kernel: Path, initrd: Path, console: Path, root: int = 1
 ) -> list[str]:
-    """QEMU for an image that has no boot loader yet; it ends when the machine switches off."""
+    """QEMU for an image that has no boot loader yet; it ends when the machine switches off.
+    `root` is the number of the root's partition.
+    """
     return [
         *hardware.arguments(),
         *hardware.disk_arguments(disk, "raw"),
@@ -89,7 +91,7 @@ def first_boot_command(
         "-serial", f"file:{console}",
         "-kernel", str(kernel),
         "-initrd", str(initrd),
-        "-append", "root=/dev/vda1 ro console=ttyS0,115200n8 init=/first-boot panic=-1",
+        "-append", f"root=/dev/vda{root} ro console=ttyS0,115200n8 init=/first-boot panic=-1",
     ]  # fmt: skip
 
 

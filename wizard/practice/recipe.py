@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from dataclasses import dataclass, field
+from typing import Literal
 
 from wizard.practice.sources import RELEASE, Mirror
 
@@ -75,6 +77,20 @@ features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,ex
 }
 """
 
+# What GRUB Legacy reads: no extents, inodes of the old size.
+_MKE2FS_CONF_EXT3 = """\
+[defaults]
+base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
+default_mntopts = acl,user_xattr
+blocksize = 4096
+inode_size = 128
+inode_ratio = 16384
+[fs_types]
+ext3 = {
+features = has_journal
+}
+"""
+
 # Runs in mmdebstrap's namespace (or as root). stdin: the system's tar; 3: our files' tar;
 # 4: the disk, to be reached by /proc/self/fd, as the namespace's root may not enter our folders.
 _FILL_DISK = """\
@@ -91,6 +107,15 @@ chroot "$top/root" apt-cache gencaches >/dev/null
 cat >"$top/mke2fs.conf" <<'END'
 {conf}END
 MKE2FS_CONFIG="$top/mke2fs.conf" mke2fs -q -F -t ext4 -U {uuid} -d "$top/root" \\
+    -E offset={offset},lazy_itable_init=0,lazy_journal_init=0 \\
+    /proc/self/fd/4 {kib}k
+"""
+
+# Goes in before the root's filesystem is made, where /boot has a partition of its own.
+_FILL_BOOT = """\
+mv "$top/root/boot" "$top/boot"
+mkdir "$top/root/boot"
+MKE2FS_CONFIG="$top/mke2fs.conf" mke2fs -q -F -t {filesystem} -U {uuid} -d "$top/boot" \\
     -E offset={offset},lazy_itable_init=0,lazy_journal_init=0 \\
     /proc/self/fd/4 {kib}k
 """
@@ -115,10 +140,12 @@ end() {
 trap end EXIT
 set -ex
 mount -o remount,rw /
-systemd-machine-id-setup
-echo "grub-pc grub-pc/install_devices multiselect @DISK@" | debconf-set-selections
-test -e @DISK@
-grub-install --target=i386-pc @DISK@
+@COMMANDS@"""
+_MACHINE_ID = "systemd-machine-id-setup\n"
+_GRUB_2 = f"""\
+echo "grub-pc grub-pc/install_devices multiselect {DISK_BY_ID}" | debconf-set-selections
+test -e {DISK_BY_ID}
+grub-install --target=i386-pc {DISK_BY_ID}
 update-grub
 """
 
@@ -199,7 +226,13 @@ class ImageFile:
     link: str = ""
 
 
-def _files() -> tuple[ImageFile, ...]:
+def first_boot(commands: str) -> ImageFile:
+    """The script of the first boot, with the shell commands that make this image bootable."""
+    return ImageFile("first-boot", _FIRST_BOOT.replace("@COMMANDS@", commands), mode=0o755)
+
+
+def stock_files() -> tuple[ImageFile, ...]:
+    """Our files in the image of stock Debian."""
     masked = ("apt-daily.timer", "apt-daily-upgrade.timer", "apt-daily.service",
               "apt-daily-upgrade.service")  # fmt: skip
     return (
@@ -211,25 +244,36 @@ def _files() -> tuple[ImageFile, ...]:
         ImageFile("etc/initramfs-tools/update-initramfs.conf", _INITRAMFS),
         ImageFile("etc/apt/apt.conf.d/90practice", _APT),
         ImageFile("etc/systemd/system/serial-getty@.service.d/autologin.conf", _AUTOLOGIN),
-        ImageFile("first-boot", _FIRST_BOOT.replace("@DISK@", DISK_BY_ID), mode=0o755),
+        first_boot(_MACHINE_ID + _GRUB_2),
         *(ImageFile(f"etc/systemd/system/{unit}", link="/dev/null") for unit in masked),
     )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything an image follows from, but for the keys made for it and the mirror's packages."""
+    """Everything an image follows from, but for the keys made for it and the mirror's packages.
+
+    `boot_bytes`: the size of a partition of its own for /boot, before the root's; 0 for none. In
+    the files, @UUID@ and @BOOT_UUID@ stand for the filesystems' UUIDs.
+    """
 
     mirror: Mirror
     packages: tuple[str, ...] = PACKAGES
     disk_bytes: int = 14 * GIB
     root_bytes: int = 4 * GIB
     root_offset: int = MIB
-    files: tuple[ImageFile, ...] = field(default_factory=_files)
+    files: tuple[ImageFile, ...] = field(default_factory=stock_files)
+    filesystem: Literal["ext4", "ext3"] = "ext4"
+    boot_bytes: int = 0
+
+    @property
+    def root_partition(self) -> int:
+        """The number of the root's partition."""
+        return 2 if self.boot_bytes else 1
 
     def key(self) -> str:
         """The name of this recipe's image in the cache: another recipe has another."""
-        whole = {
+        whole: dict[str, object] = {
             "release": RELEASE,
             "sources": self.mirror.lines(),
             "packages": self.packages,
@@ -238,15 +282,41 @@ class Recipe:
             "fill": _FILL_DISK,
             "mke2fs": _MKE2FS_CONF,
         }
+        if (self.filesystem, self.boot_bytes) != ("ext4", 0):
+            whole["disk"] = (self.fill_script("0" * 8 + "-0000" * 3 + "-" + "0" * 12),)
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
-    def fill_script(self, uuid: str) -> str:
-        """The shell script that fills the root partition; the filesystem gets this UUID."""
-        return _FILL_DISK.format(
-            conf=_MKE2FS_CONF, uuid=uuid, offset=self.root_offset, kib=self.root_bytes // 1024
+    def fill_script(self, root_uuid: str) -> str:
+        """The shell script that fills the partitions; the root's filesystem gets this UUID."""
+        conf = _MKE2FS_CONF if self.filesystem == "ext4" else _MKE2FS_CONF_EXT3
+        script = _FILL_DISK.format(
+            conf=conf,
+            uuid=root_uuid,
+            offset=self.root_offset + self.boot_bytes,
+            kib=self.root_bytes // 1024,
+        ).replace("-t ext4", f"-t {self.filesystem}")
+        if not self.boot_bytes:
+            return script
+        boot = _FILL_BOOT.format(
+            filesystem=self.filesystem,
+            uuid=boot_uuid(root_uuid),
+            offset=self.root_offset,
+            kib=self.boot_bytes // 1024,
         )
+        before, make, after = script.rpartition("MKE2FS_CONFIG")
+        return before + boot + make + after
 
     def partition_table(self) -> str:
-        """sfdisk's input: one bootable Linux partition, the rest of the disk free."""
-        start, size = self.root_offset // 512, self.root_bytes // 512
-        return f"label: dos\nstart={start}, size={size}, type=83, bootable\n"
+        """sfdisk's input: the system's partitions, the first one bootable, the rest free."""
+        start, size, boot = (n // 512 for n in (self.root_offset, self.root_bytes, self.boot_bytes))
+        if not boot:
+            return f"label: dos\nstart={start}, size={size}, type=83, bootable\n"
+        return (
+            f"label: dos\nstart={start}, size={boot}, type=83, bootable\n"
+            f"start={start + boot}, size={size}, type=83\n"
+        )
+
+
+def boot_uuid(root_uuid: str) -> str:
+    """The UUID of /boot's own filesystem, which follows from the root's."""
+    return str(uuid.uuid5(uuid.UUID(root_uuid), "boot"))
