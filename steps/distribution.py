@@ -9,7 +9,7 @@ from steps.boot_drop_in import dom0_kernel
 from steps.facts import Facts
 from steps.guest_disks import root_device
 from steps.guest_files import is_complete
-from steps.hosts.choices import disagreements
+from steps.hosts.choices import BOOT_LOADERS, disagreements
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
 from steps.kinds import show_size
@@ -271,12 +271,10 @@ def _network_card(settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _boot_loader(_settings: Settings, facts: Facts) -> Iterator[Problem]:
-    if facts.boot.kind == "grub2":
+    if facts.boot.kind in BOOT_LOADERS:
         return
     words = {
-        "grub-legacy": "The boot loader is GRUB Legacy, the one of 2006. Xen boots with it, but "
-        "this program only knows how to change GRUB 2's menu.",
-        "other": "The boot loader is another than GRUB 2.",
+        "other": "The boot loader is another than GRUB 2 or GRUB Legacy.",
         "none": "No boot loader was found.",
     }
     package = "grub-efi-amd64" if facts.firmware == "uefi" else "grub-pc"

@@ -70,6 +70,26 @@ class BootEntry:
 
 
 @dataclass(frozen=True)
+class GrubLegacy:
+    """What is to be known of GRUB Legacy beside its menu, whose text is in `files`.
+
+    `drive` is the filesystem with /boot in GRUB's words, "(hd0,0)"; "" if it is not on a plain
+    partition, or not known. `prefix` is /boot's place in it: "/boot", "" where /boot has a
+    filesystem of its own. `saved` is the number in /boot/grub/default, None without that file.
+    `unread` says why the menu could not be read, "" if it could.
+    """
+
+    drive: str
+    prefix: str
+    saved: int | None
+    read_only: bool  # /boot is mounted so
+    mode: int = 0o644  # of the menu, which may hold a password
+    uid: int = 0
+    gid: int = 0
+    unread: str = ""
+
+
+@dataclass(frozen=True)
 class BootLoader:
     """`default` is the raw word of the configuration, `default_entry` the path that it means."""
 
@@ -83,6 +103,7 @@ class BootLoader:
     saved_entry: str | None
     submenu_disabled: bool  # GRUB_DISABLE_SUBMENU
     root_uuid: str  # of /, as in the ids of GRUB's entries
+    legacy: GrubLegacy | None = None
 
 
 @dataclass(frozen=True)

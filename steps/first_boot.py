@@ -7,10 +7,9 @@ entry that boots by itself.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
-from steps.boot_drop_in import DROP_IN, drop_in, promoted, with_menu, xen_entry, xen_entry_path
+from steps.boot_drop_in import xen_entry
 from steps.expected import (
     under_xen,
     with_answering_toolstack,
@@ -21,6 +20,7 @@ from steps.expected import (
 from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
+from steps.hosts.boot_loaders import boot_loader, in_view, out_of_view
 from steps.hosts.service_managers import MANAGERS
 from steps.hosts.toolstacks import services_of
 from steps.kinds import show_size
@@ -53,6 +53,7 @@ _LOGIN_TIME = 1200  # seconds: 56 emulated, ten times that on a machine that is 
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether Xen can be booted once, and what is needed after that is there."""
+    facts = in_view(settings, facts)
     if facts.xen.running and not facts.xen.control_domain:
         return [
             Problem(
@@ -63,10 +64,10 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
         ]
     if facts.xen.control_domain:
         return _check_under_xen(settings, facts)
-    return [*_check_boot_once(facts), *_check_by_itself(settings, facts)]
+    return [*_check_boot_once(settings, facts), *_check_by_itself(settings, facts)]
 
 
-def _check_boot_once(facts: Facts) -> list[Problem]:
+def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
     problems = []
     if facts.boot.entries is not None and xen_entry(facts) is None:
         problems.append(
@@ -76,16 +77,7 @@ def _check_boot_once(facts: Facts) -> list[Problem]:
                 "The step on the boot entry makes it, or says what stands in the way.",
             )
         )
-    if where := _unwritable_environment(facts):
-        problems.append(
-            Problem(
-                "cannot-boot-once",
-                f"GRUB cannot write to {where}: it could not forget the Xen entry after one boot, "
-                "so a Xen that fails would be booted again and again.",
-                "Put /boot on a plain partition with ext4. Or, with a keyboard at the machine to "
-                "choose plain Linux in the menu: --ignore cannot-boot-once",
-            )
-        )
+    problems += boot_loader(settings).check_boot_once(facts)
     if UNIT in facts.files and facts.boot.next_entry is None:
         problems.append(
             Problem(
@@ -133,35 +125,12 @@ def _check_under_xen(settings: Settings, facts: Facts) -> list[Problem]:
     ]
 
 
-def _unwritable_environment(facts: Facts) -> str:
-    """Where grubenv is, in words, if GRUB cannot write there; "" if it can, or it is not known.
-
-    GRUB's save_env writes blocks in place: it refuses btrfs, LVM and RAID (grub's manual,
-    "Environment block").
-    """
-    for mount in ("/boot", "/"):
-        plain = [
-            content
-            for disk in facts.disks
-            for content in (disk.content, *(part.content for part in disk.partitions))
-            if mount in content.mounted_at
-        ]
-        if any(content.detail == "btrfs" for content in plain):
-            return f"{mount} (btrfs)"
-        if plain:
-            return ""
-        for group in facts.volume_groups or ():
-            for volume in group.volumes:
-                if mount in volume.content.mounted_at:
-                    return f"{mount} (on the LVM volume {volume.path})"
-    return ""
-
-
 # ---- plan
 
 
 def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Boot Xen once if it does not run; then start the guests, and make Xen the default."""
+    given, facts = facts, in_view(settings, facts)
     before: list[Action] = []
     skipped: list[str] = []
     notes: list[str] = []
@@ -192,17 +161,17 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             f"To get into {guest.name}: xl console {guest.name} (Ctrl and ] leave it again)."
             for guest in settings.guests
         ]
-    return Plan((*before, *after), facts, skipped=tuple(skipped), notes=tuple(notes))
+    then = out_of_view(given, facts)
+    return Plan((*before, *after), then, skipped=tuple(skipped), notes=tuple(notes))
 
 
 def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
-    path = xen_entry_path(facts)
     by_itself = settings.host.after_reboot == "by-itself"
     actions: list[Action] = []
     if by_itself:
         actions, facts = _go_on_by_itself(facts)
-    if facts.boot.next_entry != path:
-        actions.append(_boot_once(path, facts.boot.next_entry))
+    once, facts = boot_loader(settings).boot_once(settings, facts)
+    actions += once
     actions.append(
         Reboot(
             "Xen can only be started instead of Linux, not beside it: the machine boots. "
@@ -220,19 +189,6 @@ def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, li
             "The boot menu can only be read as root: the entry's name is as GRUB makes it."
         )
     return actions, under_xen(facts, settings.host.dom0_memory), notes
-
-
-def _boot_once(path: str, earlier: str | None) -> RunCommand:
-    undo = ("grub-reboot", earlier) if earlier else ("grub-editenv", "-", "unset", "next_entry")
-    return RunCommand(
-        ("grub-reboot", path),
-        why="GRUB boots the Xen entry at the next boot, and only then: if Xen or dom0 fails, the "
-        "next reset brings back plain Linux.",
-        probe=CommandShows(("grub-editenv", "list"), rf"^next_entry={re.escape(path)}$"),
-        undo=undo,
-        undo_class="exact",
-        timeout=60,
-    )
 
 
 def _go_on_by_itself(facts: Facts) -> tuple[list[Action], Facts]:
@@ -327,24 +283,11 @@ def _autostart_link(guest: GuestSettings) -> str:
 
 
 def _make_default(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
-    if _is_default(facts):
+    loader = boot_loader(settings)
+    if loader.is_default(settings, facts):
         return [], facts, ["Xen is what boots by itself."]
-    text = drop_in(settings, facts, xen_default=True)
-    action = WriteFile(
-        DROP_IN,
-        text,
-        "Xen has booted, and run a guest to its login prompt: it becomes the entry that boots by "
-        "itself. Plain Linux stays in the menu.",
-        refresh=("update-grub",),
-        estimate=30,
-    )
-    return [action], with_menu(with_file(facts, DROP_IN, text), settings), []
-
-
-def _is_default(facts: Facts) -> bool:
-    if facts.boot.entries is None:
-        return promoted(facts)
-    return promoted(facts) and facts.boot.default_entry == xen_entry_path(facts)
+    actions, facts = loader.make_default(settings, facts)
+    return actions, facts, []
 
 
 def _remove_unit(facts: Facts) -> tuple[list[Action], Facts]:
@@ -396,12 +339,14 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
     problems = []
     for guest in settings.guests:
         problems += _verify_guest(guest, facts)
-    if settings.host.make_default and facts.boot.entries is not None and not _is_default(facts):
+    facts = in_view(settings, facts)
+    loader, known = boot_loader(settings), facts.boot.entries is not None
+    if settings.host.make_default and known and not loader.is_default(settings, facts):
         problems.append(
             Problem(
                 "xen-not-default",
                 f"Xen is not what boots by itself: {facts.boot.default_entry or 'no entry'} is.",
-                f"See {DROP_IN} and what `update-grub` says.",
+                loader.default_source(facts),
             )
         )
     return problems

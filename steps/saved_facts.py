@@ -14,9 +14,11 @@ from wizard.errors import UsageError
 _AGAIN = "Save the machine's facts again: xen-setup facts --json > FILE"
 
 
-# Passwords that configuration files may hold: ifupdown's for wireless networks, a guest's screen.
+# Passwords that configuration files may hold: ifupdown's for wireless networks, a guest's screen,
+# that of GRUB Legacy's menu.
 _SECRET = re.compile(
-    r"^([ \t]*(?:wpa-(?:psk|passphrase|password|private-key-passwd\S*|wep-key\d)|wireless-key\d?"
+    r"^([ \t]*(?:password\b(?:[ \t=]+--md5)?"
+    r"|wpa-(?:psk|passphrase|password|private-key-passwd\S*|wep-key\d)|wireless-key\d?"
     r"|vncpasswd|spicepasswd)[ \t]*=?[ \t]*).+$",
     re.MULTILINE,
 )

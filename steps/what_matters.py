@@ -71,10 +71,21 @@ SERVICES = (
 )
 
 # Programs of which one host has some, another others.
-TOOLS = ("systemctl", "update-rc.d", "insserv", "rc-update", "update-grub", "dpkg-divert")
+TOOLS = (
+    "systemctl",
+    "update-rc.d",
+    "insserv",
+    "rc-update",
+    "update-grub",
+    "update-grub.xen-setup",  # where this program puts update-grub for a moment
+    "dpkg-divert",
+    "grub-set-default",
+)
 
 # Texts that steps decide on; a pattern's last part may have * in it.
 FILES = (
+    "/boot/grub/menu.lst",
+    "/boot/grub/grub.conf",
     "/etc/default/grub",
     "/etc/default/grub.d/*.cfg",
     "/etc/default/xen",

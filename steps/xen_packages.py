@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steps import boot_drop_in
-from steps.boot_drop_in import DIRECTORY, DROP_IN, guard_text, guards_default, natural
-from steps.expected import with_directories, with_file, with_packages, with_service
+from steps.boot_drop_in import default_entry, natural
+from steps.expected import with_directories, with_packages, with_service
 from steps.facts import Facts, Service
+from steps.hosts.boot_loaders import boot_loader, in_view, out_of_view
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES, RELEASES
 from steps.lessons import xen_packages as lesson
 from steps.settings import NO_BRIDGE, Settings
-from wizard.actions import Action, InstallPackages, MakeDirectory, RunCommand, WriteFile
+from wizard.actions import Action, InstallPackages, RunCommand
 from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
@@ -52,49 +52,30 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
 def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Keep the boot default, bring the package lists up to date, install what is missing."""
     missing = missing_packages(settings, facts)
+    given, facts = facts, in_view(settings, facts)
+    loader = boot_loader(settings)
     if not missing:
+        left, then = loader.packages_are_in(facts)
         names = sorted(set(wanted_packages(settings, facts)))
-        return Plan((), facts, skipped=(_are_installed(names),))
+        return Plan(tuple(left), out_of_view(given, then), skipped=(_are_installed(names),))
     actions: list[Action] = []
     then = facts
-    if _XEN in missing and not guards_default(facts.files.get(DROP_IN, "")):
-        if DIRECTORY not in facts.directories:
-            actions.append(
-                MakeDirectory(
-                    DIRECTORY,
-                    "update-grub reads the files in this directory after /etc/default/grub, so "
-                    "ours can add to it without a change in the distribution's file.",
-                )
-            )
-            then = with_directories(then, DIRECTORY)
-        actions.append(
-            WriteFile(
-                DROP_IN,
-                guard_text(),
-                "Debian's Xen package makes Xen the boot default the moment it is installed. This "
-                "file keeps the default what it is, so that a power cut never boots a Xen that "
-                "nobody has tried.",
-            )
-        )
-        then = with_file(then, DROP_IN, guard_text())
+    if _XEN in missing:
+        actions, then = loader.keep_default(facts)
     age = facts.apt.lists_age_hours
     if age is None or age >= _STALE_HOURS:
         actions.append(_update_lists(age))
         then = replace(then, apt=replace(then.apt, lists_age_hours=0))
     actions.append(_install(missing))
-    then = _installed(then, missing)
+    then = _installed(settings, then, missing)
+    after, then = loader.packages_are_in(then)
+    actions += after
     skipped = [name for name in wanted_packages(settings, facts) if name in facts.packages]
-    notes: tuple[str, ...] = ()
-    if _XEN in missing:
-        notes = (
-            "Installing the hypervisor runs update-grub: Xen appears in the boot menu, and is not "
-            "its default.",
-        )
     return Plan(
         tuple(actions),
-        then,
+        out_of_view(given, then),
         skipped=(_are_installed(skipped),) if skipped else (),
-        notes=notes,
+        notes=(loader.PACKAGES_NOTE,) if _XEN in missing else (),
     )
 
 
@@ -119,14 +100,16 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                 "apt-get install --reinstall xen-system-amd64",
             )
         )
-    default = boot_drop_in.default_entry(facts)
-    if default is not None and default.kind == "xen" and _kept_plain(facts):
+    facts = in_view(settings, facts)
+    loader = boot_loader(settings)
+    default = default_entry(facts)
+    is_xen = default is not None and default.kind == "xen"
+    if default is not None and is_xen and loader.default_should_be_plain(facts):
         problems.append(
             Problem(
                 "default-changed",
                 f"Installing Xen has made “{default.title}” the entry that boots by itself.",
-                "Another file in /etc/default/grub.d sets GRUB_DEFAULT: look with "
-                "grep GRUB_DEFAULT /etc/default/grub /etc/default/grub.d/*",
+                loader.DEFAULT_HINT,
             )
         )
     if "xl" not in facts.xen.commands:
@@ -166,12 +149,6 @@ def _are_installed(names: list[str]) -> str:
     if len(names) == 1:
         return f"The package {names[0]} is installed."
     return f"The packages {', '.join(names[:-1])} and {names[-1]} are installed."
-
-
-def _kept_plain(facts: Facts) -> bool:
-    text = facts.files.get(DROP_IN, "")
-    unproved = not facts.xen.control_domain
-    return unproved and guards_default(text) and not boot_drop_in.is_promoted(text)
 
 
 def _update_lists(age: int | None) -> RunCommand:
@@ -218,7 +195,7 @@ def _install(missing: tuple[str, ...]) -> InstallPackages:
     )
 
 
-def _installed(facts: Facts, missing: tuple[str, ...]) -> Facts:
+def _installed(settings: Settings, facts: Facts, missing: tuple[str, ...]) -> Facts:
     then = with_packages(facts, missing)
     if _XEN not in missing:
         return then
@@ -237,7 +214,7 @@ def _installed(facts: Facts, missing: tuple[str, ...]) -> Facts:
             commands=then.xen.commands if "xl" in then.xen.commands else ("xl",),
         ),
     )
-    return boot_drop_in.with_menu(then)
+    return boot_loader(settings).menu_after_packages(then)
 
 
 def _hypervisor_to_come(facts: Facts) -> tuple[str, str]:

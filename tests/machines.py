@@ -29,6 +29,7 @@ from steps.facts import (
 from steps.machines import EXAMPLES, example
 from steps.saved_facts import load_facts
 from steps.settings import Settings
+from tests import machines_of_2006
 from wizard.answers import Answers, settle
 
 SAVED = {
@@ -348,6 +349,7 @@ VARIANTS: dict[str, Callable[[Facts], Facts]] = {
     "foreign": foreign,
     "static": static_with_session,
     "bridge": with_bridge,
+    **machines_of_2006.VARIANTS,
 }
 
 

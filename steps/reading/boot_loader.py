@@ -9,9 +9,10 @@ from typing import Literal
 
 from steps.facts import BootLoader
 from steps.reading.boot_menu import Menu, in_boot, parse_environment, parse_menu
+from steps.reading.legacy_menu import read_legacy
 from steps.reading.view import View
 
-_Kind = Literal["grub2", "grub-legacy", "other", "none"]
+_Kind = Literal["grub2", "other", "none"]
 _CONFIGS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 _LEGACY = ("/boot/grub/menu.lst", "/boot/grub/grub.conf")
 _OTHERS = (
@@ -76,8 +77,7 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
 
 def _read_legacy(view: View, packages: Mapping[str, str], root_uuid: str) -> BootLoader:
     path = next(path for path in _LEGACY if view.exists(path))
-    view.not_known("boot menu", "the menu of GRUB Legacy is not read yet")
-    return _without_menu("grub-legacy", packages.get("grub-legacy", ""), path, root_uuid)
+    return read_legacy(view, path, packages.get("grub-legacy", ""), root_uuid)
 
 
 def grub_settings(texts: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ STEPS = Path(__file__).parents[2] / "steps"
 def literals() -> tuple[set[str], set[str]]:
     """The names of problems, where they stand in the call itself; and every text of the steps."""
     names, texts = set(), set()
-    for path in STEPS.glob("*.py"):
+    for path in (*STEPS.glob("*.py"), *STEPS.glob("hosts/*.py")):
         if path.name == "check_names.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -115,7 +115,7 @@ FOUND: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str]
      {"host.bridge": "none"}, []),
     ("GRUB Legacy",
      lambda facts: replace(facts, boot=replace(facts.boot, kind="grub-legacy")),
-     {}, ["boot-loader"]),
+     {}, []),
     ("another boot loader",
      lambda facts: replace(facts, boot=replace(facts.boot, kind="other")), {}, ["boot-loader"]),
     ("secure boot unknown",

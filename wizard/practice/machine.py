@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from wizard.practice import image, processes, serial
+from wizard.practice import processes, serial
 from wizard.practice.errors import ConnectionLost, HostNotReady, MachineTrouble
 from wizard.practice.image import Image, Progress, silent
 from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_private
@@ -32,8 +32,7 @@ from wizard.practice.processes import Finished
 from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
 from wizard.practice.recipe import MIB
 from wizard.practice.remote import Remote
-from wizard.practice.sources import find_mirror
-from wizard.practice.variants import STOCK, all_recipes
+from wizard.practice.variants import STOCK, ensure_image
 
 # About 30 when emulated on two free processors; others may use them too.
 BOOT_SECONDS = 600
@@ -315,10 +314,7 @@ class PracticeMachine:
         if self._overlay.exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        recipes = all_recipes(find_mirror())
-        source = image.ensure(
-            self.places.cache, recipes[self._variant], self._progress, also=recipes.values()
-        )
+        source = ensure_image(self.places.cache, self._variant, self._progress)
         self._require_space()
         link_image(source, self._base.folder)
         new = self._overlay.with_suffix(".new")

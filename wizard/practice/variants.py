@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from wizard.practice.image import Image, Progress, ensure
 from wizard.practice.recipe import (
     DISK_BY_ID,
     MIB,
@@ -20,7 +22,7 @@ from wizard.practice.recipe import (
     first_boot,
     stock_files,
 )
-from wizard.practice.sources import Mirror
+from wizard.practice.sources import Mirror, find_mirror
 
 STOCK = "stock"
 
@@ -171,6 +173,12 @@ def all_recipes(mirror: Mirror) -> Mapping[str, Recipe]:
             ),
         ),
     }
+
+
+def ensure_image(cache: Path, variant: str, progress: Progress) -> Image:
+    """The image of that variant, built if it is not there; those of the others stay."""
+    recipes = all_recipes(find_mirror())
+    return ensure(cache, recipes[variant], progress, also=recipes.values())
 
 
 def _with(*files: ImageFile, without: tuple[str, ...] = ()) -> tuple[ImageFile, ...]:
