@@ -111,6 +111,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "secure-boot",
     "service-disabled",
     "service-manager",
+    "service-switched-off",
     "services-missing",
     "spare-place-unread",
     "spare-space",

@@ -136,12 +136,16 @@ class Xen:
 
 @dataclass(frozen=True)
 class Service:
-    """A service by its name without suffix. `enabled` is what the service manager says."""
+    """A service by its name without suffix. `enabled` is what the service manager says.
+
+    `switched_off`: its links in the runlevels are there, and all stop it (`update-rc.d disable`).
+    """
 
     name: str
     present: bool
     enabled: bool
     active: bool
+    switched_off: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,17 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 "apt-get install --reinstall xen-utils-common",
             )
         )
+    if settings.host.service_manager == "insserv":
+        problems += [
+            Problem(
+                "service-switched-off",
+                f"Somebody has switched {name} off, and its links that stop it are there: insserv "
+                "leaves them as they are.",
+                f"insserv --remove {name} takes them away; then start xen-setup again.",
+            )
+            for name in services
+            if facts.service(name).switched_off
+        ]
     directory = _autostart_directory(facts.files.get(_DEFAULTS, ""))
     if directory.rstrip("/") != AUTO:
         problems.append(
@@ -80,16 +91,16 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         elif can_order and service.present:
             actions.append(
                 RunCommand(
-                    manager.enabling(name),
+                    manager.enabling(name, service.switched_off),
                     _WHY[name],
                     probe=CommandShows(manager.asking(name), manager.enabled_pattern(name)),
-                    undo=manager.disabling(name),
+                    undo=manager.disabling(name, service.switched_off),
                     undo_class="exact",
                     timeout=180.0,
                     estimate=2.0,
                 )
             )
-            then = with_service(then, replace(service, enabled=True))
+            then = with_service(then, replace(service, enabled=True, switched_off=False))
     if AUTO in facts.directories:
         skipped.append(f"{AUTO} is there already.")
     else:

@@ -17,7 +17,8 @@ from wizard.errors import UsageError
 @pytest.mark.parametrize("name", sorted(machines()))
 def test_facts_come_back_from_json_as_they_were(name: str) -> None:
     facts = machines()[name]
-    assert facts_from_text(facts_text(facts)) == facts
+    # But for passwords in files, which are left out (GRUB Legacy's menu can have one).
+    assert facts_from_text(facts_text(facts)) == without_secrets(facts)
 
 
 def test_saved_fixtures_are_written_as_the_program_writes_them() -> None:

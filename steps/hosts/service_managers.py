@@ -27,14 +27,17 @@ class ServiceManager:
     question: Argv
     enabled: str
     start: Argv
+    # For a service that was switched off and left its links: a way back on, and off again.
+    switch_on: Argv = ()
+    switch_off: Argv = ()
 
-    def enabling(self, service: str) -> Argv:
+    def enabling(self, service: str, switched_off: bool = False) -> Argv:
         """The command that puts a service into the machine's start."""
-        return _of(self.enable, service)
+        return _of(self.switch_on if switched_off and self.switch_on else self.enable, service)
 
-    def disabling(self, service: str) -> Argv:
+    def disabling(self, service: str, switched_off: bool = False) -> Argv:
         """The command that takes exactly that out again."""
-        return _of(self.disable, service)
+        return _of(self.switch_off if switched_off and self.switch_off else self.disable, service)
 
     def asking(self, service: str) -> Argv:
         """The command whose output shows `enabled_pattern` when the service is enabled."""
@@ -81,6 +84,9 @@ MANAGERS = {
             _LINKS,
             _LINKED,
             ("service", "{}", "start"),
+            # `defaults` leaves links that are there as they are (seen).
+            ("update-rc.d", "{}", "enable"),
+            ("update-rc.d", "{}", "disable"),
         ),
         ServiceManager(
             "insserv",

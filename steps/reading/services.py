@@ -62,10 +62,13 @@ def _by_scripts(view: View, manager: str) -> Iterator[Service]:
             if manager == "openrc"
             else _has_start_link(view, name)
         )
-        yield Service(name, True, enabled, active)
+        off = manager != "openrc" and not enabled and _has_link(view, name, "K", "2345")
+        yield Service(name, True, enabled, active, off)
 
 
 def _has_start_link(view: View, name: str) -> bool:
-    return any(
-        view.names(f"/etc/rc{level}.d", f"S[0-9][0-9]{name}") for level in ("2", "3", "4", "5", "S")
-    )
+    return _has_link(view, name, "S", "2345S")
+
+
+def _has_link(view: View, name: str, kind: str, levels: str) -> bool:
+    return any(view.names(f"/etc/rc{level}.d", f"{kind}[0-9][0-9]{name}") for level in levels)
