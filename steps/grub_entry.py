@@ -12,7 +12,7 @@ from wizard.step import Plan, Problem
 
 TITLE = "A Xen entry in the boot menu"
 LESSON = lesson.LESSON
-QUESTIONS = ("host.dom0_memory", "host.console")
+QUESTIONS = ("host.boot_loader", "host.dom0_memory", "host.console")
 
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:

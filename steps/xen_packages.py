@@ -16,7 +16,7 @@ from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
 LESSON = lesson.LESSON
-QUESTIONS: tuple[str, ...] = ()
+QUESTIONS = ("host.xen_source", "host.toolstack")
 
 _XEN = "xen-system-amd64"
 _STALE_HOURS = 24

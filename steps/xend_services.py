@@ -16,7 +16,7 @@ from wizard.step import Plan, Problem
 
 TITLE = "Xen's services"
 LESSON = lesson.LESSON
-QUESTIONS: tuple[str, ...] = ()
+QUESTIONS = ("host.service_manager",)
 
 AUTO = "/etc/xen/auto"
 _DEFAULTS = "/etc/default/xendomains"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from steps.facts import FACTS_VERSION, Facts
-from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts
+from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts, without_secrets
 from tests.machines import SAVED, machines, stock
 from wizard.errors import UsageError
 
