@@ -33,3 +33,9 @@ PIPELINE: tuple[Step[Settings, Facts], ...] = (
     guest_config,
     first_boot,
 )
+
+# What later steps do not need, and what is without it: a person may go on when it has failed.
+OPTIONAL: dict[str, str] = {
+    "tls_libraries": "guests work with these libraries too; 32-bit programs run slower",
+    "first_boot": "the host stays as it is; start the guests with `xl create` when it boots Xen",
+}

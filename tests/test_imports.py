@@ -37,6 +37,7 @@ LAYERS = [
     {
         "wizard.program",
         "wizard.program_answers",
+        "wizard.program_changes",
         "wizard.program_completion",
         "wizard.program_convert",
         "wizard.program_explain",

@@ -378,8 +378,9 @@ class Console:
         if outcome.run is None:
             self.line("Nothing was to be done: everything is as it should be.", "bold green")
         else:
+            without = f", but for {', '.join(outcome.left_out)}," if outcome.left_out else ""
             self.line(
-                f"Done and verified in {duration(outcome.seconds)}"
+                f"Done and verified{without} in {duration(outcome.seconds)}"
                 f" ({duration(outcome.command_seconds)} of it in commands).",
                 "bold green",
             )

@@ -78,7 +78,7 @@ class Interview(Generic[S]):
     ) -> None:
         self.answers = answers
         self._steps = steps
-        self._facts = facts
+        self.facts = facts
         self._prompter = prompter
         self._every_question = every_question
         self._hasher = hasher
@@ -92,7 +92,7 @@ class Interview(Generic[S]):
     def ask_all(self) -> None:
         """Ask until every question is answered. Raises Cancelled when the person quits."""
         while True:
-            settled = {item.key: item for item in walk(self.answers, self._facts)}
+            settled = {item.key: item for item in walk(self.answers, self.facts)}
             screen = self._next(settled)
             if screen is None:
                 return
@@ -105,6 +105,11 @@ class Interview(Generic[S]):
                 self.go_back()
             else:
                 self._behind.append(screen.key)
+
+    def ask_one(self, key: str) -> Move:
+        """Ask this one question, answered or not; "back" leaves its answer as it was."""
+        settled = {item.key: item for item in walk(self.answers, self.facts)}
+        return self._show(Screen(key, ""), settled)
 
     def go_back(self) -> None:
         """Make the last question the next one again; at the first there is nowhere to go."""

@@ -5,36 +5,71 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from wizard.errors import Cancelled, SetupError
+from wizard.errors import Cancelled
+from wizard.failure import Failure, OnFailure
 from wizard.interview import confirm
-from wizard.pipeline import OnFailure
 from wizard.prompts import Option, Prompter, TimeIsUp
+from wizard.wording import commands, headline, printable
 
 # The progress display makes room while somebody is asked.
 Paused = Callable[[], AbstractContextManager[None]]
 
-_OPTIONS = (
-    Option("retry", "try again (when you have mended it, in another terminal say)"),
-    Option("roll back", "take back everything that this run did"),
-    Option("stop", "stop here; `xen-setup resume` goes on later"),
-)
-_CHOICES: dict[str, OnFailure] = {"retry": "retry", "roll back": "roll back", "stop": "stop"}
+_LAST_WORDS = 8  # lines of the command's output: on 24 lines the choices must stay below them
 
 
-def decide_on_failure(prompter: Prompter, paused: Paused) -> Callable[[str, SetupError], OnFailure]:
-    """Asks what becomes of a run whose step failed; nothing is suggested but to think."""
+def decide_on_failure(prompter: Prompter, paused: Paused) -> Callable[[Failure], OnFailure]:
+    """Asks what becomes of a run whose step failed, after saying all that is known of it."""
 
-    def decide(step: str, error: SetupError) -> OnFailure:
+    def decide(failure: Failure) -> OnFailure:
         with paused():
-            prompter.say(f"The step {step} failed.", "wrong")
-            prompter.say(error.what)
-            for line in error.details:
-                prompter.say(f"    {line}", "note")
-            if error.hint:
-                prompter.say(error.hint)
-            return _CHOICES[prompter.pick("What now?", _OPTIONS, "retry")]
+            _tell(prompter, failure)
+            options: dict[OnFailure, Option] = {
+                name: Option(name, words) for name, words in _choices(failure)
+            }
+            picked = prompter.pick("What now?", list(options.values()), "retry")
+            return next(name for name in options if name == picked)
 
     return decide
+
+
+def _choices(failure: Failure) -> list[tuple[OnFailure, str]]:
+    choices: list[tuple[OnFailure, str]] = [
+        ("retry", "try again (when you have mended it, in another terminal say)")
+    ]
+    if failure.changes:
+        choices.append(("change", "go back: change answers, and do this step again"))
+    if failure.skip:
+        choices.append(("skip", f"go on without this step: {failure.skip}"))
+    return [
+        *choices,
+        ("roll back", "take back everything that this run did"),
+        ("stop", "stop here, and keep what was done; `xen-setup resume` goes on later"),
+    ]
+
+
+def _tell(prompter: Prompter, failure: Failure) -> None:
+    """What was tried, its last words, the likely cause and what to do."""
+    error = failure.error
+    prompter.say(f"{failure.title} ({failure.step}): this step failed.", "wrong")
+    if failure.action is None:
+        prompter.say(printable(error.what))
+    else:
+        prompter.say(f"Tried: {headline(failure.action)}")
+        for command in commands(failure.action):
+            if command not in error.what:
+                prompter.say(f"    $ {printable(command)}")
+        prompter.say(f"How it ended: {printable(error.what)}")
+    left = len(error.details) - _LAST_WORDS
+    if left > 0:
+        prompter.say(f"    … ({left} lines before these: see {failure.log})")
+    for line in error.details[-_LAST_WORDS:]:
+        prompter.say(f"    {printable(line)}")
+    for words in error.likely:
+        prompter.say(printable(words))
+    if error.hint:
+        prompter.say(error.hint)
+    if not error.likely:
+        prompter.say(f"All that the commands printed is in {failure.log}.")
 
 
 def confirm_in_time(prompter: Prompter, paused: Paused) -> Callable[[str, float], bool]:

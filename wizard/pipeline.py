@@ -17,10 +17,19 @@ from wizard.errors import (
     Exit,
     Interrupted,
     RebootNeeded,
-    SetupError,
     StepFailed,
     Stopped,
     UsageError,
+)
+from wizard.failure import (
+    Change,
+    Changing,
+    Failure,
+    rolled_back,
+    stop_for,
+    stopped,
+    take_back_from,
+    used_by,
 )
 from wizard.journal import Journal, RunDirectory, Store
 from wizard.performer import Performer
@@ -29,10 +38,10 @@ from wizard.preview import (
     errors_in,
     points_of_no_return,
     preview,
-    problem_words,
     refuse_problems,
 )
 from wizard.records import (
+    ENDED,
     VERSION,
     Begun,
     Confirmed,
@@ -45,13 +54,14 @@ from wizard.records import (
     RunBegun,
     Skipped,
     StepBegun,
+    StepLeftOut,
     StepVerified,
     Undone,
 )
 from wizard.reporter import Reporter
 from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
 from wizard.saved_plan import Promise
-from wizard.step import Guard, Plan, Problem, Step, ignoring, step_name
+from wizard.step import Guard, Plan, Step, ignoring, step_name
 from wizard.wishes import OnFailure, Outcome, Wishes
 
 __all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview"]
@@ -150,14 +160,15 @@ class Pipeline(Generic[S, F]):
                 try:
                     self._settle(journal)
                     current = self.read_facts() if facts is None else facts
-                    for step in self.steps[self._position(journal.ledger) :]:
+                    while (place := self._position(journal.ledger)) < len(self.steps):
+                        step = self.steps[place]
                         if self.companion is None:
                             current = self._step(journal, settings, step, current)
                         else:
                             settings, current = self._led(run, journal, settings, step, current)
                     break
                 except StepFailed as error:
-                    self._failed(journal, error)
+                    settings = self._failed(run, journal, settings, error)
                     facts = None
             journal.append(Finished())
         except Interrupted as error:
@@ -202,12 +213,12 @@ class Pipeline(Generic[S, F]):
         self._step_now, self._action_now = name, None
         started = time.monotonic()
         problems = ignoring(step.check(settings, facts), self.wishes.ignore)
-        self._stop_for(name, "cannot go on", errors_in(problems))
+        stop_for(name, "cannot go on", errors_in(problems))
         plan = step.plan(settings, facts)
         if self.promise is not None:
             self.promise.hold(name, plan, again=journal.ledger.step_states[name] == "begun")
         if not self.wishes.consent:
-            self._stop_for(name, "needs your consent", points_of_no_return(plan))
+            stop_for(name, "needs your consent", points_of_no_return(plan))
         self._refuse_boot_loop(journal.ledger, name, plan)
         companion, known = self.companion, facts
         if companion is not None:
@@ -226,7 +237,7 @@ class Pipeline(Generic[S, F]):
             if plan.actions:
                 facts = self.read_facts()
             problems = ignoring(step.verify(settings, facts), self.wishes.ignore)
-            self._stop_for(name, "did its work, but it is not right", errors_in(problems))
+            stop_for(name, "did its work, but it is not right", errors_in(problems))
             if guard is not None:
                 self._confirm(name, guard)
         except (StepFailed, Interrupted, Cancelled):
@@ -284,10 +295,10 @@ class Pipeline(Generic[S, F]):
         self.machine.release()  # what reads the facts next must find the volumes free
 
     def _position(self, ledger: Ledger) -> int:
-        """The index of the first step that is not verified."""
+        """The index of the first step that is neither verified nor left out."""
         names = [step_name(step) for step in self.steps]
         for name in ledger.steps:
-            if ledger.step_states[name] == "verified":
+            if ledger.step_states[name] in ENDED:
                 continue
             if name in names:
                 return names.index(name)
@@ -370,62 +381,81 @@ class Pipeline(Generic[S, F]):
 
     # --- what failures mean -------------------------------------------------------------------
 
-    def _failed(self, journal: Journal, error: StepFailed) -> None:
-        """Decide what becomes of the run; returns only when it is to be tried again."""
+    def _failed(self, run: RunDirectory, journal: Journal, settings: S, error: StepFailed) -> S:
+        """Decide what becomes of the run; returns only when it goes on, with these settings."""
         step = self._step_now or journal.ledger.current
         self.machine.release()
         error.likely = likely(error, self.rules)
         self.machine.note("\n".join((f"failed: {error.what}", *error.likely)))
         self.reporter.failed(step, self._action_now, error)
-        decision = self._decide(journal.ledger, step, error)
-        if decision == "roll back":
-            self._roll_back_failed(journal, error)
-        self._pause(journal, error.what, Exit.STOPPED)
-        if decision == "stop":
-            stopped = Stopped(
-                f"Stopped in the step {step}: {error.what}",
-                hint=f"{error.hint} {GO_ON}".strip(),
-                details=error.details,
-            )
-            stopped.likely = error.likely
-            raise stopped from error
+        while True:
+            match self._decide(run, journal.ledger, step, error):
+                case "roll back":
+                    self._roll_back_failed(journal, error)
+                case "stop":
+                    self._pause(journal, error.what, Exit.STOPPED)
+                    raise stopped(step, error, GO_ON) from error
+                case "retry":
+                    self._pause(journal, error.what, Exit.STOPPED)
+                    return settings
+                case "skip":
+                    journal.append(StepLeftOut(step))
+                    self.reporter.note(f"{step} is left out.")
+                    return settings
+                case "change":
+                    changed = self._changed(run, journal, settings, step)
+                    if changed is not None:
+                        self._pause(journal, error.what, Exit.STOPPED)
+                        return changed
 
-    def _decide(self, ledger: Ledger, step: str, error: StepFailed) -> OnFailure:
+    def _decide(self, run: RunDirectory, ledger: Ledger, name: str, error: StepFailed) -> OnFailure:
         wish = self.wishes.on_failure
         if callable(wish):
-            return self._asked(lambda: wish(step, error))
+            titles = {step_name(step): step.TITLE for step in self.steps}
+            failure = Failure(
+                name,
+                titles.get(name, name),
+                self._action_now,
+                error,
+                run.workplace.log,
+                skip=self.wishes.optional.get(name, ""),
+                changes=self.wishes.change is not None and not (self.promise or self.companion),
+            )
+            return self._asked(lambda: wish(failure))
         if wish == "roll back" and ledger.has_booted():
             # A guest that is slow to start must not cost the user the whole host.
             return "stop"
         return wish
 
+    def _changed(self, run: RunDirectory, journal: Journal, settings: S, name: str) -> S | None:
+        """Other settings, if a person wants them. The old answers stay the run's until nothing on
+        the machine comes from them any more.
+        """
+        change: Change[S, F] | None = self.wishes.change
+        assert change is not None
+        take_back_step(journal, self.machine, self.reporter, name)
+        self.machine.release()
+        facts = self.read_facts()
+
+        def redone(new: S) -> list[Step[S, F]]:
+            return used_by(self.steps, journal.ledger, settings, new, facts)
+
+        changed = self._asked(lambda: change(Changing(settings, name, facts, redone)))
+        if changed is None:
+            return None
+        take_back_from(journal, self.machine, self.reporter, redone(changed.settings))
+        self.store.keep_answers(run, changed.answers)
+        return changed.settings
+
     def _roll_back_failed(self, journal: Journal, error: StepFailed) -> None:
         left = take_back(journal, self.machine, self.reporter)
-        told: SetupError
-        if left:
-            told = incomplete(left, error.what)
-        else:
-            told = StepFailed(
-                f"{error.what} All that was done is taken back.",
-                hint=error.hint,
-                details=error.details,
-            )
-        told.likely = error.likely
-        raise told from error
+        raise rolled_back(error, left) from error
 
     def _pause(self, journal: Journal, reason: str, status: int) -> None:
         """Journal a stop. A rollback that is cut off stays one."""
         self.machine.release()
         if journal.ledger.open and journal.ledger.state != "rolling back":
             journal.append(Paused(reason, int(status)))
-
-    def _stop_for(self, name: str, words: str, problems: list[Problem]) -> None:
-        if problems:
-            raise StepFailed(
-                f"The step {name} {words}.",
-                hint=problems[0].hint,
-                details=tuple(problem_words(problem) for problem in problems),
-            )
 
     def _asked(self, ask: Callable[[], A]) -> A:
         """A person's answer. Ctrl-C and a terminal that is gone are signals like any other."""
@@ -453,12 +483,12 @@ class Pipeline(Generic[S, F]):
     def _verify_all(self, settings: S, facts: F) -> None:
         for step in self.steps:
             problems = ignoring(step.verify(settings, facts), self.wishes.ignore)
-            self._stop_for(
-                step_name(step), "has nothing to do, but is not right", errors_in(problems)
-            )
+            stop_for(step_name(step), "has nothing to do, but is not right", errors_in(problems))
 
     def _outcome(self, run: RunDirectory | None, started: float) -> Outcome:
-        return Outcome(run, time.monotonic() - started, self.machine.command_seconds)
+        left_out = self.store.ledger(run).left_out if run is not None else ()
+        seconds = time.monotonic() - started
+        return Outcome(run, seconds, self.machine.command_seconds, left_out)
 
 
 def unfinished_run(store: Store) -> RunDirectory | None:

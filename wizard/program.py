@@ -11,16 +11,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steps import PIPELINE
+from steps import OPTIONAL, PIPELINE
 from steps.facts import Facts
 from steps.failures import RULES
 from steps.read_facts import read_facts
 from steps.settings import Settings
 from steps.what_now import after_rollback, what_now
 from wizard.answer_file import write_answers
-from wizard.answers import record, secrets, settle
+from wizard.answers import record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
-from wizard.errors import Exit, SetupError, StepFailed, Stopped, UsageError
+from wizard.errors import Exit, SetupError, Stopped, UsageError
 from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
 from wizard.machine import Machine
@@ -28,6 +28,7 @@ from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_
 from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes, unfinished_run
 from wizard.plan_view import browse, show_in_short
 from wizard.preview import errors_in
+from wizard.program_changes import Current, change_by_asking
 from wizard.program_saved import held_session, open_plan, promise_of
 from wizard.program_session import (
     Session,
@@ -178,23 +179,14 @@ def _run(
     asks for the answers on the way.
     """
     console = console_for(arguments)
-
-    def settings() -> Settings:
-        return session.settings if tutor is None else tutor.settings
-
-    def secret(key: str) -> str:
-        hashes = secrets(settings())
-        if key not in hashes:
-            raise StepFailed(f"There is no answer {key}.", hint="Give it in the answer file.")
-        return hashes[key]
-
+    current = Current(session, tutor, begun=resumes)
     with console.reporter() as reporter:
-        machine = Machine(secrets=secret, warn=reporter.note, log_copy=arguments.log_file)
-        wishes = wishes_of(arguments, session, prompter, reporter.paused, agreed=agreed)
+        machine = Machine(secrets=current.secret, warn=reporter.note, log_copy=arguments.log_file)
+        wishes = wishes_of(arguments, current, prompter, reporter.paused, agreed=agreed)
         store = store_for(arguments)
         pipeline = Pipeline(
             PIPELINE,
-            session.read_facts,
+            current.read_facts,
             store,
             machine,
             reporter,
@@ -223,13 +215,13 @@ def _run(
     if undoes:
         console.line("The rollback that was cut off is finished.", "bold green")
     else:
-        console.finished(outcome, what_now(settings()))
+        console.finished(outcome, what_now(current.settings))
     return Exit.DONE
 
 
 def wishes_of(
     arguments: Arguments,
-    session: Session,
+    current: Current,
     prompter: Prompter | None,
     paused: Paused,
     *,
@@ -238,14 +230,16 @@ def wishes_of(
     """How the user wants a run; with a person there, the person decides what is not known yet."""
     state = () if arguments.state == STATE_DIRECTORY else ("--state-dir", arguments.state)
     wishes = Wishes(
-        ignore=session.ignore,
+        ignore=current.session.ignore,
         consent=agreed or arguments.agree_no_undo,
-        program=(session.facts.program, *state),
+        program=(current.session.facts.program, *state),
     )
     if prompter is not None:
         wishes = replace(
             wishes,
             on_failure=decide_on_failure(prompter, paused),
+            optional=OPTIONAL,
+            change=change_by_asking(arguments, current, prompter, paused),
             confirm=confirm_in_time(prompter, paused),
         )
     if arguments.on_failure is not None:

@@ -30,6 +30,7 @@ from wizard.live_reporter import LiveReporter
 from wizard.pipeline import Outcome, Pipeline
 from wizard.plain_reporter import PlainReporter
 from wizard.program import interview, wishes_of
+from wizard.program_changes import Current
 from wizard.program_session import (
     Session,
     answers_of,
@@ -106,11 +107,12 @@ class _Play:
             settings = self._tutor.settings if self._tutor else settle(answers, facts)
             session = session_for(arguments, settings, facts)
         self.session = replace(session, steps=self.simulation.steps)
+        self._current = Current(self.session, self._tutor)
 
     @property
     def settings(self) -> Settings:
-        """As they are by now: a lesson asks for them on the way."""
-        return self._tutor.settings if self._tutor else self.session.settings
+        """As they are by now."""
+        return self._current.settings
 
     def run(self, console: Console) -> Outcome:
         """Play it to its end, over the boot."""
@@ -128,7 +130,7 @@ class _Play:
                 self.simulation.machine,
                 reporter,
                 wishes_of(
-                    self._arguments, self.session, self._prompter, reporter.paused, agreed=asks
+                    self._arguments, self._current, self._prompter, reporter.paused, agreed=asks
                 ),
                 rules=RULES,
                 companion=self._tutor,

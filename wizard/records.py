@@ -99,6 +99,13 @@ class StepVerified:
 
 
 @dataclass(frozen=True)
+class StepLeftOut:
+    """A person went on without this step, which had failed. What it did stays, and is ours."""
+
+    step: str
+
+
+@dataclass(frozen=True)
 class Paused:
     """The run stopped and can go on. `status` is the exit status it stopped with."""
 
@@ -136,6 +143,7 @@ Record = (
     | NotUndone
     | Confirmed
     | StepVerified
+    | StepLeftOut
     | Paused
     | RollbackBegun
     | RollbackEnded
@@ -144,7 +152,8 @@ Record = (
 
 EntryState = Literal["begun", "done", "undoing", "undone", "not undone"]
 RunState = Literal["under way", "paused", "rolling back", "rolled back", "incomplete", "finished"]
-StepState = Literal["to do", "begun", "verified", "rolled back"]
+StepState = Literal["to do", "begun", "verified", "left out", "rolled back"]
+ENDED: tuple[StepState, ...] = ("verified", "left out")  # the run has gone on from these
 
 
 @dataclass
@@ -207,6 +216,11 @@ class Ledger:
         """Whether the run can go on."""
         return bool(self.steps) and self.state in ("under way", "paused", "rolling back")
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Steps that failed, and that a person went on without."""
+        return tuple(name for name, state in self.step_states.items() if state == "left out")
+
     def has_booted(self) -> bool:
         """Whether a reboot was done in this run: from then on a failure does not roll back."""
         return any(
@@ -248,6 +262,9 @@ class Ledger:
                 self.guard_open = False
             case StepVerified():
                 self.step_states[record.step] = "verified"
+                self.guard_open = False
+            case StepLeftOut():
+                self.step_states[record.step] = "left out"
                 self.guard_open = False
             case Paused():
                 self.state, self.reason = "paused", record.reason

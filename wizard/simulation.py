@@ -103,27 +103,27 @@ class Simulation(Generic[S, F]):
         self._script = script
         self._fails_in = fails_in
         self._to_fail: Action | None = None
-        self._before = facts  # what the machine was before the plan that is being done
-        self._plan: Plan[F] | None = None
+        self._start = facts  # before the first plan, or at the last boot
+        self._plans: list[tuple[F, Plan[F]]] = []  # begun, each with the facts before it
         self._planned: tuple[F, Plan[F]] | None = None  # made last, and perhaps only to be shown
 
     def read_facts(self) -> F:
-        """The machine as it is: as the last plan expects it, once all of that is done."""
-        if self._plan is None:
-            return self._before
-        if all(map(self.machine.has_done, self._plan.actions)):
-            return self._plan.then
-        facts = self._before
-        for action in self._plan.actions:
-            if self.machine.has_done(action):
-                facts = self._script.after(facts, action)
+        """The machine as it is: as the last plan expects it that is done, and not taken back."""
+        facts = self._start
+        for before, plan in self._plans:
+            if not all(map(self.machine.has_done, plan.actions)):
+                facts = before
+                for action in filter(self.machine.has_done, plan.actions):
+                    facts = self._script.after(facts, action)
+                break
+            facts = plan.then
         return facts
 
     def boot(self, settings: S, watch: Watch, seconds: float = 60.0) -> None:
         """Boot the machine, into what was prepared."""
         lines, facts = self._script.boot(settings, self.read_facts())
         self.machine.boot(lines, watch, seconds)
-        self._before, self._plan, self._planned = facts, None, None
+        self._start, self._plans, self._planned = facts, [], None
 
     def _note(self, name: str, facts: F, plan: Plan[F]) -> None:
         self._planned = facts, plan
@@ -132,12 +132,16 @@ class Simulation(Generic[S, F]):
 
     def _begin(self, action: Action) -> None:
         """An action is begun: from now on its plan is the one that is done."""
-        if self._planned is not None and action in self._planned[1].actions:
-            self._before, self._plan = self._planned
+        if self._planned is None or action not in self._planned[1].actions:
+            return
+        if self._plans and self._plans[-1] is self._planned:
+            return
+        whole = [each for each in self._plans if all(map(self.machine.has_done, each[1].actions))]
+        self._plans = [*whole, self._planned]
 
     def _output(self, action: Action) -> Sequence[str]:
-        assert self._plan is not None, "an action is one of a plan"
-        return self._script.output(action, self._plan.then)
+        assert self._plans, "an action is one of a plan"
+        return self._script.output(action, self._plans[-1][1].then)
 
     def _failure(self, action: Action) -> StepFailed | None:
         if action != self._to_fail:

@@ -13,6 +13,7 @@ from wizard.records import (
     Paused,
     Skipped,
     StepBegun,
+    StepLeftOut,
     StepState,
     StepVerified,
     replay,
@@ -147,7 +148,7 @@ def _step_status(name: str, ledger: Ledger, records: tuple[Stamped, ...]) -> Ste
         match stamped.record:
             case StepBegun(step=step) if step == name:
                 begun, ended = begun or stamped.time, ""
-            case StepVerified(step=step) if step == name:
+            case StepVerified(step=step) | StepLeftOut(step=step) if step == name:
                 ended = stamped.time
             case Begun(step=step) if step == name:
                 actions += 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from wizard.errors import SetupError
+from wizard.failure import Change, Failure, OnFailure
 from wizard.journal import RunDirectory
 
-OnFailure = Literal["roll back", "stop", "retry"]
+__all__ = ["OnFailure", "Outcome", "Wishes"]
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,18 @@ class Wishes:
     """How the user wants it.
 
     `ignore`: names of checks that only warn. `consent`: actions without undo are agreed to.
-    `on_failure`: what becomes of a run whose step failed, or who decides it, given the step's
-    name and the error; "roll back" only stops after a reboot was done. `confirm`: asks a person,
+    `on_failure`: what becomes of a run whose step failed, or who decides it; "roll back" only stops
+    after a reboot was done. `optional`: steps that later ones do not need, by name, and why a run
+    may go on without. `change`: asks a person for other answers. `confirm`: asks a person,
     with a question and seconds to answer in; None: nobody is there. `program`: how to start this
     program again.
     """
 
     ignore: frozenset[str] = frozenset()
     consent: bool = False
-    on_failure: OnFailure | Callable[[str, SetupError], OnFailure] = "roll back"
+    on_failure: OnFailure | Callable[[Failure], OnFailure] = "roll back"
+    optional: Mapping[str, str] = field(default_factory=dict)
+    change: Change[Any, Any] | None = None
     confirm: Callable[[str, float], bool] | None = None
     program: tuple[str, ...] = ("xen-setup",)
 
@@ -34,9 +37,11 @@ class Wishes:
 class Outcome:
     """How a run went that ended well. Without changes there is no run (None).
 
-    `seconds` is the whole time, `command_seconds` what commands took of it.
+    `seconds` is the whole time, `command_seconds` what commands took of it; `left_out` are steps
+    that failed, and that a person went on without.
     """
 
     run: RunDirectory | None
     seconds: float
     command_seconds: float
+    left_out: tuple[str, ...] = ()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.engine.test_pipeline import breaking
-from tests.engine.world import World
+from tests.engine.world import World, full_world
 from wizard.diagnosis import Rule
-from wizard.errors import SetupError, StepFailed, Stopped
-from wizard.pipeline import OnFailure, Wishes
+from wizard.errors import StepFailed, Stopped
+from wizard.failure import Failure, OnFailure
+from wizard.pipeline import Wishes
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return full_world(tmp_path)
 
 
 @pytest.mark.parametrize("wish", ["roll back", "stop"])
@@ -17,8 +25,8 @@ def test_what_is_known_of_a_failure_comes_with_its_error_and_before_the_question
 ) -> None:
     heard: list[tuple[str, ...]] = []
 
-    def decide(_step: str, error: SetupError) -> OnFailure:
-        heard.append(error.likely)
+    def decide(failure: Failure) -> OnFailure:
+        heard.append(failure.error.likely)
         return wish
 
     world.rules = (Rule("seven", ("exit status 7",), "It is not mended.", "Mend it."),)

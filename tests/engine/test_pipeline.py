@@ -17,12 +17,12 @@ from wizard.errors import (
     Interrupted,
     RebootNeeded,
     RollbackIncomplete,
-    SetupError,
     StepFailed,
     Stopped,
     UsageError,
 )
-from wizard.pipeline import OnFailure, Pipeline, Wishes
+from wizard.failure import Failure, OnFailure
+from wizard.pipeline import Pipeline, Wishes
 from wizard.preview import errors_in, preview
 from wizard.rollback import roll_back, to_take_back
 from wizard.status import Status, status
@@ -194,8 +194,8 @@ def test_the_user_decides_to_try_again(world: World) -> None:
     world.tasks.insert(2, breaking(world))
     asked: list[str] = []
 
-    def decide(step: str, error: SetupError) -> OnFailure:
-        asked.append(f"{step}: {error.what[-14:]}")
+    def decide(failure: Failure) -> OnFailure:
+        asked.append(f"{failure.step}: {failure.error.what[-14:]}")
         if len(asked) == 2:
             (world.tree / "mended").touch()
         return "retry"

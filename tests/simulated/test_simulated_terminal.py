@@ -35,7 +35,7 @@ def test_a_guided_run_is_played_from_the_first_question_to_the_end(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("choice", "number", "status"),
-    [("retry", 1, Exit.DONE), ("roll back", 2, Exit.ROLLED_BACK), ("stop", 3, Exit.STOPPED)],
+    [("retry", 1, Exit.DONE), ("roll back", 3, Exit.ROLLED_BACK), ("stop", 4, Exit.STOPPED)],
 )
 def test_a_failure_is_shown_and_decided_by_the_person(
     mode: str, choice: str, number: int, status: Exit, tmp_path: Path
@@ -45,7 +45,7 @@ def test_a_failure_is_shown_and_decided_by_the_person(
     with terminal(tmp_path, *words) as screen:
         screen.wait_for(DECISION)
         screen.type(ENTER)
-        screen.wait_for("The step guest_volumes failed")
+        screen.wait_for("(guest_volumes): this step failed.")
         screen.wait_for("What now?", without=DECISION)
         screen.type(f"{number}{ENTER}" if mode == "plain" else DOWN * (number - 1) + ENTER)
         if status == Exit.DONE:
