@@ -22,10 +22,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "disk-path",
         (
-            r"Disk vdev=\S+ failed to stat: (?P<path>.+?): No such file",
-            r"failed to stat:? (?P<path>[^:\s]+)",
+            r"failed to stat: (?P<path>.+?): No such file",
+            r"\bfailed to stat\b",
         ),
-        "The config names a disk that is not there: {path}.",
+        "The config names a disk that is not there ({path}).",
         "Look at `ls -lL {path}`. A path begins with /dev/ today (the old phy:xendisks/vm01-root "
         "does not); if the group sleeps, `vgchange --activate y` wakes it.",
         lesson="guest_config",

@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "apt-not-found",
-        (r"\b404\s+Not Found",),
+        (r"\b404\s+[A-Z]\w+",),
         "The mirror does not have that file (any more): the package lists are older than the "
         "mirror, or the release is no longer there.",
         "`apt-get update`, then again. For an old release, name its archive as mirror.",
@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
         "apt-key",
         (
             r"NO_PUBKEY (?P<key>[0-9A-F]+)",
-            r"Release signed by unknown key \(key id (?P<key>[0-9A-F]+)\)",
+            r"Release signed by unknown key(?: \(key id (?P<key>[0-9A-F]+)\))?",
             r"Invalid Release signature \(key id (?P<key>[0-9A-F]+)\)",
             r"signatures couldn't be verified because the public key",
             r"keyring file not available",
@@ -64,6 +64,15 @@ RULES: tuple[Rule, ...] = (
         "can say that the packages are genuine.",
         "Install the keyring of that distribution (debian-archive-keyring, ubuntu-keyring) and try "
         "again; do not switch the check off.",
+        lesson="guest_system",
+        row=15,
+    ),
+    Rule(
+        "keyring-missing",
+        (r"specified keyring file \((?P<path>[^)]+)\) not found",),
+        "The file with the keys of that distribution is not there: {path}.",
+        "Install its keyring (debian-archive-keyring, ubuntu-keyring); debootstrap checks what it "
+        "fetches by these keys.",
         lesson="guest_system",
         row=15,
     ),
@@ -190,9 +199,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "bootstrap-download",
-        (r"Couldn't download packages?:?", r"Couldn't find these debs"),
-        "Some packages of the guest's system did not come, or came damaged.",
-        "Try again: what is there already is kept. If it stays, name another guests.mirror.",
+        (r"\bCouldn't download ", r"Couldn't find these debs"),
+        "A part of the guest's system did not come over the network, came damaged, or found no "
+        "room.",
+        "`df --human-readable` of the guest's volume: is it full? Else try again, or name another "
+        "guests.mirror.",
         lesson="guest_system",
         row=15,
         consequence=True,

@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
         (
             r'Volume group "(?P<name>[^"]+)" has insufficient free space',
             r"Insufficient suitable allocatable extents for logical volume (?P<name>\S+)",
-            r"[Ii]nsufficient free space(?: \(\d+ extents\))?: \d+ required",
+            r"\b[Ii]nsufficient free space",
         ),
         "The volume group {name} has less room left than the new volume needs.",
         "Look at `vgs`, column VFree. Make the volume smaller, remove one that nobody needs, or "
@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "old-signature",
         (
-            r"signature detected on (?P<path>\S+) at offset",
+            r"signature detected(?: on (?P<path>\S+) at offset)?",
             r"[Aa]borted wiping of",
             r"(?P<path>\S+) contains a \S+ file ?system",
             r"(?P<path>\S+) appears to contain an existing",

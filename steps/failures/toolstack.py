@@ -8,8 +8,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "plain-linux",
         (
-            r"Could not obtain handle on privileged command interface: No such file",
-            r"Could not obtain handle on privileged command interface$",
+            r"Could not obtain handle on privileged command interface(?!: Permission)",
             r"cannot open libxc handle: No such file",
             r"\bERROR: Can't find hypervisor information in sysfs",
             r"The machine was booted, but not into what was prepared",
@@ -56,7 +55,7 @@ RULES: tuple[Rule, ...] = (
             r"Failed to contact [Xx]en[Ss]tore",
             r"xenstored? (?:is )?(?:not running|down|did not start)",
             r"xl list` (?:did not end|was ended|timed out|took longer)",
-            r"\bxl (?:list )?(?:prints its heading(?:er)? and )?hangs\b",
+            r"\bxl(?: list)?`? (?:prints its head(?:ing|er) and )?hangs\b",
         ),
         "xenstored does not run: the small database in which all domains and xl keep their books. "
         "Without it every xl command waits, or fails.",
@@ -94,9 +93,18 @@ RULES: tuple[Rule, ...] = (
         row=5,
     ),
     Rule(
+        "hotplug-slow",
+        (r"killing execution of (?P<path>\S+).* because of timeout",),
+        "The script that joins the guest's disk or card to the host, {path}, took too long: the "
+        "host is very busy, or another such script still holds its lock.",
+        "Look at `uptime` and `pgrep -af /etc/xen/scripts`; wait until the host is quiet, and "
+        "start the guest again.",
+        lesson="first_boot",
+    ),
+    Rule(
         "no-network-backend",
         (
-            r"unable to add device with path \S*/backend/vif/",
+            r"unable to add device .*/backend/vif/",
             r"Module xen[-_]netback not found",
         ),
         "The guest's network card found no other end in dom0: the bridge is missing, or the module "
@@ -110,7 +118,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "no-disk-backend",
         (
-            r"unable to add device with path \S*/backend/vbd/",
+            r"unable to add device .*/backend/vbd/",
             r"Module xen[-_]blkback not found",
         ),
         "The guest's disk found no other end in dom0: its device is busy or gone, or the module "
@@ -137,6 +145,14 @@ RULES: tuple[Rule, ...] = (
         "No guest called {name} runs: xl knows only those that are started.",
         "Look at `xl list`. Start it: `xl create -c /etc/xen/{name}.cfg`.",
         lesson="first_boot",
+    ),
+    Rule(
+        "tls-libraries",
+        (r"4gb seg fixup",),
+        "A 32-bit paravirtual guest uses thread-local storage in a way that Xen has to put right "
+        "each time: it runs, at half the speed.",
+        "`mv /lib/tls /lib/tls.disabled` in that guest, and boot it; 64-bit systems never need it.",
+        lesson="tls_libraries",
     ),
     Rule(
         "ssh-lost",

@@ -51,6 +51,7 @@ SVM, new in 2006, are what fully virtualised guests need.""",
             "Secure Boot: the firmware starts only what is signed, and Debian's Xen is not. Turn "
             "Secure Boot off in the firmware's own setup.",
             check="secure-boot",
+            rule="secure-boot",
         ),
         Trouble(
             "the machine is a container, or somebody else's guest",

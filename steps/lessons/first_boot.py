@@ -42,12 +42,14 @@ again; rollback does this. The boot itself is past: Xen runs until the next one.
             "`xencall: error: Could not obtain handle on privileged command interface`",
             "Plain Linux was booted. Choose the Xen entry in the menu, or run grub-reboot again.",
             check="not-dom0",
+            rule="plain-linux",
         ),
         Trouble(
             "`can't allocate low memory for domain: Out of memory`",
             "The guest wants more than is free: `xl info` says free_memory. Give it less, end "
             "another guest, or give dom0 less (dom0_mem).",
             check="too-little-free-memory",
+            rule="too-little-memory",
         ),
         Trouble(
             "the guest's kernel panics while it unpacks its initrd",
@@ -58,6 +60,7 @@ again; rollback does this. The boot itself is past: Xen runs until the next one.
             "`neither hap nor shadow paging available`",
             'The config asks for "pvh" or "hvm", and the processor has no virtualisation, or the '
             'firmware hides it. `type = "pv"` needs none.',
+            rule="no-hap",
         ),
     ),
     read_on=("xl(1)", "xl.cfg(5)", "grub-reboot(8)", "xentop(1)"),

@@ -54,6 +54,7 @@ then as it was.""",
             "The kernel has no support for dom0, there is no /boot/xen-*.gz, or update-grub has "
             "not been run since they came.",
             check="xen-entry",
+            rule="no-xen-entry",
         ),
         Trouble(
             "GRUB_DISABLE_SUBMENU=y, and plain Linux boots without a word",

@@ -44,27 +44,32 @@ running: it was read at the start.""",
             "The path is wrong or the group is not active. An old config's relative path "
             "(phy:xendisks/vm01-root) fails like this: write /dev/ before it.",
             check="config-disk",
+            rule="disk-path",
         ),
         Trouble(
             "`config parsing error near 'os'`",
             "Python code from an xm config. Write the values themselves: strings, numbers, lists.",
             check="config-unreadable",
+            rule="config-python",
         ),
         Trouble(
             "`failed to open file '/boot/...'`",
             "The kernel that the config names is gone, after an upgrade of the host. Name one that "
             "is there, and give the guest its modules.",
             check="config-kernel",
+            rule="kernel-missing",
         ),
         Trouble(
             "`is mounted in the privileged domain`",
             "The host has the guest's disk mounted. `umount` it, and start the guest again.",
             check="config-disk-mounted",
+            rule="disk-mounted",
         ),
         Trouble(
             "`ALERT! /dev/xvda1 does not exist`",
             "Config, root= and fstab name different disks, or the initrd lacks xen-blkfront.",
             check="config-root",
+            rule="root-device",
         ),
     ),
     read_on=("xl.cfg(5)", "xl-disk-configuration(5)", "xl-network-configuration(5)"),

@@ -38,17 +38,20 @@ in itself meanwhile goes with it.""",
             "The mirror does not answer, or has no such release. `apt-get update` on the host "
             "tries the same network.",
             check="mirror",
+            rule="release-missing",
         ),
         Trouble(
             "`Release signed by unknown key`",
             "The host has no keyring for that distribution: debian-archive-keyring, or "
             "ubuntu-keyring. Nothing unsigned is installed here.",
             check="keyring-missing",
+            rule="apt-key",
         ),
         Trouble(
             "the guest runs, and its console is silent",
             "No getty on hvc0, or no console=hvc0 for its kernel.",
             check="guest-console",
+            rule="console-silent",
         ),
         Trouble(
             "`login incorrect`, whatever is typed",

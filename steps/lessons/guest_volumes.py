@@ -44,12 +44,14 @@ Others of the same name are left, as their UUIDs are not ours.""",
             "The group has less left than the volume wants. `vgs` shows how much; `vgextend` adds "
             "another device to the group.",
             check="volume-too-small",
+            rule="volume-group-full",
         ),
         Trouble(
             '`Logical Volume "vm01-root" already exists`',
             "Another guest, or another attempt, had that name. Nothing is put over it: give this "
             "guest another name, or remove the volume yourself.",
             check="volume-taken",
+            rule="volume-taken",
         ),
         Trouble(
             "a filesystem is broken after it was mounted in two domains",

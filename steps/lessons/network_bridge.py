@@ -43,11 +43,13 @@ this, and puts the file back to the byte.""",
             "The guest's config names a bridge that is not there: another name, or the host's "
             "network has not come up. `brctl show` lists those there are.",
             check="bridge-missing",
+            rule="bridge-missing",
         ),
         Trouble(
             "`unable to add device .../backend/vif/...`, after half a minute",
             "The host lacks the module xen-netback, or its script failed: look at "
             "/var/log/xen/xen-hotplug.log.",
+            rule="no-network-backend",
         ),
         Trouble(
             "a wireless card as the bridge's port carries nothing",

@@ -40,6 +40,7 @@ and in every guest, and has something to move only on an old 32-bit system.""",
             "That is what each access cost, on 32-bit paravirtual systems: the directory was "
             "forgotten, or an upgrade of libc6 brought it back.",
             check="tls-active",
+            rule="tls-libraries",
         ),
         Trouble(
             "both /lib/tls and /lib/tls.disabled are there",

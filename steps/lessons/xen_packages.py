@@ -44,6 +44,7 @@ stays, and what other packages have come to need since stays too.""",
             "apt's lists are old or empty, or the machine's sources do not have Debian's main "
             "section. `apt-get update` shows which source does not answer.",
             check="package-sources",
+            rule="package-unknown",
         ),
         Trouble(
             "QEMU comes along with it",

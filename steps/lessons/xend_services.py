@@ -38,6 +38,7 @@ does both, and leaves what was enabled before.""",
             "xenstored is down, and every question to it waits. `systemctl restart xen` brings it "
             "up; guests that run then may need a restart too.",
             check="toolstack-silent",
+            rule="xenstored-down",
         ),
         Trouble(
             "a guest with a link in /etc/xen/auto does not start with the host",

@@ -32,7 +32,7 @@ def test_a_log_is_answered_with_cause_fix_and_lesson(tmp_path: Path) -> None:
     done = xen_setup("explain", log)
     assert done.returncode == Exit.DONE
     assert "Line 2 says:" in done.stdout
-    assert "Likely cause: The config names a disk that is not there: xendisks/a." in done.stdout
+    assert "Likely cause: The config names a disk that is not there (xendisks/a)." in done.stdout
     assert "What to do: " in done.stdout
     assert "xen-setup learn guest_config" in done.stdout
     assert "earlier line says why" not in done.stdout, "a consequence says less than the cause"

@@ -8,9 +8,11 @@ import time
 import pytest
 
 from steps import PIPELINE
+from steps.facts import Facts
 from steps.failures import RULES
+from steps.settings import Settings
 from wizard.diagnosis import Rule, explain
-from wizard.step import step_name
+from wizard.step import Step, step_name
 
 STEPS = {step_name(step) for step in PIPELINE}
 
@@ -70,3 +72,10 @@ I: Base system installed successfully.
 vm01 login:
 """
     assert explain(quiet, RULES) == []
+
+
+@pytest.mark.parametrize("step", PIPELINE, ids=step_name)
+def test_a_lesson_names_the_rule_that_knows_its_message(step: Step[Settings, Facts]) -> None:
+    for trouble in step.LESSON.wrong:
+        found = explain(trouble.symptom, RULES)
+        assert trouble.rule == (found[0].rule.name if found else ""), trouble.symptom
