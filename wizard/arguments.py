@@ -32,7 +32,7 @@ Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
     "answers", "convert", "explain", "completion", "man", "learn",
 ]  # fmt: skip
-PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status"]
+PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status", "hint", "solved"]
 AnswersCommand = Literal[
     "template", "validate", "show", "explain", "schema", "migrate", "hash-password"
 ]
@@ -103,6 +103,7 @@ class Arguments(NamedTuple):
     practice: PracticeCommand = "start"
     unattended: bool = False
     name: str | None = None  # of the practice machine
+    fault: str | None = None  # to plant in a practice machine; "" lists them
     argv: tuple[str, ...] = ()  # of practice exec
     answers_command: AnswersCommand = "template"
     out: Path | None = None
@@ -170,6 +171,7 @@ _EXCLUSIVE = (
     ("script", "json", "A plan is printed as a script or as JSON."),
     ("script", "out", "A plan is printed as a script or saved."),
     ("quiet", "verbose", "A run is told quietly or with every word."),
+    ("unattended", "fault", "A machine is set up by a run, or has a fault in it."),
 )
 
 
@@ -350,6 +352,14 @@ def _practice(practice: argparse.ArgumentParser) -> None:
         help="without questions: from the packaged answers for a first guest, or from a file",
     )
     teach_option(practice, "as a lesson, step by step")
+    practice.add_argument(
+        "--fault",
+        nargs="?",
+        const="",
+        metavar="FAULT",
+        help="for a class: a finished host with a fault planted in it; without FAULT, which there "
+        "are",
+    )
     practice.add_argument("--no-input", action="store_true", help="ask nothing; needs --unattended")
     machine_name(practice)
     inside = practice.add_subparsers(
@@ -361,6 +371,8 @@ def _practice(practice: argparse.ArgumentParser) -> None:
         ("stop", "shut it down; it keeps what was done"),
         ("reset", "throw it away: the next start is a stock Debian again"),
         ("status", "whether it runs, and where its things are"),
+        ("hint", "the next hint about the fault that --fault planted, at last a solution"),
+        ("solved", "look whether the planted fault is mended: exit status 0, or 1 if not yet"),
     ):
         command = _command(inside, name, words)
         machine_name(command)

@@ -163,6 +163,10 @@ def _complete(words: Sequence[str]) -> int:
 
 
 def _practice(arguments: Arguments) -> int:
+    if arguments.fault is not None or arguments.practice in {"hint", "solved"}:
+        from wizard import program_faults
+
+        return program_faults.run(arguments)
     from wizard.practice import front
 
     name = arguments.name
@@ -191,6 +195,8 @@ def _practice(arguments: Arguments) -> int:
             return front.reset(name, yes=arguments.yes, asks=not arguments.no_input)
         case "status":
             return front.status(name)
+        case "hint" | "solved":
+            raise AssertionError("told by program_faults")
     assert_never(arguments.practice)
 
 

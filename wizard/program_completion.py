@@ -50,6 +50,8 @@ def _values(action: argparse.Action, typed: str) -> Candidates | None:
             return _checks()
         case "name":
             return _practice_machines()
+        case "fault":
+            return _faults()
         case "argv":
             return ()
     return None
@@ -66,6 +68,12 @@ def _examples() -> Candidates:
     from steps.machines import EXAMPLES  # noqa: PLC0415
 
     return EXAMPLES.items()
+
+
+def _faults() -> Candidates:
+    from steps.faults import FAULTS  # noqa: PLC0415
+
+    return [(fault.name, fault.title) for fault in FAULTS]
 
 
 def _topics() -> Candidates:

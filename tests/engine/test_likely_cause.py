@@ -19,11 +19,6 @@ def world(tmp_path: Path) -> World:
     return full_world(tmp_path)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return full_world(tmp_path)
-
-
 @pytest.mark.parametrize("wish", ["roll back", "stop"])
 def test_what_is_known_of_a_failure_comes_with_its_error_and_before_the_question(
     world: World, wish: OnFailure

@@ -7,6 +7,7 @@ output on untouched.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ _MOST_REBOOTS = 5
 
 def machine_of(name: str | None = None) -> PracticeMachine:
     """The practice machine with this name (None: the usual one); its progress is told."""
-    return PracticeMachine(MachineName(name) if name else None, progress=_say)
+    return PracticeMachine(MachineName(name) if name else None, progress=say)
 
 
 def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:
@@ -46,7 +47,7 @@ def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:
             "The guided wizard needs a terminal.",
             hint="Without one: xen-setup practice --unattended",
         )
-    machine = _ready(machine_of(name))
+    machine = ready(machine_of(name))
     status = _over_reboots(machine, [*_GUIDED, *options], [*_RESUME, *options], tty=True)
     return _end(machine, status)
 
@@ -58,7 +59,7 @@ def run_unattended(
     person.
     """
     text = FIRST_GUEST.read_bytes() if answers is None else answers
-    machine = _ready(machine_of(name))
+    machine = ready(machine_of(name))
     machine.write_file(_APPLY[-1], text, mode=0o600)
     status = _over_reboots(machine, [*_APPLY, *options], [*_RESUME, *options], tty=False)
     return _end(machine, status)
@@ -66,7 +67,7 @@ def run_unattended(
 
 def exec_(argv: Sequence[str], name: str | None = None) -> int:
     """One command in the machine, booted if it is off: its exit status."""
-    machine = _ready(machine_of(name))
+    machine = ready(machine_of(name))
     if _has_terminal():
         return machine.execute(argv, tty=True)
     # A program started without standard input has none to pass on.
@@ -86,11 +87,11 @@ def stop(name: str | None = None) -> int:
     """Shut the machine down; it keeps what was done."""
     machine = machine_of(name)
     if machine.status().state in {State.ABSENT, State.OFF}:
-        _say(f"The practice machine '{machine.name}' is off already.")
+        say(f"The practice machine '{machine.name}' is off already.")
     else:
-        _say("Shutting the practice machine down …")
+        say("Shutting the practice machine down …")
         if not machine.stop():
-            _say("It did not shut down in time, and was switched off.")
+            say("It did not shut down in time, and was switched off.")
     return Exit.DONE
 
 
@@ -98,7 +99,7 @@ def reset(name: str | None = None, *, yes: bool = False, asks: bool = True) -> i
     """Throw the machine away, after a yes: its next start is a stock Debian again."""
     machine = machine_of(name)
     if machine.status().state is State.ABSENT:
-        _say(f"There is no practice machine '{machine.name}': nothing to reset.")
+        say(f"There is no practice machine '{machine.name}': nothing to reset.")
         return Exit.DONE
     if not yes:
         if not asks or not _has_terminal():
@@ -113,7 +114,7 @@ def reset(name: str | None = None, *, yes: bool = False, asks: bool = True) -> i
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise Cancelled("The practice machine is kept.")
     machine.reset()
-    _say("The practice machine is gone; the next start is a stock Debian again.")
+    say("The practice machine is gone; the next start is a stock Debian again.")
     return Exit.DONE
 
 
@@ -136,11 +137,18 @@ def status(name: str | None = None) -> int:
     return Exit.DONE
 
 
-def _ready(machine: PracticeMachine) -> PracticeMachine:
+def complete_run(machine: PracticeMachine, answers: bytes) -> int:
+    """A run from an answer file's text, over its reboots: its exit status."""
+    ready(machine)
+    machine.write_file(_APPLY[-1], answers, mode=0o600)
+    return _over_reboots(machine, _APPLY, _RESUME, tty=False)
+
+
+def ready(machine: PracticeMachine) -> PracticeMachine:
     """The machine, taking commands, with this program on its PATH."""
     machine.start()
     if program.push(machine):
-        _say("The program is in the practice machine.")
+        say("The program is in the practice machine.")
     return machine
 
 
@@ -159,7 +167,7 @@ def _over_reboots(
                 raise
         else:
             if status == Exit.REBOOT_NEEDED:
-                _say("Rebooting the practice machine (about a minute when emulated) …")
+                say("Rebooting the practice machine (about a minute when emulated) …")
                 machine.reboot(before=boot)
             elif status != Exit.TERMINATED or not _rebooted(machine, boot):
                 return status
@@ -187,7 +195,7 @@ def _end(machine: PracticeMachine, status: int) -> int:
             sys.stdout.write("\n" + listed.out.decode(errors="replace"))
             sys.stdout.flush()
     elif status != Exit.CANCELLED:
-        _say(f"The console of the practice machine was logged to {machine.console_log}")
+        say(f"The console of the practice machine was logged to {machine.console_log}")
     name = "" if machine.name == MachineName(DEFAULT_NAME) else f" --name {machine.name}"
     ways = (
         (f"exec{name} -- bash", "a shell in it"),
@@ -197,7 +205,7 @@ def _end(machine: PracticeMachine, status: int) -> int:
     )
     width = max(len(command) for command, _words in ways)
     lines = [f"  ./xen-setup practice {command:<{width}}  {words}" for command, words in ways]
-    _say("\n".join(("\nThe practice machine still runs. From here:", *lines)))
+    say("\n".join(("\nThe practice machine still runs. From here:", *lines)))
     return status
 
 
@@ -205,7 +213,13 @@ def _has_terminal() -> bool:
     return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def _say(text: str) -> None:
+def filled(text: str) -> list[str]:
+    """Sentences as lines that fit a terminal of 80 columns, indented a little."""
+    return textwrap.wrap(text, 74, break_long_words=False, break_on_hyphens=False)
+
+
+def say(text: str) -> None:
+    """Words for the person, on standard error."""
     sys.stdout.flush()
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
