@@ -25,6 +25,7 @@ VOLATILE: Mapping[str, str] = {
     "program": "where this program lies; what of it stands in a file is compared as that file",
     "unknown": "words; what could not be read is not known in its own fact too",
     "memory": "Linux keeps some for itself at each boot; checks look at how much is left",
+    "tarball": "its hashes stand in the plan's own action, which is compared",
     "space": "logs grow and caches are emptied; checks look whether it is enough",
     "processor.flags": "updates of the microcode and the kernel add some",
     "kernels.initrd_unpacked_mib": "it is made anew at updates; a check looks at its size",

@@ -327,6 +327,40 @@ class Apt:
 
 
 @dataclass(frozen=True)
+class TarballEntry:
+    """What a tarball of Xen brings to one path of the host, and what is there now. `content` is a
+    file's SHA-256, a link's target; `size` in bytes.
+    """
+
+    path: str
+    kind: Literal["file", "link", "directory"]
+    mode: int
+    content: str = ""
+    size: int = 0
+    here: Literal["nothing", "same", "other"] = "nothing"
+
+
+@dataclass(frozen=True)
+class Tarball:
+    """The tarball or unpacked dist/ that was asked for. `wrong`: why it is none that could be
+    installed. `top` is the folder in it with install.sh; `sha256` is that of the file, "" for a
+    folder. `machines` are those that its programs are for; `lacking` the libraries that they need,
+    and that are neither in it nor on the host.
+    """
+
+    source: str
+    sha256: str = ""
+    top: str = ""
+    script_sha256: str = ""
+    script: str = ""
+    readme: str = ""
+    entries: tuple[TarballEntry, ...] = ()
+    machines: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """The snapshot. `space` is free MiB by directory (/, /boot, /var). `files` holds the texts of
     configuration files that steps decide on, by path; a path that is not in it does not exist
@@ -369,6 +403,7 @@ class Facts:
     # A second boot loader whose menu is here too; `boot` is the one that is taken to boot.
     other_boot: BootLoader | None = None
     tools: tuple[str, ...] | None = None  # of those that matter, which programs are here
+    tarball: Tarball | None = None  # None: none was asked for, or it could not be read
     program: str = "xen-setup"  # the command that starts this program again (an absolute path)
     unknown: tuple[str, ...] = ()
     version: int = field(default=FACTS_VERSION)

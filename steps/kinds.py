@@ -238,6 +238,18 @@ DEVICE: Kind[str] = Kind(
 )
 
 
+PATH = text(
+    "a whole path",
+    re.compile(rf"(|/(?!({CHARACTER}*/)?\.\.(/|$)){CHARACTER}{{1,1000}})"),
+    "Write the whole path, from / on, without .. in it.",
+)
+SHA256 = text(
+    "a SHA-256 or `none`",
+    re.compile(r"[0-9a-f]{64}|none"),
+    "Write 64 hexadecimal digits, as `sha256sum FILE` prints them, or none.",
+)
+
+
 def _network(value: object) -> str:
     if value == "dhcp":
         return "dhcp"

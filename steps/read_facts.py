@@ -34,6 +34,7 @@ from steps.reading.network import read_network
 from steps.reading.packages import read_installable, read_packages
 from steps.reading.services import read_services
 from steps.reading.storage import read_storage
+from steps.reading.tarball import read_tarball
 from steps.reading.tls import read_tls
 from steps.reading.view import MIB, Ask, View
 from steps.reading.xen import SeesLogin, read_xen
@@ -46,6 +47,7 @@ __all__ = [
     "facts_text",
     "load_facts",
     "look_into_guests",
+    "look_into_tarball",
     "read_facts",
     "save_facts",
     "sees_login_prompt",
@@ -146,6 +148,15 @@ def look_into_guests(
         guest_trees=read_guest_trees(view, guest_volumes, groups, facts.disks),
         unknown=(*facts.unknown, *(line for line in view.unknown if line not in facts.unknown)),
     )
+
+
+def look_into_tarball(facts: Facts, path: str, root: Path = Path("/")) -> Facts:
+    """These facts, and what the tarball or folder at that path holds ("": there is none)."""
+    if not path:
+        return facts
+    view = View(ask=commands.ask, as_root=facts.as_root, root=root)
+    tarball = read_tarball(view, path)
+    return replace(facts, tarball=tarball, unknown=(*facts.unknown, *view.unknown))
 
 
 def sees_login_prompt(name: str) -> bool | None:

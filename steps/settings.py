@@ -23,6 +23,7 @@ from steps.suggest_host import (
     default_service_manager,
     default_source,
     default_toolstack,
+    from_tarball,
 )
 from steps.suggestions import (
     GUEST_MEMORY,
@@ -180,6 +181,27 @@ class HostSettings:
         because=because_source,
         advanced=True,
         example="packages",
+    )
+    tarball: str = asked(
+        "Which tarball of Xen, or which unpacked dist folder?",
+        kinds.PATH,
+        help="A tar file (.tgz, .tar.xz, ...) in the shape that Xen's own build makes, or its "
+        "folder dist, with install.sh and a tree install. It is looked into first: what it would "
+        "install, for which machine, and whether anything in it is not what a Xen has.",
+        default="",
+        because="there is none, unless you say where",
+        needed=from_tarball,
+        example="/root/xen-4.17.tgz",
+    )
+    tarball_sha256: str = asked(
+        "Which SHA-256 must the tarball have?",
+        kinds.SHA256,
+        help="Of the file, as its maker tells it: 64 hexadecimal digits, as `sha256sum` prints "
+        "them. Another file is then refused. `none`: it is taken as it is.",
+        default="none",
+        because="you know where the file comes from",
+        needed=from_tarball,
+        advanced=True,
     )
     ignore: tuple[str, ...] = asked(
         "Which failed checks shall be taken as warnings?",

@@ -56,3 +56,7 @@ def because_source(known: Known) -> str:
     if default_source(known) == "tarball":
         return "there is a Xen here that no package brought"
     return "upgrades of the distribution then keep Xen up to date"
+
+
+def from_tarball(known: Known) -> bool:
+    return known.answers.get("host.xen_source") == "tarball"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from steps import xen_tarball
 from steps.boot_drop_in import default_entry, natural
 from steps.expected import with_directories, with_packages, with_service
 from steps.facts import Facts, Service
@@ -46,11 +47,29 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 "unknown",
             )
         )
+    if xen_tarball.from_tarball(settings):
+        problems += xen_tarball.problems(settings, facts)
     return problems
 
 
 def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Keep the boot default, bring the package lists up to date, install what is missing."""
+    packages = _plan_packages(settings, facts)
+    tarball = packages.then.tarball
+    if not xen_tarball.from_tarball(settings) or tarball is None or tarball.wrong:
+        return packages
+    if not xen_tarball.missing(tarball):
+        there = f"What is in {tarball.source} is installed."
+        return replace(packages, skipped=(*packages.skipped, there))
+    return replace(
+        packages,
+        actions=(*packages.actions, xen_tarball.install(tarball)),
+        then=xen_tarball.installed(packages.then, tarball),
+        notes=(*packages.notes, *xen_tarball.notes(tarball)),
+    )
+
+
+def _plan_packages(settings: Settings, facts: Facts) -> Plan[Facts]:
     missing = missing_packages(settings, facts)
     given, facts = facts, in_view(settings, facts)
     loader = boot_loader(settings)
@@ -91,13 +110,26 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                 "Look into the log at what apt said; `apt-get install` by hand says it again.",
             )
         )
+    tarball = facts.tarball if xen_tarball.from_tarball(settings) else None
+    others = xen_tarball.missing(tarball) if tarball is not None and not tarball.wrong else ()
+    if tarball is not None and others:
+        problems.append(
+            Problem(
+                "tarball-not-installed",
+                f"{len(others)} of the files in {tarball.source} are not here as it has them: "
+                f"{', '.join(others[:3])}{' …' if len(others) > 3 else ''}.",
+                "Something wrote over them since; start again, and they are installed.",
+            )
+        )
     if not facts.xen.images:
         problems.append(
             Problem(
                 "hypervisor-missing",
                 "There is no hypervisor in /boot.",
                 "The package xen-hypervisor-… brings it: "
-                "apt-get install --reinstall xen-system-amd64",
+                "apt-get install --reinstall xen-system-amd64"
+                if not xen_tarball.from_tarball(settings)
+                else f"{settings.host.tarball} must have it: install/boot/xen-….gz",
             )
         )
     facts = in_view(settings, facts)
@@ -112,13 +144,16 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                 loader.DEFAULT_HINT,
             )
         )
-    if "xl" not in facts.xen.commands:
+    toolstack = settings.host.toolstack
+    if toolstack not in facts.xen.commands:
         problems.append(
             Problem(
                 "toolstack-missing",
-                "The command xl is not there.",
+                f"The command {toolstack} is not there.",
                 "The package xen-utils-common brings it: "
-                "apt-get install --reinstall xen-utils-common",
+                "apt-get install --reinstall xen-utils-common"
+                if not xen_tarball.from_tarball(settings)
+                else f"{settings.host.tarball} must have it, in install/usr/sbin.",
             )
         )
     return problems
@@ -126,7 +161,9 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
 
 def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
     """All that this setup calls on the host, installed or not, in the order of their use."""
-    wanted = [_XEN, "lvm2", "debootstrap"]
+    wanted = ["lvm2", "debootstrap"]
+    if not xen_tarball.from_tarball(settings):
+        wanted.insert(0, _XEN)
     if settings.host.bridge != NO_BRIDGE and facts.bridge(settings.host.bridge) is None:
         wanted.append("bridge-utils")
         # The static address's guard asks the gateway whether it is still reached.

@@ -12,7 +12,7 @@ from shlex import quote
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.guest_disks import root_device
-from steps.read_facts import look_into_guests, read_facts
+from steps.read_facts import look_into_guests, look_into_tarball, read_facts
 from steps.saved_facts import hidden, load_facts
 from steps.settings import Settings
 from wizard.actions import Action, WriteFile
@@ -103,15 +103,18 @@ def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Sessi
     """A session on this machine; the guests that are there already are looked into."""
     volumes = [root_device(settings, guest) for guest in settings.guests]
     names = [guest.name for guest in settings.guests]
+    tarball = settings.host.tarball
 
     def read() -> Facts:
-        again = read_facts(volumes, names)
+        again = look_into_tarball(read_facts(volumes, names), tarball)
         # Whether the mirror answers was tried once, at the start.
         return replace(again, apt=replace(again.apt, reachable=facts.apt.reachable))
 
     there = {volume.path for group in facts.volume_groups or () for volume in group.volumes}
     if arguments.facts is None and (there.intersection(volumes) or facts.xen.domains):
         facts = look_into_guests(facts, volumes, names)
+    if arguments.facts is None:
+        facts = look_into_tarball(facts, tarball)
     return Session(settings, facts, read)
 
 

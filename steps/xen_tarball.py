@@ -1,0 +1,165 @@
+"""Xen from a tarball in the shape of its own build: what stands against it, and its one action."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from steps.expected import with_directories, with_service
+from steps.facts import Facts, Service, Tarball
+from steps.settings import Settings
+from steps.what_matters import DIRECTORIES
+from wizard.actions import InstallTree, TreeEntry
+from wizard.step import Problem
+
+# Where Xen's programs keep what they write while they run: the packages' removal clears these too.
+_LEAVINGS = (
+    "/etc/xen", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen", "/var/xen", "/var/crash",
+)  # fmt: skip
+_README_LINES = 20
+_MIB = 1024 * 1024
+
+
+def from_tarball(settings: Settings) -> bool:
+    """Whether Xen comes from a tarball here."""
+    return settings.host.xen_source == "tarball"
+
+
+def missing(tarball: Tarball) -> tuple[str, ...]:
+    """What of it is not on the host. Below /etc whatever is there counts: it may be edited."""
+    return tuple(
+        entry.path
+        for entry in tarball.entries
+        if entry.here == "nothing" or (entry.here == "other" and not entry.path.startswith("/etc/"))
+    )
+
+
+def problems(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    """What stands in the way of installing it, all at once."""
+    path, tarball = settings.host.tarball, facts.tarball
+    if not path and facts.xen.images and facts.xen.commands:
+        return  # it is installed already, whatever it came in
+    if not path:
+        yield Problem(
+            "tarball-missing",
+            "Xen is to come from a tarball, and no answer says where that is.",
+            "Give its path: host.tarball, or --set host.tarball=/root/xen.tgz",
+        )
+        return
+    if tarball is None or tarball.source != path:
+        yield Problem(
+            "tarball-unread",
+            f"What {path} holds is not known.",
+            "Look on the machine itself, as root: sudo xen-setup check",
+            "unknown",
+        )
+        return
+    for words in tarball.wrong:
+        yield Problem(
+            "tarball-refused",
+            f"{path}: {words}.",
+            "Fetch or build it again, and have its maker's checksum compared (host.tarball_sha256)."
+            " Nothing of it was unpacked.",
+        )
+    if not tarball.wrong:
+        yield from _does_not_fit(settings, facts, tarball)
+
+
+def _does_not_fit(settings: Settings, facts: Facts, tarball: Tarball) -> Iterator[Problem]:
+    wanted = settings.host.tarball_sha256
+    if wanted not in ("none", tarball.sha256):
+        what = f"its SHA-256 is {tarball.sha256}" if tarball.sha256 else "a folder has no SHA-256"
+        yield Problem(
+            "tarball-refused",
+            f"{tarball.source}: {what}, and not {wanted}.",
+            "It is another file, or a damaged one: fetch it again.",
+        )
+    others = [name for name in tarball.machines if name != facts.architecture]
+    if others:
+        yield Problem(
+            "tarball-refused",
+            f"{tarball.source}: its programs are for {' and '.join(name or '?' for name in others)}"
+            f", and this machine is {facts.architecture}.",
+            f"Take the one that was built for {facts.architecture}.",
+        )
+    if tarball.lacking:
+        yield Problem(
+            "tarball-libraries",
+            f"The programs in {tarball.source} need libraries that are neither in it nor on this "
+            f"machine: {', '.join(tarball.lacking)}.",
+            "Install the packages that bring them (libyajl.so.2, say, is in libyajl2): "
+            "apt-file search NAME finds them. Then look again.",
+        )
+    for entry in tarball.entries:
+        if entry.kind == "directory" and entry.here == "other":
+            yield Problem(
+                "tarball-refused",
+                f"{tarball.source}: {entry.path} is a folder in it, and something else here.",
+                f"Look what is at {entry.path}; if nothing needs it, move it away.",
+            )
+
+
+def install(tarball: Tarball) -> InstallTree:
+    """The one action that installs it; all of it is in the action, file by file."""
+    count = sum(entry.kind != "directory" for entry in tarball.entries)
+    return InstallTree(
+        source=tarball.source,
+        sha256=tarball.sha256,
+        top=tarball.top,
+        script_sha256=tarball.script_sha256,
+        entries=tuple(
+            TreeEntry(entry.path, entry.kind, entry.mode, entry.content)
+            for entry in tarball.entries
+        ),
+        why="Xen's own install.sh copies the hypervisor, its tools and its services into the "
+        f"system ({count} files). It is given a folder to install into; what it made there is "
+        "compared with this plan, and put in place file by file.",
+        replaced=tuple(
+            entry.path
+            for entry in tarball.entries
+            if entry.here == "other" and entry.kind != "directory"
+        ),
+        leavings=tuple(place for place in _LEAVINGS if place in _folders(tarball)),
+        refresh=("ldconfig",),
+        estimate=60.0,
+        space=round(sum(entry.size for entry in tarball.entries) / _MIB, 1),
+    )
+
+
+def notes(tarball: Tarball) -> tuple[str, ...]:
+    """What its maker says of it, and what install.sh is."""
+    lines = [line.rstrip() for line in tarball.readme.splitlines()]
+    shown = "\n".join(lines[:_README_LINES]).strip()
+    more = f"\n(and {len(lines) - _README_LINES} lines more)" if len(lines) > _README_LINES else ""
+    script = f"install.sh has {len(tarball.script.splitlines())} lines: read it in the tarball."
+    return (f"Its README says:\n{shown}{more}" if shown else "It has no README.", script)
+
+
+def installed(facts: Facts, tarball: Tarball) -> Facts:
+    """The facts with all of it on the host."""
+    paths = [entry.path for entry in tarball.entries]
+    entries = tuple(replace(entry, here="same") for entry in tarball.entries)
+    names = {path.rpartition("/")[2] for path in paths if re.search(r"/s?bin/", path)}
+    images = [path for path in paths if re.fullmatch(r"/boot/xen(-[0-9][^/]*)?\.gz", path)]
+    commands = [name for name in ("xl", "xm") if name in names or name in facts.xen.commands]
+    facts = replace(
+        facts,
+        tarball=replace(tarball, entries=entries),
+        xen=replace(
+            facts.xen,
+            images=tuple(sorted({*facts.xen.images, *images})),
+            commands=tuple(commands),
+        ),
+    )
+    facts = with_directories(facts, *(path for path in DIRECTORIES if path in _folders(tarball)))
+    for path in paths:
+        name = path.removeprefix("/etc/init.d/")
+        if name != path and not facts.service(name).present:
+            service = Service(name, present=True, enabled=False, active=False)
+            facts = with_service(facts, service)
+    return facts
+
+
+def _folders(tarball: Tarball) -> set[str]:
+    return {entry.path for entry in tarball.entries if entry.kind == "directory"}
