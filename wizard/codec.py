@@ -116,34 +116,40 @@ def _decode_union(declared: Any, value: JsonValue, place: str) -> Any:
 def _decode_dataclass(declared: Any, value: JsonValue, place: str) -> Any:
     if not isinstance(value, dict):
         raise CodecError(f"{place}: an object was expected")
-    hints = _hints(declared)
-    fields = {field.name: field for field in dataclasses.fields(declared)}
-    unknown = [key for key in value if key not in fields and key != "kind"]
-    if unknown:
-        raise CodecError(f"{place}: {unknown[0]!r} is not known here")
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in value
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise CodecError(f"{place}: {missing[0]!r} is missing")
+    hints, needed = _hints(declared), _needed(declared)
+    for key in value:
+        if key not in hints and key != "kind":
+            raise CodecError(f"{place}: {key!r} is not known here")
+    for name in needed:
+        if name not in value:
+            raise CodecError(f"{place}: {name!r} is missing")
     return declared(
         **{
-            name: _decode(hints[name], value[name], f"{place}.{name}")
-            for name in fields
-            if name in value
+            name: _decode(hints[name], item, f"{place}.{name}")
+            for name, item in value.items()
+            if name in hints
         }
     )
 
 
+# Journals are read several times in a run, and have the same types in every line.
 @cache
 def _hints(declared: type) -> dict[str, Any]:
-    return typing.get_type_hints(declared)
+    hints = typing.get_type_hints(declared)
+    return {field.name: hints[field.name] for field in dataclasses.fields(declared)}
 
 
+@cache
+def _needed(declared: type) -> tuple[str, ...]:
+    """The fields without a default."""
+    return tuple(
+        field.name
+        for field in dataclasses.fields(declared)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    )
+
+
+@cache
 def _classes(declared: Any) -> list[type]:
     if get_origin(declared) not in (Union, types.UnionType):
         return []

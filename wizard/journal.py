@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -122,6 +123,7 @@ def _bytes_of(path: Path) -> bytes:
         ) from error
 
 
+@lru_cache(maxsize=4096)  # a run reads its journal several times, and long ones are long
 def _parse(line: bytes, number: int, before: str) -> tuple[Stamped, str]:
     value = json.loads(line)
     if not isinstance(value, dict):
@@ -175,20 +177,45 @@ def _check_header(path: Path, records: list[Stamped], machine: str) -> None:
         )
 
 
+def meaning(path: Path, records: tuple[Stamped, ...]) -> Ledger:
+    """What the records say together; `JournalDamaged` for what no run of ours says."""
+    try:
+        return replay(stamped.record for stamped in records)
+    except (KeyError, ValueError) as error:
+        raise JournalDamaged(
+            f"The journal {path} speaks of something that was never begun: {error}.",
+            hint="Nothing is done or undone by a journal that cannot be trusted. The files as they "
+            f"were are in {path.parent / 'backups'}; to start afresh, move {path.parent} away.",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Means:
+    """How records reach the disk, and what time it is: tests pass others."""
+
+    write: Callable[[int, bytes, int], int] = os.pwrite
+    sync: Callable[[int], None] = os.fsync
+    now: Callable[[], str] = _now
+
+
+_USUAL = Means()
+
+
 class Journal:
     """One run's journal, open for appending. `ledger` is always what the records say together."""
 
-    def __init__(self, path: Path, machine: str) -> None:
+    def __init__(self, path: Path, machine: str, means: Means = _USUAL) -> None:
         content = read_journal(path, machine)
         self.path = path
-        self.ledger = replay(stamped.record for stamped in content.records)
+        self.ledger = meaning(path, content.records)
         self._count = len(content.records)
         self._length = content.length
         self._checksum = content.checksum
+        self._means = means
 
     def append(self, record: Record) -> None:
         """Write a record, on the disk when this returns; raises `Stopped` when that fails."""
-        line, checksum = _line(record, self._count, _now(), self._checksum)
+        line, checksum = _line(record, self._count, self._means.now(), self._checksum)
         try:
             self._write(line)
         except OSError as error:
@@ -218,8 +245,8 @@ class Journal:
             try:
                 written = 0
                 while written < len(line):
-                    written += os.pwrite(descriptor, line[written:], self._length + written)
-                os.fsync(descriptor)
+                    written += self._means.write(descriptor, line[written:], self._length + written)
+                self._means.sync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, self._length)
                 raise
@@ -274,9 +301,13 @@ class Store:
     """All runs of this machine. `machine` is its fingerprint."""
 
     def __init__(
-        self, directory: Path = STATE, fingerprint: Callable[[], str] = machine_fingerprint
+        self,
+        directory: Path = STATE,
+        fingerprint: Callable[[], str] = machine_fingerprint,
+        means: Means = _USUAL,
     ) -> None:
         self.directory = directory
+        self._means = means
         self._fingerprint = fingerprint
 
     @contextmanager
@@ -295,7 +326,7 @@ class Store:
                 if time.monotonic() > deadline:
                     raise _locked(self.holder())
                 time.sleep(0.05)
-            text = json.dumps({"pid": os.getpid(), "since": _now(), "command": command})
+            text = json.dumps({"pid": os.getpid(), "since": self._means.now(), "command": command})
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, text.encode(), 0)
             try:
@@ -370,11 +401,11 @@ class Store:
 
     def journal(self, run: RunDirectory) -> Journal:
         """The run's journal, open for appending."""
-        return Journal(run.journal, self._fingerprint())
+        return Journal(run.journal, self._fingerprint(), self._means)
 
     def ledger(self, run: RunDirectory) -> Ledger:
         """What the run's journal says."""
-        return replay(stamped.record for stamped in self.records(run))
+        return meaning(run.journal, self.records(run))
 
     def records(self, run: RunDirectory) -> tuple[Stamped, ...]:
         """The run's records."""

@@ -52,8 +52,9 @@ from wizard.files import (
 )
 from wizard.identity import differences
 from wizard.interrupts import Interrupts
-from wizard.mounts import GUESTS_DISKS, WORK, Mounts
+from wizard.mounts import GUESTS_DISKS, WORK, Mounted, Mounts, mounted_now
 from wizard.packages import Packages
+from wizard.partitions import PartitionTables
 from wizard.running import Running, Watch, Workplace, kernel_boot_id
 from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, TreeUndo, Undo
 from wizard.wording import probe_words
@@ -88,20 +89,20 @@ class Machine:
     warn: Callable[[str], None] = lambda _words: None
     reboot_command: Argv = ("systemctl", "reboot")
     log_copy: Path | None = None
+    mounted: Callable[[], list[Mounted]] = mounted_now
+    partition_tables: PartitionTables = partitions
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
+        note = self.work / "running"
         self._running = Running(
-            self.run_command,
-            self.ask_command,
-            self.interrupts,
-            self.checkpoint,
-            self.work / "running",
+            self.run_command, self.ask_command, self.interrupts, self.checkpoint, note,
             log_copy=self.log_copy,
-        )
+        )  # fmt: skip
         self._mounts = Mounts(
-            self._running.quietly, self._probe_ask, self.work, self._warned, self.guests_disks
-        )
+            self._running.quietly, self._probe_ask, self.work, self._warned,
+            guests_disks=self.guests_disks, mounted=self.mounted,
+        )  # fmt: skip
         self._packages = Packages(self._running)
 
     @property
@@ -182,7 +183,7 @@ class Machine:
             case InstallTree():
                 return trees.is_installed(action)
             case CreatePartition():
-                return partitions.is_there(action)
+                return self.partition_tables.is_there(action)
             case Reboot():
                 return isinstance(undo, RebootUndo) and undo.boot_id != self.boot_id()
         assert_never(action)
@@ -275,7 +276,7 @@ class Machine:
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._refuse_other_device(action)
-                    partitions.create(action, self._running)
+                    self.partition_tables.create(action, self._running)
                 case Reboot():
                     raise RebootNeeded("The machine must boot now.", hint="")
                 case _:
@@ -302,7 +303,7 @@ class Machine:
             if isinstance(action, MakeDirectory):
                 self._real(action.path, action.inside).chmod(action.mode)
             if isinstance(action, CreatePartition):
-                partitions.announce(action, self._running)
+                self.partition_tables.announce(action, self._running)
             return True
         if not isinstance(action, Reboot):
             self.revert(action, undo, watch)
@@ -325,6 +326,8 @@ class Machine:
                 case WriteFile():
                     assert isinstance(undo, FileUndo)
                     if self._reachable(action.inside):  # otherwise it went with its volume
+                        if action.before_undo and files.holds(Path(undo.target), undo.sha256):
+                            self._running.quietly(action.before_undo, _UNDO_TIME)
                         files.put_back(undo, self._workplace().backups, self.checkpoint)
                         # Also when it was as before already: a crash may have cut this off.
                         self._running.refresh(action.refresh, watch)
@@ -345,7 +348,7 @@ class Machine:
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._mounts.only(None)
-                    partitions.remove(action, self._running.ask)
+                    self.partition_tables.remove(action, self._running.ask)
                 case Reboot():
                     pass  # a boot that happened is no change to take back
                 case _:

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def mounted_now() -> list[Mounted]:
 class Mounts:
     """Mounts below `work`, one volume at a time, kept until another is needed or `release`.
 
-    `warn` gets a sentence when something had to be unmounted lazily.
+    `warn` gets a sentence when something had to be unmounted lazily. `mounted` lists what is
+    mounted.
     """
 
     def __init__(
@@ -63,13 +65,16 @@ class Mounts:
         ask: AskSimple,
         work: Path,
         warn: Callable[[str], None],
+        *,
         guests_disks: Path = GUESTS_DISKS,
+        mounted: Callable[[], list[Mounted]] = mounted_now,
     ) -> None:
         self._run = run
         self._ask = ask
         self._work = work
         self._warn = warn
         self._guests_disks = guests_disks
+        self._mounted = mounted
         self._held: Volume | None = None
 
     def only(self, volume: Volume | None) -> None:
@@ -100,9 +105,13 @@ class Mounts:
     def clear_leftovers(self) -> list[str]:
         """Unmount what an earlier run left below the work directory; says which."""
         self._held = None
-        left = [mount.point for mount in mounted_now() if _is_below(mount.point, self._work)]
+        left = [mount.point for mount in self._mounted() if _is_below(mount.point, self._work)]
         for point in {Path(point) for point in left}:
             self._unmount_below(point)
+        # A kill between mkdir and mount leaves a place where nothing is mounted.
+        for directory in (*self._work.glob("*/"), self._work):
+            with suppress(OSError):
+                directory.rmdir()
         return left
 
     def _mount(self, volume: Volume) -> None:
@@ -112,7 +121,7 @@ class Mounts:
                 f"{point} is no place to mount a volume: it is not below {self._work}.",
                 hint="This is a mistake in the program; nothing was mounted.",
             )
-        if any(mount.point == str(point) for mount in mounted_now()):
+        if any(mount.point == str(point) for mount in self._mounted()):
             raise StepFailed(
                 f"Something else is mounted at {point}.", hint=f"Unmount it: umount {point}"
             )
@@ -164,12 +173,12 @@ class Mounts:
                 )
 
     def _unmount_below(self, point: Path) -> None:
-        points = [mount.point for mount in mounted_now() if _is_at_or_below(mount.point, point)]
+        points = [mount.point for mount in self._mounted() if _is_at_or_below(mount.point, point)]
         for mounted in reversed(points):
             self._unmount(mounted)
         # Only what is empty and ours goes: a lazily unmounted tree may still show there.
         for directory in (point, *point.parents):
-            if not directory.is_relative_to(self._work) or any(mounted_at(directory)):
+            if not directory.is_relative_to(self._work) or any(self._at(directory)):
                 break
             try:
                 directory.rmdir()
@@ -179,7 +188,7 @@ class Mounts:
     def _unmount(self, point: str) -> None:
         for attempt in range(_BUSY_TRIES):
             result = self._run(("umount", point), _MOUNT_TIME)
-            if result.status == 0 or not any(mounted_at(Path(point))):
+            if result.status == 0 or not any(self._at(Path(point))):
                 return
             end_processes_in(Path(point))
             time.sleep(0.05 * (attempt + 1))
@@ -189,10 +198,9 @@ class Mounts:
             "whatever uses it ends."
         )
 
-
-def mounted_at(point: Path) -> list[Mounted]:
-    """What is mounted exactly there."""
-    return [mount for mount in mounted_now() if mount.point == str(point)]
+    def _at(self, point: Path) -> list[Mounted]:
+        """What is mounted exactly there."""
+        return [mount for mount in self._mounted() if mount.point == str(point)]
 
 
 def end_processes_in(point: Path, grace: float = 2.0) -> list[int]:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wizard.actions import CreatePartition
 from wizard.commands import Answer
@@ -19,6 +19,16 @@ from wizard.mounts import mounted_now
 from wizard.running import Running
 
 Ask = Callable[[tuple[str, ...], float], Answer]
+
+
+class PartitionTables(Protocol):
+    """What this module does, as Machine gets it passed in: tests pass a model of disks."""
+
+    def is_there(self, action: CreatePartition, /) -> bool: ...
+    def create(self, action: CreatePartition, running: Running, /) -> None: ...
+    def announce(self, action: CreatePartition, running: Running, /) -> None: ...
+    def remove(self, action: CreatePartition, ask: Ask, /) -> None: ...
+
 
 _NODE_WAIT = 10.0  # seconds for the new partition's device node
 
