@@ -95,6 +95,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
                 text,
                 f"{card.name} becomes a port of {name}, and {name} has the card's address, at "
                 "every boot too. All other lines stay as they are.",
+                # A boot may have made the bridge by this file, whatever became of our ifup.
+                before_undo=("ifdown", name),
             )
             for path, text in changed.items()
         ]
@@ -247,7 +249,9 @@ def _card_down(card: Card) -> RunCommand:
             r" inet6? ",
             lacks=True,
         ),
-        undo=("ifup", card.name),
+        # An ifdown that was cut off has taken the address, and not noted it: without --force ifup
+        # would say "already configured", and the host would stay without an address.
+        undo=("ifup", "--force", card.name),
         undo_class="exact",
         timeout=180.0,
         estimate=3.0,
@@ -275,6 +279,10 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
         f"Makes the bridge {name}, plugs {card.name} into it{moving}.",
         probe=CommandShows(
             ("ip", "-oneline", "link", "show", "master", name), rf"^\d+: {re.escape(card.name)}[:@]"
+        ),
+        # bridge-utils makes the bridge a second before it plugs the card in.
+        traces=CommandShows(
+            ("ip", "-oneline", "link", "show", "dev", name), rf"^\d+: {re.escape(name)}:"
         ),
         undo=("ifdown", "--force", name),
         undo_class="exact",

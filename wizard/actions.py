@@ -149,8 +149,10 @@ class WriteFile:
 
     Its directory must be there. A symbolic link stays: the file that it leads to is written.
     `refresh` is a command that makes others notice the file (update-grub, say): it runs after
-    the file is written, and again after the old one is back. When the volume it is `inside` is
-    gone at the undo, it went with it, and there is nothing to restore.
+    the file is written, and again after the old one is back. `before_undo` runs while our text is
+    still there, for what a boot makes of it (an interface that only it describes): it must be
+    harmless where there is nothing to do, and how it ends does not count. When the volume it is
+    `inside` is gone at the undo, it went with it, and there is nothing to restore.
     """
 
     path: str
@@ -160,6 +162,7 @@ class WriteFile:
     uid: int = 0
     gid: int = 0
     refresh: Argv | None = None
+    before_undo: Argv | None = None
     estimate: float = 0.1
     inside: Volume | None = None
     kind: Literal["WriteFile"] = "WriteFile"

@@ -78,6 +78,11 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def holds(path: Path, sha256: str) -> bool:
+    """Whether the regular file at `path` has these bytes."""
+    return is_regular(path) and sha256_of(path) == sha256
+
+
 def same_as(path: Path, sha256: str, mode: int, uid: int, gid: int) -> bool:
     """Whether the regular file at `path` has these bytes, this mode and owner."""
     if not is_regular(path):

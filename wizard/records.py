@@ -240,6 +240,9 @@ class Ledger:
                 self.state, self.reason = "under way", ""
                 self.current = record.step
                 self.guard_open = record.guarded
+                # A step that waits for a boot in vain is refused before it begins: this one was
+                # booted for rightly. If the power goes now, it may boot once more.
+                self.booted_for.discard(record.step)
                 self.step_states[record.step] = "begun"
             case Begun():
                 self.entries[record.entry] = Entry(

@@ -23,7 +23,7 @@ from wizard.records import (
     Undone,
 )
 from wizard.reporter import Reporter
-from wizard.undo import PackagesUndo
+from wizard.undo import FileUndo, PackagesUndo
 
 _HINT_AGAIN = "Go on with `sudo xen-setup rollback`."
 
@@ -82,19 +82,36 @@ def take_back(
 ) -> list[Entry]:
     """Take back one run (after the step `to`); what stays, newest first. The lock is held."""
     journal.append(RollbackBegun(to))
-    left = []
+    left: list[Entry] = []
     try:
         for entry in _after(journal.ledger.to_take_back, journal.ledger.steps, to):
             machine.interrupts.check()
-            if not take_back_entry(journal, machine, reporter, entry):
+            if not _take_back_in_order(journal, machine, reporter, entry, left):
                 left.append(entry)
     except Interrupted as error:
         error.hint = _HINT_AGAIN
         raise
     finally:
         machine.release()
+    machine.disarm()  # a crash may have left the guard of a step that is not there any more
     journal.append(RollbackEnded(complete=not left))
     return left
+
+
+def _take_back_in_order(
+    journal: Journal, machine: Performer, reporter: Reporter, entry: Entry, left: list[Entry]
+) -> bool:
+    """Take back one action, unless a later one to the same file stays: that comes first."""
+    if not isinstance(entry.undo, FileUndo) or entry.undo.target not in _targets(left):
+        return take_back_entry(journal, machine, reporter, entry)
+    text = f"{entry.undo.target} has a later change that could not be taken back: first that."
+    journal.append(NotUndone(entry.number, text))
+    reporter.conflict(entry.action, text)
+    return False
+
+
+def _targets(entries: list[Entry]) -> set[str]:
+    return {entry.undo.target for entry in entries if isinstance(entry.undo, FileUndo)}
 
 
 def take_back_entry(journal: Journal, machine: Performer, reporter: Reporter, entry: Entry) -> bool:
@@ -135,9 +152,12 @@ def _stays_changed(entry: Entry) -> str:
 def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
     """Take back the actions of one step that are on the machine; whether all are."""
     entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
-    # One that stays does not keep the others from being taken back.
-    taken = [take_back_entry(journal, machine, reporter, entry) for entry in entries]
-    return all(taken)
+    left: list[Entry] = []
+    for entry in entries:
+        # One that stays does not keep the others from being taken back.
+        if not _take_back_in_order(journal, machine, reporter, entry, left):
+            left.append(entry)
+    return not left
 
 
 def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from wizard.errors import Exit
-from wizard.journal import Holder, RunDirectory, Stamped, Store
+from wizard.journal import Holder, RunDirectory, Stamped, Store, meaning
 from wizard.records import (
     Begun,
     Ledger,
@@ -16,7 +16,6 @@ from wizard.records import (
     StepLeftOut,
     StepState,
     StepVerified,
-    replay,
 )
 from wizard.undo import RebootUndo
 
@@ -95,7 +94,7 @@ def status(store: Store, boot_id: str) -> Status:
 
 def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:
     records = store.records(run)
-    ledger = replay(stamped.record for stamped in records)
+    ledger = meaning(run.journal, records)
     state = _state(ledger, boot_id)
     return RunStatus(
         number=run.number,

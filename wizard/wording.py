@@ -134,6 +134,8 @@ def undo_words(action: Action) -> str:
             words = shown(action.undo) if action.undo else action.undo_note or UNDO_MEANING[name]
         case WriteFile():
             words = "the text, mode, owner and times from before come back (or no file at all)"
+            if action.before_undo:
+                words = f"first {shown(action.before_undo)}; {words}"
             if action.refresh:
                 words += f", then {shown(action.refresh)}"
         case MovePath():

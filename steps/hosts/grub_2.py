@@ -119,15 +119,7 @@ def plan_entry(settings: Settings, facts: Facts) -> Plan[Facts]:
             return Plan((), facts, notes=("The boot menu could not be read: only root can.",))
         if not _menu_problems(settings, facts):
             return Plan((), facts, skipped=("The boot menu's Xen entry is as it should be.",))
-        update = RunCommand(
-            _UPDATE,
-            "Our options are in place, and the boot menu does not have them yet: update-grub "
-            "writes it anew from all files in /etc/default and /etc/grub.d.",
-            undo_note="The menu is written anew whenever one of those files is taken back.",
-            timeout=300.0,
-            estimate=_UPDATE_SECONDS,
-        )
-        return Plan((update,), with_menu(facts, settings), notes=(note,))
+        return Plan((_update(),), with_menu(facts, settings), notes=(note,))
     actions: list[Action] = []
     then = facts
     if DIRECTORY not in facts.directories:
@@ -398,6 +390,8 @@ def _grub_reboot(path: str, earlier: str | None) -> RunCommand:
 def make_default(settings: Settings, facts: Facts) -> tuple[list[Action], Facts]:
     """Xen becomes what boots by itself."""
     text = drop_in(settings, facts, xen_default=True)
+    if facts.files.get(DROP_IN) == text:
+        return [_update()], with_menu(facts, settings)
     action = WriteFile(
         DROP_IN,
         text,
@@ -407,6 +401,18 @@ def make_default(settings: Settings, facts: Facts) -> tuple[list[Action], Facts]
         estimate=30,
     )
     return [action], with_menu(with_file(facts, DROP_IN, text), settings)
+
+
+def _update() -> RunCommand:
+    """update-grub by itself, when our file is as it should be and the menu is not."""
+    return RunCommand(
+        _UPDATE,
+        "Our options are in place, and the boot menu does not have them yet: update-grub "
+        "writes it anew from all files in /etc/default and /etc/grub.d.",
+        undo_note="The menu is written anew whenever one of those files is taken back.",
+        timeout=300.0,
+        estimate=_UPDATE_SECONDS,
+    )
 
 
 def is_default(_settings: Settings, facts: Facts) -> bool:

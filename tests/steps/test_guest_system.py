@@ -74,7 +74,8 @@ def test_debootstrap_is_undone_when_it_is_half_done_too() -> None:
     made = bootstrap()
     assert made.traces is not None
     assert made.traces != made.probe
-    assert ("find", PLACE, "-xdev", "-mindepth", "1", "-delete") == made.undo
+    keeping = ("-not", "-path", f"{PLACE}/lost+found")
+    assert ("find", PLACE, "-xdev", "-mindepth", "1", *keeping, "-delete") == made.undo
     assert "by removal" == undo_class(made)
 
 

@@ -57,7 +57,7 @@ def test_undone_in_reverse_it_leads_back_through_the_same_states() -> None:
     assert [
         ("ifdown", "--force", "xenbr0"),
         ("ip", "link", "set", "dev", "ens3", "addrgenmode", "eui64"),
-        ("ifup", "ens3"),
+        ("ifup", "--force", "ens3"),
     ] == undos
     assert isinstance(actions[-2], WriteFile)
 
