@@ -1,0 +1,249 @@
+"""The programs of a simulated machine: each is a generator that yields half way through its work.
+
+What is done by then is what a power cut leaves. They fail where the real ones do: pvcreate on a
+physical volume, lvremove of a volume that is not there, mkfs on one that is mounted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+
+from tests.faults import disk_programs, tree_programs
+from tests.faults.menu import update_grub
+from tests.faults.model import Model
+from tests.faults.package_programs import apt_get, apt_mark, dpkg, dpkg_query
+from tests.faults.said import OK, Program, Said, nothing, refused
+from tests.faults.state import Link, stanzas
+
+Argv = tuple[str, ...]
+
+
+def program(model: Model, argv: Argv) -> Program:
+    """The program that a command line starts, before its first moment."""
+    found = PROGRAMS.get(argv[0])
+    if found is None:
+        raise AssertionError(f"the simulated machine has no program for {argv}")
+    return found(model, argv)
+
+
+# ---- the boot menu
+
+
+def _update_grub(model: Model, argv: Argv) -> Program:
+    yield from update_grub(model.tree, model.now())
+    return OK
+
+
+def _grub_reboot(model: Model, argv: Argv) -> Program:
+    yield
+    model.state.environment["next_entry"] = argv[1]
+    return OK
+
+
+def _grub_editenv(model: Model, argv: Argv) -> Program:
+    if argv[1] == "list":
+        pairs = model.state.environment.items()
+        return Said(0, "".join(f"{key}={value}\n" for key, value in pairs))
+    yield
+    model.state.environment.pop(argv[3], None)
+    return OK
+
+
+# ---- services
+
+
+def _systemctl(model: Model, argv: Argv) -> Program:
+    verb, name = argv[1], argv[-1].removesuffix(".service")
+    known = name in model.state.enabled
+    match verb:
+        case "is-enabled":
+            word = "enabled" if model.state.enabled.get(name) else "disabled"
+            return Said(0 if word == "enabled" else 1, f"{word}\n") if known else refused(name)
+        case "is-active":
+            active = bool(model.state.timer)
+            return Said(0 if active else 3, "active\n" if active else "inactive\n")
+        case "enable" | "disable":
+            yield
+            if not known:
+                return refused(f"Unit {name} does not exist.")
+            model.state.enabled[name] = verb == "enable"
+        case "stop":
+            yield
+            model.state.timer = ()
+        case "start" | "reboot":
+            yield
+        case _:
+            raise AssertionError(argv)
+    return OK
+
+
+def _systemd_run(model: Model, argv: Argv) -> Program:
+    yield
+    if model.state.timer:
+        return refused("Unit xen-setup-unconfirmed.timer already exists.")
+    model.state.timer = argv[argv.index("--") + 1 :]
+    return OK
+
+
+# ---- the network
+
+
+def _ifup(model: Model, argv: Argv) -> Program:
+    name = argv[-1]
+    stanza = stanzas(model.tree).get(name)
+    if stanza is None:
+        return refused(f"ifup: unknown interface {name}")
+    link = model.state.links.get(name)
+    if link is not None and link.configured and "--force" not in argv:
+        return Said(0, f"ifup: interface {name} already configured\n")
+    if stanza.ports:
+        made = model.state.links.setdefault(name, Link(bridge=True, configured=False))
+        made.configured = False
+        yield  # bridge-utils waits a second here
+        for port in stanza.ports:
+            model.state.links[port].master, model.state.links[port].mode = name, "none"
+    yield
+    model.bring_up(name)
+    return OK
+
+
+def _ifdown(model: Model, argv: Argv) -> Program:
+    name = argv[-1]
+    link = model.state.links.get(name)
+    stanza = stanzas(model.tree).get(name)
+    if "--force" not in argv and (link is None or not link.configured):
+        return Said(0, f"ifdown: interface {name} not configured\n")
+    if stanza is None:
+        return refused(f"ifdown: unknown interface {name}")
+    if link is None:
+        return OK
+    link.addresses = ()
+    yield
+    link.configured = False
+    if link.bridge and stanza is not None and stanza.ports:
+        for port in model.state.links.values():
+            if port.master == name:
+                port.master = ""
+        del model.state.links[name]
+    return OK
+
+
+def _ip(model: Model, argv: Argv) -> Program:
+    words = [word for word in argv[1:] if not word.startswith("-")]
+    match words:
+        case ["address", "show", "dev", name, "scope", "global"]:
+            link = model.state.links.get(name)
+            if link is None:
+                return refused(f"Device {name} does not exist.")
+            return Said(0, "".join(f"2: {name}    inet {one} brd\n" for one in link.addresses))
+        case ["link", "show", "master", name]:
+            ports = [port for port, one in model.state.links.items() if one.master == name]
+            if name not in model.state.links:
+                return refused(f"Device {name} does not exist.")
+            return Said(0, "".join(f"2: {port}: <UP> master {name}\n" for port in ports))
+        case ["link", "show", "dev", name, *_]:
+            link = model.state.links.get(name)
+            if link is None:
+                return refused(f"Device {name} does not exist.")
+            if "-oneline" in argv:
+                return Said(0, f"3: {name}: <BROADCAST,UP> mtu 1500\n")
+            return Said(0, f"2: {name}: <UP> addrgenmode {link.mode} numtxqueues 1\n")
+        case ["link", "set", "dev", name, "addrgenmode", mode]:
+            yield
+            model.state.links[name].mode = mode
+        case ["route", "get", _gateway]:
+            there = any(link.addresses for link in model.state.links.values())
+            return OK if there else refused("Network is unreachable")
+        case _:
+            raise AssertionError(argv)
+    return OK
+
+
+def _ping(model: Model, argv: Argv) -> Program:
+    yield from nothing()
+    return OK if any(link.addresses for link in model.state.links.values()) else refused("")
+
+
+# ---- domains
+
+
+def _xl(model: Model, argv: Argv) -> Program:
+    if not model.state.xen:
+        return refused("xencall: error: Could not obtain handle on privileged command interface")
+    verb, name = argv[1], argv[-1]
+    match verb:
+        case "create":
+            domain = os.path.basename(name).removesuffix(".cfg")  # noqa: PTH119
+            yield
+            if not model.start_domain(domain):
+                return refused(f"Domain with name '{domain}' already exists, or has no disk.")
+        case "destroy":
+            yield
+            if name not in model.state.domains:
+                return refused(f"{name} is an invalid domain identifier")
+            del model.state.domains[name]
+        case "domid":
+            number = model.state.domains.get(name)
+            return Said(0, f"{number}\n") if number else refused("invalid domain identifier")
+        case "console":
+            yield
+            shown = name in model.state.domains and model.shows_login(name)
+            return Said(0, f"{name} login: \n") if shown else Said(0, "nothing to see\n")
+        case "list":
+            names = ("Domain-0", *model.state.domains)
+            return Said(0, "Name  ID\n" + "".join(f"{one}  0\n" for one in names))
+        case _:
+            raise AssertionError(argv)
+    return OK
+
+
+def _silent(model: Model, argv: Argv) -> Program:
+    """A program of which nothing is seen here."""
+    yield
+    return OK
+
+
+PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
+    "apt-get": apt_get,
+    "apt-mark": apt_mark,
+    "blkid": disk_programs.blkid,
+    "blockdev": disk_programs.blockdev,
+    "chpasswd": tree_programs.chpasswd,
+    "cp": tree_programs.cp,
+    "debootstrap": tree_programs.debootstrap,
+    "dpkg": dpkg,
+    "dpkg-query": dpkg_query,
+    "find": tree_programs.find,
+    "grub-editenv": _grub_editenv,
+    "grub-reboot": _grub_reboot,
+    "ifdown": _ifdown,
+    "ifup": _ifup,
+    "ip": _ip,
+    "ldconfig": _silent,
+    "lsblk": disk_programs.lsblk,
+    "lvcreate": disk_programs.lvcreate,
+    "lvremove": disk_programs.lvremove,
+    "lvs": disk_programs.lvs,
+    "mkfs.btrfs": disk_programs.make_filesystem,
+    "mkfs.ext3": disk_programs.make_filesystem,
+    "mkfs.ext4": disk_programs.make_filesystem,
+    "mkfs.xfs": disk_programs.make_filesystem,
+    "mkswap": disk_programs.make_filesystem,
+    "mount": disk_programs.mount,
+    "passwd": tree_programs.passwd,
+    "ping": _ping,
+    "pvcreate": disk_programs.pvcreate,
+    "pvremove": disk_programs.pvremove,
+    "pvs": disk_programs.pvs,
+    "rm": tree_programs.rm,
+    "systemctl": _systemctl,
+    "systemd-run": _systemd_run,
+    "umount": disk_programs.umount,
+    "update-grub": _update_grub,
+    "vgcreate": disk_programs.vgcreate,
+    "vgremove": disk_programs.vgremove,
+    "vgs": disk_programs.vgs,
+    "wipefs": disk_programs.wipefs,
+    "xl": _xl,
+}

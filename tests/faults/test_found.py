@@ -1,0 +1,132 @@
+"""What the faults found once, and what was mended for it: each a test of its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults.ground import Ground, ground_of
+from tests.faults.host import Image, Lie
+from tests.faults.state import State
+from wizard.errors import RollbackIncomplete, Stopped
+
+INTERFACES = "tree/etc/network/interfaces"
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    with ground_of("fresh") as found:
+        yield found
+
+
+def first(images: list[Image], right: Callable[[Image], bool]) -> Image:
+    """The first moment at which something is so."""
+    return next(image for image in images if right(image))
+
+
+def has_bridge_in_file(image: Image) -> bool:
+    return b"iface xenbr0" in bytes(image.files[INTERFACES][4] or b"")  # type: ignore[arg-type]
+
+
+def test_a_power_cut_after_the_boot_into_xen_lets_resume_boot_into_it_once_more(
+    ground: Ground,
+) -> None:
+    # It said that the machine had not booted what was prepared, and wanted a second `resume`.
+    image = first(ground.applying, lambda one: bool(State.from_copy(one.state).domains))
+    ground.stands_after(image, power=True)
+    assert not ground.host.model.state.xen
+    ground.host.resume()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_a_rollback_stops_the_timer_that_a_killed_guarded_step_left(ground: Ground) -> None:
+    image = first(ground.applying, lambda one: bool(State.from_copy(one.state).timer))
+    ground.stands_after(image, power=False)
+    ground.host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_file_written_twice_comes_back_in_order_when_its_command_failed_in_the_first_rollback(
+    ground: Ground,
+) -> None:
+    # The older change was taken back though the newer one stayed; that one never could be again.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.lies = lambda argv: Lie("fails", status=1) if argv == ("update-grub",) else None
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert any("first that" in line for line in caught.value.details)
+    host.lies = lambda _argv: None
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_card_whose_ifdown_was_cut_off_gets_its_address_back(ground: Ground) -> None:
+    # ifup said "already configured", and the host stayed without an address.
+    image = first(ground.applying, lambda one: one.point.endswith("during ifdown"))
+    ground.stands_after(image, power=False)
+    assert ground.host.model.state.links["ens3"].addresses == ()
+    ground.host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_bridge_without_its_card_is_taken_down_too(ground: Ground) -> None:
+    # bridge-utils makes the bridge a second before it plugs the card in.
+    image = first(ground.applying, lambda one: "xenbr0" in State.from_copy(one.state).links)
+    ground.stands_after(image, power=False)
+    assert ground.host.model.state.links["ens3"].master == ""
+    ground.host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_bridge_that_a_boot_made_by_our_file_is_taken_down_or_made_anew(
+    ground: Ground, resume: bool
+) -> None:
+    # The file was put back and the bridge stayed: with the card's address beside its own; and
+    # `resume` took it for somebody else's, so that the next boot would not have made it.
+    ground.stands_after(first(ground.applying, has_bridge_in_file), power=True)
+    assert "xenbr0" in ground.host.model.state.links
+    if resume:
+        ground.host.go_on()
+        assert [] == ground.wrong_at_the_end()
+    ground.host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_menu_that_update_grub_did_not_write_is_written_at_the_next_resume(
+    ground: Ground,
+) -> None:
+    # The file was there, so nothing was done about the menu: `resume` failed for ever.
+    host = ground.host
+    image = [one for one in ground.applying if one.point.endswith("during update-grub")][-1]
+    before = ground.applying[ground.applying.index(image) - 8]
+    host.restore(before)
+    host.lies = lambda argv: Lie("does nothing") if argv == ("update-grub",) else None
+    with pytest.raises(Stopped):
+        host.go_on()
+    host.lies = lambda _argv: None
+    host.resume()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_the_place_of_a_mount_that_was_not_made_is_cleared_away(ground: Ground) -> None:
+    image = first(
+        ground.applying,
+        lambda one: (
+            "tree/run/xen-setup/vm01" in one.files and not State.from_copy(one.state).mounts
+        ),
+    )
+    ground.stands_after(image, power=False)
+    ground.host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_guests_lost_and_found_outlives_a_debootstrap_that_was_cut_off(ground: Ground) -> None:
+    image = first(ground.applying, lambda one: one.point.endswith("during debootstrap"))
+    ground.stands_after(image, power=True)
+    ground.host.go_on()
+    lost = "tree/volumes/xendisks/vm01-root/lost+found"
+    assert lost in ground.host.image().files
+    assert [] == ground.wrong_at_the_end()

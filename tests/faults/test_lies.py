@@ -1,0 +1,142 @@
+"""Every command of the full plans lies, fails, hangs or talks: it is seen, and nothing is lost.
+
+What a program prints (100 MB, no UTF-8, a question) is for real processes: see
+tests/engine/test_commands.py and test_commands_that_talk.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.engine.conftest import MEMORY
+from tests.faults.host import Host, Image, Lie
+from tests.faults.oracles import (
+    Undisturbed,
+    changed_by_a_further_run,
+    not_as_before,
+    not_at_the_same_end,
+    same_everywhere,
+)
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.share import share
+from wizard.errors import RollbackIncomplete, StepFailed, Stopped
+
+Argv = tuple[str, ...]
+
+LIES = (
+    Lie("ends with status 1, having done nothing", status=1),
+    Lie("ends with status 1, half way", work="half", status=1),
+    Lie("ends with status 1, having done it", work="all", status=1),
+    Lie("is killed by a signal half way", work="half", status=-9),
+    Lie("hangs, and is ended half way", work="half", status=-15, ended="timeout"),
+    Lie("hangs, having done it", work="all", status=-15, ended="timeout"),
+    Lie("ends with status 0, having done nothing", status=0),
+    Lie("ends with status 0, half way", work="half", status=0),
+    Lie("asks, and takes the end of its input for a no", status=5, out="Really? [y/N] \n"),
+)
+# Commands that may lie about having done it: nothing on the machine depends on them.
+HARMLESS = {
+    ("apt-get", "update"): "package lists are a cache; what cannot be installed is seen at once",
+    ("xl", "list"): "it only shows what runs",
+}
+
+
+class Told:
+    """A host, and for each command that its run starts: the machine just before its action."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        before = host.image()
+        self.commands: list[tuple[Image, Argv]] = []
+        self._last = before
+        host.at_point = self._at
+        host.apply()
+        host.at_point = lambda _name: None
+        self.undisturbed = Undisturbed(before, host.image())
+
+    def _at(self, point: str) -> None:
+        if point == "before it is journaled":
+            self._last = self.host.image(point)
+        if point in ("RunCommand: ended", "InstallPackages: performed", "WriteFile: performed"):
+            refreshed = self.host.commands[-1:] == [("update-grub",)]
+            if point != "WriteFile: performed" or refreshed:
+                self.commands.append((self._last, self.host.commands[-1]))
+
+
+@pytest.fixture(scope="module", params=["fresh", "several-guests", "part-present"])
+def told(request: pytest.FixtureRequest) -> Iterator[Told]:
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as top:
+        yield Told(SCENARIOS[request.param].host(Path(top) / "host"))
+
+
+def test_no_lie_of_a_command_ends_in_a_run_that_says_all_is_done(told: Told) -> None:
+    host = told.host
+    cases = [(image, argv, lie) for image, argv in told.commands for lie in LIES]
+    for image, argv, lie in share(cases):
+        trace = f"{' '.join(argv)} {lie.words}"
+        host.restore(image)
+        host.lies = only(argv, lie)
+        try:
+            host.go_on()
+        except (StepFailed, Stopped) as error:
+            assert error.what, trace
+            assert error.hint, trace
+            assert (argv not in HARMLESS) or lie.status, trace
+            seen: type[Exception] = type(error)
+        except RollbackIncomplete as error:
+            assert error.details, trace
+            seen = RollbackIncomplete
+        else:
+            seen = type(None)  # type: ignore[assignment]
+            assert (trace, []) == (trace, not_at_the_same_end(host, told.undisturbed))
+            assert argv in HARMLESS or (trace, lie.status) == (trace, 0)
+        host.lies = lambda _argv: None
+        host.questions.clear()
+        if seen is StepFailed:
+            taken_back(host, told.undisturbed, trace)
+        else:
+            host.go_on() if seen is Stopped else None
+            if seen is Stopped:
+                assert (trace, []) == (trace, not_at_the_same_end(host, told.undisturbed))
+                assert (trace, []) == (trace, changed_by_a_further_run(host))
+            host.roll_back()
+            taken_back(host, told.undisturbed, trace)
+
+
+def only(argv: Argv, lie: Lie) -> Callable[[Argv], Lie | None]:
+    """That command lies, and no other."""
+    return lambda words: lie if words == argv else None
+
+
+def taken_back(host: Host, undisturbed: Undisturbed, trace: str) -> None:
+    """All is as before, and nothing of ours is left."""
+    assert (trace, []) == (trace, same_everywhere(host, undisturbed.before))
+    assert (trace, []) == (trace, not_as_before(host, undisturbed.before))
+
+
+def test_no_lie_of_an_undo_ends_in_a_rollback_that_says_all_is_taken_back(told: Told) -> None:
+    host = told.host
+    host.restore(told.undisturbed.after)
+    host.roll_back()
+    undos = list(dict.fromkeys(host.commands))
+    cases = [(argv, lie) for argv in undos for lie in LIES]
+    for argv, lie in share(cases):
+        trace = f"{' '.join(argv)} {lie.words}"
+        host.restore(told.undisturbed.after)
+        host.lies = only(argv, lie)
+        try:
+            host.roll_back()
+        except RollbackIncomplete as error:
+            assert error.details, trace
+        except StepFailed as error:
+            assert error.hint, trace
+        else:
+            assert (trace, []) == (trace, not_as_before(host, told.undisturbed.before))
+        host.lies = lambda _argv: None
+        host.questions.clear()
+        host.roll_back()
+        taken_back(host, told.undisturbed, trace)
