@@ -97,7 +97,7 @@ SCENARIOS = {
             lambda: static_with_session(stock()),
             {"host.after_reboot": "by-itself", "guests.1.filesystem": "xfs",
              "guests.1.autostart": False},
-            guests=3,
+            guests=2,
         ),
         Scenario("second-disk", lambda: with_second_disk(stock()),
                  {"storage.use": "device", "storage.device": "/dev/vdb",

@@ -16,7 +16,7 @@ from wizard.status import status
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-@pytest.fixture(scope="module", params=["fresh", "several-guests"])
+@pytest.fixture(scope="module", params=["fresh", "second-disk"])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     with ground_of(request.param) as found:
         yield found
