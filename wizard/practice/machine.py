@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from wizard.practice import processes, serial
@@ -31,7 +32,7 @@ from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_priva
 from wizard.practice.processes import Finished
 from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
 from wizard.practice.recipe import MIB
-from wizard.practice.remote import Remote
+from wizard.practice.remote import Remote, file_length
 from wizard.practice.variants import STOCK, ensure_image
 
 # About 30 when emulated on two free processors; others may use them too.
@@ -149,8 +150,9 @@ class PracticeMachine:
         launch = self._launch()
         if launch is None:
             raise self._is_off()
+        wait = partial(self._remote(launch).wait, trace=lambda: file_length(self.console_log))
         try:
-            return self._remote(launch).wait(
+            return wait(
                 seconds=seconds, goes_on=lambda: self._pid() is not None, other_than=other_than
             )
         except MachineTrouble as error:
@@ -376,10 +378,10 @@ class PracticeMachine:
         launch = self._launch()
         if launch is None or launch.hardware.accelerator != "kvm":
             return True
-        size = _size(self.console_log)
+        size = file_length(self.console_log)
         deadline = time.monotonic() + _LIFE_SECONDS
         while time.monotonic() < deadline:
-            if _size(self.console_log) > size + 100:
+            if file_length(self.console_log) > size + 100:
                 return True
             time.sleep(0.2)
         return False
@@ -489,10 +491,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -139,13 +139,21 @@ class Remote:
             return False
 
     def wait(
-        self, *, seconds: float, goes_on: Callable[[], bool], other_than: str | None = None
+        self,
+        *,
+        seconds: float,
+        goes_on: Callable[[], bool],
+        other_than: str | None = None,
+        trace: Callable[[], object] = lambda: None,
     ) -> str:
         """The boot id once the machine answers, in another boot than `other_than`.
 
-        Raises MachineTrouble after `seconds`, or as soon as `goes_on` denies it.
+        Raises MachineTrouble after `seconds`, or as soon as `goes_on` denies it. The seconds count
+        anew whenever `trace` (of what the machine does) has changed, to four times as many in all:
+        an emulated machine on a busy computer is slow, and not dead.
         """
-        deadline = time.monotonic() + seconds
+        started = time.monotonic()
+        deadline, latest, seen = started + seconds, started + 4 * seconds, trace()
         while True:
             if self.answers(seconds=3):
                 # Short: a connection into a machine that is going down would hang to the end.
@@ -157,12 +165,23 @@ class Remote:
                     "The practice machine ended while it was waited for.",
                     hint="Start it again with `xen-setup practice exec -- true`.",
                 )
+            if (traced := trace()) != seen:
+                deadline, seen = min(time.monotonic() + seconds, latest), traced
             if time.monotonic() > deadline:
+                waited = time.monotonic() - started
                 raise MachineTrouble(
-                    f"The practice machine did not answer within {seconds:.0f} s.",
+                    f"The practice machine did not answer within {waited:.0f} s.",
                     hint="See `xen-setup practice console`; `xen-setup practice stop` ends it.",
                 )
             time.sleep(0.5)
+
+
+def file_length(path: Path) -> int:
+    """In bytes; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def shell_line(argv: Sequence[str]) -> str:

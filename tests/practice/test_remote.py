@@ -1,0 +1,49 @@
+"""Waiting for the machine: how long, and what counts as a sign of life."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from wizard.practice.errors import MachineTrouble
+from wizard.practice.remote import Remote, file_length
+
+
+def nobody() -> Remote:
+    """A port on this computer at which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    return Remote(port, Path("/nonexistent/key"), Path("/nonexistent/known"))
+
+
+def test_a_machine_that_shows_nothing_is_given_up_after_the_time() -> None:
+    started = time.monotonic()
+    with pytest.raises(MachineTrouble, match="did not answer within"):
+        nobody().wait(seconds=0.1, goes_on=lambda: True)
+    assert time.monotonic() - started >= 0.1
+
+
+def test_a_machine_whose_console_grows_is_waited_for_to_four_times_as_long() -> None:
+    grows = itertools.count()
+    with pytest.raises(MachineTrouble) as found:
+        nobody().wait(seconds=0.5, goes_on=lambda: True, trace=lambda: next(grows))
+    waited = re.search(r"within (\d+) s", found.value.what)
+    assert waited is not None
+    assert int(waited[1]) >= 2
+
+
+def test_a_machine_that_ended_is_not_waited_for() -> None:
+    with pytest.raises(MachineTrouble, match="ended while"):
+        nobody().wait(seconds=60, goes_on=lambda: False)
+
+
+def test_a_log_that_is_not_there_has_no_length(tmp_path: Path) -> None:
+    assert file_length(tmp_path / "none") == 0
+    (tmp_path / "log").write_bytes(b"12345")
+    assert file_length(tmp_path / "log") == 5
