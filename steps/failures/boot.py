@@ -69,6 +69,19 @@ RULES: tuple[Rule, ...] = (
         lesson="grub_entry",
     ),
     Rule(
+        "grub-legacy-initrd",
+        (
+            r"Error \d+: Linux kernel must be loaded before initrd",
+            r"Error \d+: Multiboot kernel must be loaded before modules",
+            r"loads the initial ramdisk with `initrd`",
+        ),
+        "An entry of GRUB Legacy's menu mixes two ways of loading: below the hypervisor, dom0's "
+        "kernel and its initial ramdisk are both a `module`; `initrd` is for plain Linux alone.",
+        "In the Xen entry of /boot/grub/menu.lst write `module` where `initrd` stands. "
+        "`xen-setup check` names the line.",
+        lesson="grub_entry",
+    ),
+    Rule(
         "grub-not-installable",
         (
             r"will not proceed with blocklists",

@@ -10,6 +10,7 @@ import pytest
 from steps import first_boot, grub_entry, xen_packages
 from steps.expected import under_xen
 from steps.facts import BootEntry, Facts, GrubLegacy
+from steps.failures import RULES
 from steps.hosts.grub_legacy import memory_option
 from steps.hosts.menu_lst import own_entry, parse
 from tests.machines import running, stock
@@ -27,6 +28,7 @@ from tests.machines_of_2006 import (
 )
 from tests.steps.answered import answered
 from wizard.actions import Action, CommandShows, InstallPackages, PathPresent, RunCommand, WriteFile
+from wizard.diagnosis import explain
 
 Change = Callable[[Facts], Facts]
 
@@ -307,3 +309,10 @@ def test_on_a_running_xen_a_user_may_have_made_it_the_default() -> None:
     assert legacy is not None
     changed = running(with_legacy_text(facts, text, legacy))
     assert [] == grub_entry.verify(answered(facts), changed)
+
+
+def test_the_beginners_mistake_is_explained_by_grubs_words_and_by_ours() -> None:
+    facts = with_mistake(stock())
+    ours = next(one for one in grub_entry.check(answered(facts), facts) if "initrd" in one.name)
+    for words in ("Error 19: Linux kernel must be loaded before initrd", ours.what):
+        assert ["grub-legacy-initrd"] == [one.rule.name for one in explain(words, RULES)]

@@ -1,5 +1,6 @@
 """A practice machine for each file of journeys; what it leaves when a test fails is kept.
 
+A file's VARIANT says which practice machine it is; without one it is the stock one.
 The machine has a name of its own, so that several test runs, and the person's own machine, do not
 meet. XEN_SETUP_KEEP=1 leaves it running, for looking around.
 """
@@ -21,6 +22,7 @@ from wizard.errors import SetupError
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 from wizard.practice.program import packed
+from wizard.practice.variants import STOCK
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
@@ -32,7 +34,7 @@ _INSIDE = {
     "journal.txt": "journalctl --boot --no-pager | tail --lines=3000",
     "status.txt": "ps -ef; mount; ip address; ip route; lsblk; systemctl --failed",
     "xen.txt": "timeout 20 xl list; timeout 20 xl dmesg; tail --lines=200 /var/log/xen/*",
-    "grub.txt": "cat /boot/grub/grub.cfg; grub-editenv list",
+    "grub.txt": "cd /boot/grub; tail --lines=+1 grub.cfg grubenv menu.lst default device.map",
 }
 _TREES = "etc/xen etc/network etc/default/grub.d var/lib/xen-setup var/log/apt var/log/xen"
 
@@ -94,7 +96,7 @@ def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[
     module = Path(str(request.node.path)).stem
     name = MachineName(f"{module}-{secrets.token_hex(3)}")
     say = _teller(request)
-    machine = PracticeMachine(name, progress=say)
+    machine = PracticeMachine(name, progress=say, variant=getattr(request.module, "VARIANT", STOCK))
     try:
         if start:
             machine.start()

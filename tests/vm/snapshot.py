@@ -50,7 +50,7 @@ _LEFTOVERS = {
     "/var/lib/xen": 9,
 }
 # Worth reading where they differ, not only their hashes.
-_SHOWN = ("/boot/grub/grub.cfg", "/boot/grub/grubenv")
+_SHOWN = ("/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/grub/menu.lst")
 
 
 def take() -> Snapshot:

@@ -164,6 +164,7 @@ def _bootstrap(work: Path, recipe: Recipe, log: Path, progress: Progress) -> Non
         "--architectures=amd64",
         f"--include={','.join(recipe.packages)}",
         '--aptopt=Acquire::Languages "none"',
+        *(f"--essential-hook={hook}" for hook in recipe.hooks),
         # The package lists stay, as after an installation.
         "--skip=cleanup/apt/lists",
         RELEASE,

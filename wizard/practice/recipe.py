@@ -254,7 +254,8 @@ class Recipe:
     """Everything an image follows from, but for the keys made for it and the mirror's packages.
 
     `boot_bytes`: the size of a partition of its own for /boot, before the root's; 0 for none. In
-    the files, @UUID@ and @BOOT_UUID@ stand for the filesystems' UUIDs.
+    the files, @UUID@ and @BOOT_UUID@ stand for the filesystems' UUIDs. `hooks` are mmdebstrap's
+    essential hooks: shell commands before the packages come in, with the new root as $1.
     """
 
     mirror: Mirror
@@ -265,6 +266,7 @@ class Recipe:
     files: tuple[ImageFile, ...] = field(default_factory=stock_files)
     filesystem: Literal["ext4", "ext3"] = "ext4"
     boot_bytes: int = 0
+    hooks: tuple[str, ...] = ()
 
     @property
     def root_partition(self) -> int:
@@ -283,6 +285,7 @@ class Recipe:
             "mke2fs": _MKE2FS_CONF,
         }
         if (self.filesystem, self.boot_bytes) != ("ext4", 0):
+            whole["hooks"] = self.hooks
             whole["disk"] = (self.fill_script("0" * 8 + "-0000" * 3 + "-" + "0" * 12),)
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 

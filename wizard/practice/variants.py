@@ -29,10 +29,16 @@ STOCK = "stock"
 _CONSOLES = "console=tty0 console=ttyS0,115200n8"
 _MACHINE_ID = "systemd-machine-id-setup\n"
 
+# The kernel's package runs update-grub, which finds no disk while the image is put together, and
+# fails the kernel's installation: it is out of the way until the first boot.
+_DIVERT = "dpkg-divert --local --rename --divert /usr/sbin/update-grub.later"
+_NO_UPDATE_GRUB = f'chroot "$1" {_DIVERT} --add /usr/sbin/update-grub'
+
 # grub(8): `setup` embeds stage 1.5 between the partition table and the first partition. Stage 2
 # must be on the disk before GRUB's shell looks for it through the device.
 _GRUB_LEGACY = f"""\
 test -e {DISK_BY_ID}
+{_DIVERT} --remove /usr/sbin/update-grub
 mkdir -p /boot/grub
 echo "(hd0) {DISK_BY_ID}" >/boot/grub/device.map
 cp /usr/lib/grub/x86_64-pc/* /boot/grub/
@@ -140,6 +146,7 @@ def all_recipes(mirror: Mirror) -> Mapping[str, Recipe]:
         stock,
         packages=tuple("grub-legacy" if name == "grub-pc" else name for name in PACKAGES),
         filesystem="ext3",
+        hooks=(_NO_UPDATE_GRUB,),
     )
     return {
         STOCK: stock,
