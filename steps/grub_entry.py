@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from steps.facts import Facts
 from steps.hosts.boot_loaders import boot_loader, in_view, out_of_view
+from steps.hosts.choices import BOOT_LOADERS
 from steps.lessons import grub_entry as lesson
 from steps.settings import Settings
 from wizard.step import Plan, Problem
@@ -22,8 +23,10 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
         return [
             Problem(
                 "grub",
-                "The boot loader is neither GRUB 2 nor GRUB Legacy, so no Xen entry can be made.",
-                "Install grub-pc (BIOS) or grub-efi-amd64 (UEFI) and boot with it first.",
+                f"{BOOT_LOADERS[settings.host.boot_loader]} is to get a Xen entry, and its menu is "
+                "not here.",
+                "Install grub-pc (BIOS) or grub-efi-amd64 (UEFI) and boot with it first; or see "
+                "host.boot_loader.",
             )
         ]
     return boot_loader(settings).check_entry(settings, facts)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from steps.facts import Disk, Facts
+from steps.hosts.menu_lst import own_block
 from steps.kinds import Share, show_size
 from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
@@ -45,7 +46,10 @@ _CHOSEN = {"com1,vga": "both", "com1": "serial", "vga": "screen"}
 
 
 def _chosen_console(facts: Facts) -> str | None:
-    found = re.search(r"\bconsole=(com1,vga|com1|vga)\b", facts.files.get(DROP_IN, ""))
+    menu = facts.files.get(facts.boot.config, "")  # of GRUB Legacy: GRUB 2's is not in the facts
+    begin, end = own_block(menu) or (0, 0)
+    ours = facts.files.get(DROP_IN, "") + menu[begin:end]
+    found = re.search(r"\bconsole=(com1,vga|com1|vga)\b", ours)
     return _CHOSEN[found[1]] if found else None
 
 

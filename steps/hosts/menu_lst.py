@@ -254,18 +254,19 @@ def _renumbered(text: str, first: int, by: int) -> str:
 
 def with_default(text: str, word: str) -> str:
     """The text with that default: the last `default` line changed, or a line put to the top."""
-    return _with_word(text, "default", word)
+    lines = [one for one in parse(text).head if one.name == "default"]
+    if not lines:
+        return f"default {word}\n{text}"
+    last = lines[-1]
+    return text[: last.place] + word + text[last.place + len(last.argument) :]
 
 
 def with_fallback(text: str, number: int) -> str:
-    """The text with that one fallback, if it has none."""
-    has_one = any(one.name == "fallback" for one in parse(text).head)
-    return text if has_one else _with_word(text, "fallback", str(number))
-
-
-def _with_word(text: str, name: str, word: str) -> str:
-    lines = [one for one in parse(text).head if one.name == name]
-    if not lines:
-        return f"{name} {word}\n{text}"
-    last = lines[-1]
-    return text[: last.place] + word + text[last.place + len(last.argument) :]
+    """The text with that one fallback, below the default, if it has none."""
+    head = parse(text).head
+    if any(one.name == "fallback" for one in head):
+        return text
+    defaults = [one for one in head if one.name == "default"]
+    end = text.find("\n", defaults[-1].place + len(defaults[-1].argument)) if defaults else -1
+    at = end + 1 if end >= 0 else 0
+    return f"{text[:at]}fallback {number}\n{text[at:]}"

@@ -166,6 +166,9 @@ def test_words_are_put_where_they_are_or_to_the_top() -> None:
     assert with_default("title A\nboot\n", "0") == "default 0\ntitle A\nboot\n"
     assert with_fallback(FOUR, 2) == FOUR
     assert with_fallback("title A\nboot\n", 0) == "fallback 0\ntitle A\nboot\n"
+    assert with_fallback("# Mine\ndefault 1\ntimeout 2\n", 0) == (
+        "# Mine\ndefault 1\nfallback 0\ntimeout 2\n"
+    )
 
 
 # ---- properties

@@ -86,7 +86,7 @@ class LegacyJourney:
         assert [str(plain)] == [one.argument for one in entry.all("savedefault")]
         assert machine.read_file("/boot/grub/default").split()[0] == str(self.own).encode()
         # Nobody else's line has changed, but for the default, and a fallback where there was none.
-        rest = re.sub(rf"^fallback {plain}\n", "", menu.text, count=1)
+        rest = re.sub(rf"^fallback {plain}\n", "", menu.text, count=1, flags=re.MULTILINE)
         assert without_own(with_default(rest, str(plain))).encode() == kept.menu
 
     def test_grub_legacy_boots_xen_once_and_the_guest_comes_to_its_login(
