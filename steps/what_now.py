@@ -6,8 +6,10 @@ from steps.facts import Facts
 from steps.settings import LOCKED, Settings
 
 
-def what_now(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Commands to type next, each with what it does."""
+def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str], ...]:
+    """Commands to type next, each with what it does. `run`: the run's number, if it can be taken
+    back by itself.
+    """
     first = settings.guests[0]
     if first.root_password == LOCKED:
         login = "its login prompt; no password opens it, use SSH (Ctrl-] leaves)"
@@ -24,7 +26,9 @@ def what_now(settings: Settings) -> tuple[tuple[str, str], ...]:
     lines += [
         (f"sudo xl shutdown {first.name}", "stop it in order"),
         (f"sudo xl create /etc/xen/{first.name}.cfg", "start it again"),
-        ("sudo xen-setup rollback", "take everything back"),
+        ("sudo xen-setup rollback", "take everything back")
+        if run is None
+        else (f"sudo xen-setup rollback --run {run}", "take these guests back, and nothing else"),
     ]
     return tuple(lines)
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
-    "answers", "convert", "explain", "completion", "man", "learn",
+    "answers", "convert", "explain", "completion", "man", "learn", "guests", "network",
 ]  # fmt: skip
+GuestsCommand = Literal["list", "start", "stop", "reboot", "console", "add", "remove"]
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status", "hint", "solved"]
 AnswersCommand = Literal[
     "template", "validate", "show", "explain", "schema", "migrate", "hash-password"
@@ -113,6 +114,11 @@ class Arguments(NamedTuple):
     text: str | None = None  # of explain: a file's name, - is standard input
     shell: Shell = "bash"
     topic: str | None = None  # of learn
+    guests: GuestsCommand = "list"
+    guest: str = ""
+    watch: bool = False
+    force: bool = False
+    run: int | None = None  # of rollback
 
 
 class _Parser(argparse.ArgumentParser):
@@ -257,6 +263,9 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
     rollback = _command(commands, "rollback", "take back what was done, newest first")
     rollback.add_argument("--to", metavar="STEP", help="only what came after this step")
+    rollback.add_argument(
+        "--run", type=int, metavar="NUMBER", help="only that run (`status` has the numbers)"
+    )
     rollback.add_argument("--yes", action="store_true", help="do not ask before it")
     rollback.add_argument("--unconfirmed", action="store_true", help=argparse.SUPPRESS)
     rollback.add_argument("--no-input", action="store_true", help="ask nothing; needs --yes")
@@ -281,6 +290,12 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     )
     if typed is None or "practice" in typed:
         _practice(practice)
+
+    guests = _command(commands, "guests", "all guests of this host; start, stop, add, remove one")
+    if typed is None or "guests" in typed:
+        _guests(guests)
+    network = _command(commands, "network", "the bridge as a drawing, and which guest is where")
+    json_option(network)
 
     learn = _command(commands, "learn", "the ideas behind it, with drawings; the steps' lessons")
     learn.add_argument("topic", nargs="?", metavar="TOPIC", help="such as bridge; none: the list")
@@ -341,6 +356,43 @@ def _answers(answers: argparse.ArgumentParser) -> None:
 
     _command(inside, "hash-password", "asks for a password, and prints its hash for an answer file")
     assert set(inside.choices) == set(get_args(AnswersCommand))
+
+
+def _guests(guests: argparse.ArgumentParser) -> None:
+    json_option(guests)
+    guests.add_argument("--watch", action="store_true", help="a table that is kept up to date")
+    inside = guests.add_subparsers(
+        dest="guests", metavar="COMMAND", title="commands", parser_class=_Parser
+    )
+    for name, words in (
+        ("start", "start a guest from its config in /etc/xen"),
+        ("stop", "have a guest end in order; asks before it pulls the plug"),
+        ("reboot", "have a guest end in order and start again"),
+        ("console", "a guest's console, in this terminal; Ctrl and ] together leave it"),
+        ("remove", "end a guest, and remove what xen-setup made of it: config, link, volumes"),
+    ):
+        command = _command(inside, name, words)
+        command.add_argument("guest", metavar="NAME", help="the guest's name")
+        if name in {"stop", "reboot", "remove"}:
+            command.add_argument(
+                "--force", action="store_true", help="pull the plug if it does not end in order"
+            )
+            command.add_argument("--no-input", action="store_true", help="never ask anything")
+        if name == "remove":
+            command.add_argument("--yes", action="store_true", help="do not ask for its name")
+            telling_options(command)
+            state_options(command)
+    add = _command(inside, "add", "one more guest, or several, on a host that is finished")
+    add.add_argument(
+        "files",
+        nargs="*",
+        default=(),
+        metavar="ANSWERS",
+        help="an answer file with the new guests; without one you are asked",
+    )
+    answers_options(add)
+    run_options(add)
+    assert {"list", *inside.choices} == set(get_args(GuestsCommand))
 
 
 def _practice(practice: argparse.ArgumentParser) -> None:

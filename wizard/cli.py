@@ -153,6 +153,14 @@ def run(arguments: Arguments) -> int:
             return program.resume(arguments)
         case "rollback":
             return program.rollback(arguments)
+        case "guests":
+            from wizard import program_guests
+
+            return program_guests.run(arguments)
+        case "network":
+            from wizard import program_guests
+
+            return program_guests.show_network(arguments)
     assert_never(arguments.command)
 
 

@@ -262,6 +262,14 @@ def ask(
     return Answer(status, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
+def in_terminal(argv: Argv) -> int:
+    """The exit status of a program that has this terminal to itself until it ends."""
+    surroundings = environment_for({"TERM": os.environ.get("TERM", "dumb")})
+    if find_program(argv[0], surroundings) is None:
+        raise ProgramMissing(f"The program {argv[0]} is not installed.", hint="Install it.")
+    return subprocess.call(tuple(argv), env=surroundings)
+
+
 def end_session(
     leader: int, process: subprocess.Popen[bytes] | None = None, grace: float = _GRACE
 ) -> None:

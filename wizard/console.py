@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, TextIO, TypeVar
 
 from rich.console import Console as RichConsole
+from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
@@ -151,6 +152,17 @@ class Console:
         """Lines that were kept."""
         self.stream.write("".join(f"{line}\n" for line in lines))
         self.stream.flush()
+
+    @contextmanager
+    def renewed(self) -> Iterator[Callable[[Sequence[str]], None]]:
+        """Shows lines in the place of those before; as plain lines, below them."""
+        if self.plain:
+            yield lambda lines: self.as_it_is([*lines, ""])
+            return
+        with Live(console=self._rich, auto_refresh=False, vertical_overflow="crop") as live:
+            yield lambda lines: live.update(
+                Text("\n".join(map(printable, lines)), no_wrap=True, overflow="crop"), refresh=True
+            )
 
     def heading(self, text: str) -> None:
         """The title of what follows."""

@@ -81,8 +81,8 @@ class Pipeline(Generic[S, F]):
     `read_facts` reads the machine anew. `promise`: the saved plan that the run is held to, and a
     step that would do anything else fails. `rules`: what is known of failures; what they say of one
     is in its error's `likely`, before anybody is asked what to do. `companion`: who goes through it
-    with a learner, and asks for the answers on the way. Everything raised is a `SetupError` that
-    says how it ended; the exit status is in it.
+    with a learner, and asks for the answers on the way. `alone`: no later run will stand on a new
+    one. Everything raised is a `SetupError` that says how it ended; the exit status is in it.
     """
 
     steps: Sequence[Step[S, F]]
@@ -94,6 +94,7 @@ class Pipeline(Generic[S, F]):
     promise: Promise[F] | None = None
     rules: Sequence[Rule] = ()
     companion: Companion[S, F] | None = None
+    alone: bool = False
 
     def __post_init__(self) -> None:
         self._step_now = ""
@@ -126,7 +127,8 @@ class Pipeline(Generic[S, F]):
             journal = open_run(self.store, self.machine, run)
             names = tuple(step_name(step) for step in self.steps)
             plan = self.promise.fingerprint if self.promise else ""
-            journal.append(RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan))
+            begun = RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan, self.alone)
+            journal.append(begun)
             self._go(run, journal, settings, facts)
             return self._outcome(run, started)
 

@@ -18,7 +18,7 @@ from steps.read_facts import read_facts
 from steps.settings import Settings
 from steps.what_now import after_rollback, what_now
 from wizard.answer_file import write_answers
-from wizard.answers import record, settle
+from wizard.answers import Answers, record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.errors import Exit, SetupError, Stopped, UsageError
 from wizard.interview import Interview, Review
@@ -64,11 +64,11 @@ def apply(arguments: Arguments) -> int:
         if not arguments.quiet:
             words = f"This run does what the plan {plan} says, and nothing else."
             console_for(arguments).line(words)
-        return _run(arguments, held.session, None, started, promise=held.promise)
+        return run_session(arguments, held.session, None, started, promise=held.promise)
     answers = resolve(answers_of(arguments, arguments.files), unattended=True)
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
-    return _run(arguments, session, None, started)
+    return run_session(arguments, session, None, started)
 
 
 def resume(arguments: Arguments) -> int:
@@ -95,7 +95,7 @@ def resume(arguments: Arguments) -> int:
         tutor = tutor_for(arguments, answers, facts, prompter, resumed=True)
         tutor.welcome()
         session = led_session(arguments, tutor, facts)
-    return _run(
+    return run_session(
         arguments, session, prompter, started,
         promise=promise, resumes=True, undoes=undoes, agreed=tutor is not None, tutor=tutor,
     )  # fmt: skip
@@ -117,7 +117,7 @@ def guided(arguments: Arguments) -> int:
     if arguments.teach:
         return _lesson(arguments, prompter)
     session = interview(arguments, prompter)
-    return _run(arguments, session, prompter, time.monotonic(), agreed=True)
+    return run_session(arguments, session, prompter, time.monotonic(), agreed=True)
 
 
 def _lesson(arguments: Arguments, prompter: Prompter) -> int:
@@ -127,13 +127,18 @@ def _lesson(arguments: Arguments, prompter: Prompter) -> int:
     tutor = tutor_for(arguments, answers, facts, prompter)
     tutor.welcome()
     session = led_session(arguments, tutor, facts)
-    return _run(arguments, session, prompter, time.monotonic(), agreed=True, tutor=tutor)
+    return run_session(arguments, session, prompter, time.monotonic(), agreed=True, tutor=tutor)
 
 
 def interview(
-    arguments: Arguments, prompter: Prompter, steps: Sequence[Step[Settings, Facts]] = PIPELINE
+    arguments: Arguments,
+    prompter: Prompter,
+    steps: Sequence[Step[Settings, Facts]] = PIPELINE,
+    known: Answers[Settings] | None = None,
 ) -> Session:
-    """Ask everything, show the plan, have it agreed to; raises Cancelled if it is not."""
+    """Ask everything, show the plan, have it agreed to; raises Cancelled if it is not. What is
+    `known` beforehand is not asked; None: what the files say.
+    """
     console = console_for(arguments)
     facts = machine_facts(arguments)
     sessions: list[Session] = []
@@ -152,7 +157,7 @@ def interview(
 
     conversation = Interview(
         steps,
-        resolve(answers_of(arguments, arguments.files), unattended=False),
+        resolve(known or answers_of(arguments, arguments.files), unattended=False),
         facts,
         prompter,
         every_question=arguments.all_questions,
@@ -161,7 +166,7 @@ def interview(
     return sessions[-1]
 
 
-def _run(
+def run_session(
     arguments: Arguments,
     session: Session,
     prompter: Prompter | None,
@@ -172,11 +177,13 @@ def _run(
     undoes: bool = False,
     agreed: bool = False,
     tutor: SettingsTutor | None = None,
+    alone: bool = False,
 ) -> int:
     """Apply or resume. `prompter`: a person to ask when something fails; None for nobody.
     `started`: when the command was. `undoes`: what is resumed is a rollback. `agreed`: the person
     has seen the plan, points of no return included. `promise`: the saved plan that is run. `tutor`:
-    asks for the answers on the way.
+    asks for the answers on the way. `alone`: the run only adds to a host, and can be taken back by
+    itself.
     """
     console = console_for(arguments)
     current = Current(session, tutor, begun=resumes)
@@ -185,7 +192,7 @@ def _run(
         wishes = wishes_of(arguments, current, prompter, reporter.paused, agreed=agreed)
         store = store_for(arguments)
         pipeline = Pipeline(
-            PIPELINE,
+            session.steps,
             current.read_facts,
             store,
             machine,
@@ -194,6 +201,7 @@ def _run(
             promise,
             RULES,
             tutor,
+            alone,
         )
         if tutor is not None:
             tutor.paused = reporter.paused
@@ -215,7 +223,8 @@ def _run(
     if undoes:
         console.line("The rollback that was cut off is finished.", "bold green")
     else:
-        console.finished(outcome, what_now(current.settings))
+        number = outcome.run.number if alone and outcome.run else None
+        console.finished(outcome, what_now(current.settings, number))
     return Exit.DONE
 
 
@@ -257,7 +266,7 @@ def rollback(arguments: Arguments) -> int:
         with console.reporter() as reporter:
             take_back_unconfirmed(store, Machine(warn=reporter.note), reporter)
         return Exit.DONE
-    entries = to_take_back(store, step)
+    entries = to_take_back(store, step, arguments.run)
     if not arguments.yes and entries:
         if arguments.no_input or not sys.stdin.isatty():
             raise UsageError(
@@ -268,7 +277,7 @@ def rollback(arguments: Arguments) -> int:
         agree_to_rollback(choose_prompter(plain=arguments.plain))
     with console.reporter() as reporter:
         machine = Machine(warn=reporter.note, log_copy=arguments.log_file)
-        count = roll_back(store, machine, reporter, step)
+        count = roll_back(store, machine, reporter, step, arguments.run)
     console.rolled_back(count, after_rollback(read_facts(thorough=False)) if count else ())
     return Exit.DONE
 

@@ -40,6 +40,8 @@ def _values(action: argparse.Action, typed: str) -> Candidates | None:
             return _assignments(typed)
         case "key":
             return _keys()
+        case "guest":
+            return _guests()
         case "topic":
             return _topics()
         case "to" | "simulate_failure":
@@ -74,6 +76,11 @@ def _faults() -> Candidates:
     from steps.faults import FAULTS  # noqa: PLC0415
 
     return [(fault.name, fault.title) for fault in FAULTS]
+
+
+def _guests() -> Candidates:
+    ends = ".cfg"
+    return [(name.removesuffix(ends), "") for name in _names("/etc/xen") if name.endswith(ends)]
 
 
 def _topics() -> Candidates:

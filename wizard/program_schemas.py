@@ -11,6 +11,7 @@ from steps.facts import Facts
 from wizard.answer_origins import ShowDocument
 from wizard.answer_problems import ProblemsDocument
 from wizard.program_convert import ConvertDocument
+from wizard.program_guests import GuestsDocument, NetworkDocument
 from wizard.saved_plan import SavedPlan
 from wizard.shape_schema import schema_of
 from wizard.shapes import CheckDocument, ExplainDocument, PlanDocument, StatusDocument
@@ -23,6 +24,8 @@ _DOCUMENTS: dict[str, tuple[type, str]] = {
     "convert": (ConvertDocument, "xen-setup convert --json"),
     "explain": (ExplainDocument, "xen-setup explain --json"),
     "facts": (Facts, "xen-setup facts --json"),
+    "guests": (GuestsDocument, "xen-setup guests --json"),
+    "network": (NetworkDocument, "xen-setup network --json"),
     "plan": (PlanDocument, "xen-setup plan --json"),
     "saved-plan": (SavedPlan, "xen-setup plan --out FILE"),
     "status": (StatusDocument, "xen-setup status --json"),

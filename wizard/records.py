@@ -18,7 +18,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class RunBegun:
     """The first record. `machine` is a hash of the machine's id, `steps` the order of this run;
-    `plan` the fingerprint of the saved plan that it is held to, "" for none.
+    `plan` the fingerprint of the saved plan that it is held to, "" for none. `alone`: no later run
+    stands on it, so it can be taken back by itself.
     """
 
     version: int
@@ -26,6 +27,7 @@ class RunBegun:
     program: str
     steps: tuple[str, ...]
     plan: str = ""
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class Ledger:
     steps: tuple[str, ...] = ()
     program: str = ""
     plan: str = ""
+    alone: bool = False
     state: RunState = "under way"
     reason: str = ""
     current: str = ""
@@ -235,6 +238,7 @@ class Ledger:
                 self.steps = record.steps
                 self.program = record.program
                 self.plan = record.plan
+                self.alone = record.alone
                 self.step_states = dict.fromkeys(record.steps, "to do")
             case StepBegun():
                 self.state, self.reason = "under way", ""

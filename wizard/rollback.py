@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from wizard.actions import Action
 from wizard.errors import (
     Interrupted,
     Locked,
@@ -28,10 +31,10 @@ from wizard.undo import FileUndo, PackagesUndo
 _HINT_AGAIN = "Go on with `sudo xen-setup rollback`."
 
 
-def to_take_back(store: Store, to: str = "") -> list[Entry]:
+def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[Entry]:
     """What `roll_back` would take back, newest first, for showing beforehand."""
     found = []
-    for run in reversed(store.runs()):
+    for run in _runs(store, only):
         ledger = store.ledger(run)
         found += _after(ledger.to_take_back, ledger.steps, to)
         if to and to in ledger.steps:
@@ -39,14 +42,40 @@ def to_take_back(store: Store, to: str = "") -> list[Entry]:
     return found
 
 
-def roll_back(store: Store, machine: Performer, reporter: Reporter, to: str = "") -> int:
-    """Take back all runs, or what came after the step `to` in the newest; how many actions.
+def _runs(store: Store, only: int | None) -> list[RunDirectory]:
+    """All runs, newest first, or the one with the number `only`, if no later one stands on it."""
+    runs = store.runs()[::-1]
+    if only is None:
+        return runs
+    chosen = [run for run in runs if run.number == only]
+    if not chosen:
+        raise UsageError(
+            f"There is no run {only}.", hint="`sudo xen-setup status` has their numbers."
+        )
+    later = [run for run in runs if run.number > only and store.ledger(run).to_take_back]
+    if later and not store.ledger(chosen[0]).alone:
+        raise UsageError(
+            f"Run {only} cannot be taken back by itself: run {later[-1].number} stands on it.",
+            hint="Take back the later ones first, or all of them: sudo xen-setup rollback",
+        )
+    return chosen
+
+
+def roll_back(
+    store: Store,
+    machine: Performer,
+    reporter: Reporter,
+    to: str = "",
+    only: int | None = None,
+) -> int:
+    """Take back all runs, the run with the number `only`, or what came after the step `to` in the
+    newest; how many actions.
 
     Raises `RollbackIncomplete` when something stays, `Interrupted` by a signal (what was being
     undone is finished first), `UsageError` when no run has that step.
     """
     with store.lock("rollback"), machine.interrupts:
-        runs = [run for run in reversed(store.runs()) if store.ledger(run).steps]
+        runs = [run for run in _runs(store, only) if store.ledger(run).steps]
         if to:
             runs = runs[:1]
             known = store.ledger(runs[0]).steps if runs else ()
@@ -67,6 +96,33 @@ def roll_back(store: Store, machine: Performer, reporter: Reporter, to: str = ""
         if left:
             raise incomplete(left)
         return count
+
+
+def take_back_some(
+    store: Store, machine: Performer, reporter: Reporter, mine: Callable[[Action], bool]
+) -> tuple[int, list[Entry]]:
+    """Take back those actions of all runs that are `mine`, newest first: how many were, and what
+    stays. The runs go on counting for the rest; what is taken back here is past for them.
+    """
+    count, left = 0, []
+    with store.lock("remove"), machine.interrupts:
+        runs = [run for run in reversed(store.runs()) if store.ledger(run).steps]
+        for run in runs:
+            if not any(mine(entry.action) for entry in store.ledger(run).to_take_back):
+                continue
+            journal = open_run(store, machine, run)
+            try:
+                for entry in journal.ledger.to_take_back:
+                    if not mine(entry.action):
+                        continue
+                    machine.interrupts.check()
+                    if take_back_entry(journal, machine, reporter, entry):
+                        count += 1
+                    else:
+                        left.append(entry)
+            finally:
+                machine.release()
+    return count, left
 
 
 def open_run(store: Store, machine: Performer, run: RunDirectory) -> Journal:

@@ -160,8 +160,8 @@ class ExplainDocument:
 Document = CheckDocument | ExplainDocument | PlanDocument | StatusDocument
 
 
-def document_text(document: Document) -> str:
-    """The document's JSON text, ending in a newline."""
+def document_text(document: object) -> str:
+    """The JSON text of a document (a dataclass with a shape), ending in a newline."""
     return json.dumps(encode(document), indent=1, ensure_ascii=False) + "\n"
 
 

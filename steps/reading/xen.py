@@ -12,7 +12,7 @@ from steps.reading.view import View
 
 # xl waits for ever when xenstored is down; on a busy emulated machine it took 4.3 s (seen).
 XL_LIMIT = 15.0  # seconds
-_XENSTORED = ("/run/xenstored/socket", "/var/run/xenstored/socket")
+XENSTORED = ("/run/xenstored/socket", "/var/run/xenstored/socket")
 
 
 class SeesLogin(Protocol):
@@ -28,7 +28,13 @@ def parse_info(text: str) -> dict[str, str]:
 
 
 def parse_list(text: str) -> tuple[Domain, ...] | None:
-    """`xl list`: its table; None if this is not one.
+    """`xl list`: its domains; None if this is not its table."""
+    rows = parse_rows(text)
+    return None if rows is None else tuple(domain for domain, _ in rows)
+
+
+def parse_rows(text: str) -> tuple[tuple[Domain, float], ...] | None:
+    """`xl list`: each domain, and its processor time in seconds; None if this is not its table.
 
     A name may have spaces in it, so the columns are taken from the right.
     """
@@ -37,10 +43,11 @@ def parse_list(text: str) -> tuple[Domain, ...] | None:
         return None
     found = []
     for line in lines:
-        match = re.fullmatch(r"(.+?)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s*", line)
+        match = re.fullmatch(r"(.+?)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+([\d.]+)\s*", line)
         if match:
-            name, number, memory, processors, state, _ = match.groups()
-            found.append(Domain(name, int(number), int(memory), int(processors), state))
+            name, number, memory, processors, state, seconds = match.groups()
+            domain = Domain(name, int(number), int(memory), int(processors), state)
+            found.append((domain, float(seconds)))
     return tuple(found)
 
 
@@ -82,7 +89,7 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
 
 
 def _ask_xl(view: View) -> tuple[Mapping[str, str], tuple[Domain, ...] | None]:
-    if not any(view.exists(path) for path in _XENSTORED):
+    if not any(view.exists(path) for path in XENSTORED):
         view.not_known("domains", "xenstored does not run: start the service xen")
         return {}, None
     listed = view.ask(("xl", "list"), XL_LIMIT)

@@ -1,0 +1,107 @@
+"""`guests add`: the guests' own steps on a host that is finished, and nothing of the host's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steps import PIPELINE
+from steps.facts import Bridge
+from steps.settings import Settings
+from steps.what_now import what_now
+from tests.machines import saved, stock
+from tests.steps.answered import answered
+from wizard.answers import Answers, settle
+from wizard.errors import ChecksFailed
+from wizard.journal import Store
+from wizard.preview import preview
+from wizard.program_add_guests import STEPS, free_name, refuse_unfinished_host, with_the_hosts
+from wizard.records import VERSION, Finished, RunBegun
+
+FACTS = replace(
+    saved("under-xen"),
+    network=replace(
+        saved("under-xen").network,
+        bridges=(Bridge("xenbr0", ("ens3",), ("10.0.2.15/24",), True, True),),
+    ),
+)
+
+
+def finished(top: Path, answers: str) -> Store:
+    """A journal with one finished run that had these answers."""
+    store = Store(top, fingerprint=lambda: "this machine")
+    run = store.new_run(answers)
+    journal = store.journal(run)
+    journal.append(RunBegun(VERSION, "this machine", "1", ("first_boot",)))
+    journal.append(Finished())
+    return store
+
+
+def test_the_steps_are_the_end_of_the_pipeline_so_that_resume_knows_them() -> None:
+    assert PIPELINE[-len(STEPS) :] == STEPS
+
+
+def test_the_plan_makes_the_new_guest_and_leaves_the_host_alone() -> None:
+    settings = answered(
+        FACTS, {"guests.0.name": "vm02", "host.bridge": "xenbr0", "host.make_default": False}
+    )
+    previews = preview(STEPS, settings, FACTS)
+    assert [p.problems for p in previews if any(q.severity == "error" for q in p.problems)] == []
+    words = [
+        str(getattr(action, "argv", getattr(action, "path", "")))
+        for one in previews
+        for action in (one.plan.actions if one.plan else ())
+        if action.inside is None
+    ]
+    assert words
+    assert [word for word in words if "vm02" not in word and word != "('xl', 'list')"] == []
+
+
+def test_the_hosts_answers_are_those_that_it_was_made_with(tmp_path: Path) -> None:
+    store = finished(
+        tmp_path,
+        "version: 1\nhost:\n  bridge: br7\nstorage:\n  volume_group: pool\n"
+        "  overwrite: /dev/vdd\nguests:\n  - name: vm01\n    memory: 1GiB\n",
+    )
+    given = Answers(Settings).with_answer("guests.0.name", "vm02")
+    answers = with_the_hosts(given, store)
+    assert {key: item.value for key, item in answers.given.items()} == {
+        "guests.0.name": "vm02",
+        "host.bridge": "br7",
+        "host.make_default": False,
+        "storage.volume_group": "pool",
+    }
+
+
+def test_what_is_said_now_counts_more_than_what_the_host_was_made_with(tmp_path: Path) -> None:
+    store = finished(tmp_path, "version: 1\nhost:\n  bridge: br7\n")
+    given = Answers(Settings).with_answer("host.bridge", "none")
+    assert with_the_hosts(given, store).given["host.bridge"].value == "none"
+
+
+def test_without_a_journal_this_machine_suggests_the_rest(tmp_path: Path) -> None:
+    answers = with_the_hosts(Answers(Settings), Store(tmp_path, fingerprint=lambda: ""))
+    assert settle(answers.with_answer("guests.0.name", "vm02"), FACTS).guests[0].name == "vm02"
+
+
+def test_the_first_name_that_nobody_has_is_suggested() -> None:
+    assert free_name(FACTS) == "vm02"
+    assert free_name(stock()) == "vm01"
+
+
+def test_a_machine_that_could_start_no_guest_is_refused() -> None:
+    with pytest.raises(ChecksFailed, match="Xen does not run here"):
+        refuse_unfinished_host(stock())
+    mute = replace(FACTS, xen=replace(FACTS.xen, answers=False, domains=None))
+    with pytest.raises(ChecksFailed, match="xl does not answer"):
+        refuse_unfinished_host(mute)
+    refuse_unfinished_host(FACTS)
+
+
+def test_at_the_end_it_says_how_these_guests_alone_are_taken_back() -> None:
+    commands = [command for command, _ in what_now(answered(FACTS), 3)]
+    assert "sudo xen-setup rollback --run 3" in commands
+    assert "sudo xen-setup rollback" not in commands
+    assert "sudo xen-setup rollback" in [command for command, _ in what_now(answered(FACTS))]
