@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
 import re
 import subprocess
 import tomllib
@@ -14,6 +16,8 @@ from steps.check_names import CHECK_NAMES
 from steps.facts import Facts
 from steps.settings import Settings
 from wizard import VERSION
+from wizard.answer_reference import every_question
+from wizard.arguments import command_line
 from wizard.lesson import WIDTH, Lesson, plain_text, texts
 from wizard.step import Step, step_name
 
@@ -102,3 +106,37 @@ def test_a_lesson_fits_a_terminal_of_80_columns(step: Step[Settings, Facts]) -> 
 def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == VERSION
+
+
+def calls_of(name: str) -> list[tuple[str, ast.Call]]:
+    """Every call of that class in wizard/ and steps/, with its place."""
+    return [
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node)
+        for folder in ("wizard", "steps")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+def test_every_problem_says_what_to_do() -> None:
+    found = calls_of("Problem")
+    assert len(found) > 80
+    for place, call in found:
+        hints = [key.value for key in call.keywords if key.arg == "hint"] or call.args[2:3]
+        assert hints, place
+        assert not (isinstance(hints[0], ast.Constant) and not hints[0].value), place
+
+
+def test_every_question_and_option_has_its_words() -> None:
+    for key, _, question in every_question(Settings):
+        assert question.prompt.strip(), key
+        assert len(question.help.split()) >= 5, key
+    parsers = [command_line()]
+    for parser in parsers:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+                assert all(choice.help for choice in action._choices_actions)
+            else:
+                assert action.help, (parser.prog, action.dest)
