@@ -21,7 +21,7 @@ time.
 
     pvcreate /dev/sda5                           LVM may use it
     vgcreate xendisks /dev/sda5                  a pool of it
-    lvcreate --name vm01-root --size 2G xendisks      a volume
+    lvcreate --name vm01-root --size 2G xendisks a volume
     vgextend xendisks /dev/sdb1                  more pool, later
 
 Each volume is a device, /dev/xendisks/vm01-root: make a filesystem on it, mount it, hand it to a

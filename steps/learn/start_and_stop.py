@@ -14,23 +14,25 @@ until it runs.
 
     host starts                              host stops
 
-    xen           xenstored, xenconsoled     xendomains    the youngest first:
-       │                                        │             domain 3   mail
-       ▼                                        │             domain 2   web
-    xendomains    /etc/xen/auto:                │             domain 1   base
-       │            10-base.cfg                 ▼
-       │            20-web.cfg               xen           stays to the end
-       ▼            30-mail.cfg                 │
-    domains 1, 2, 3                             ▼
-                                             disks, power
+    xen           xenstored, xenconsoled     xendomains
+       │                                        │  each guest: saved to disk,
+       ▼                                        │  or asked to end
+    xendomains    /etc/xen/auto:                ▼
+       │            10-base.cfg              xen           stays to the end
+       │            20-web.cfg                  │
+       ▼            30-mail.cfg                 ▼
+    domains 1, 2, 3                          disks, power
 
-Stopping goes the other way, by falling domain number. That is the order of starting reversed only
-as long as nobody restarts a guest: a guest that was started again has the highest number, and
-stops first, whatever its link is called.
+In 2006 guests were stopped one by one, by falling domain number: the youngest first. That was the
+order of starting reversed only as long as nobody restarted a guest: a restart gives the highest
+number. Debian's script today goes through them as `xl list` has them, the lowest number first: it
+saves one after another, or else asks all of them to end at once and then waits, up to five minutes
+for each. Rely on no order of stopping.
 
-Hence the old rule: put no service into a guest that its host, or a guest that starts before it,
-needs. No DNS, no DHCP, no NFS, no syslog server for the host. The host would wait at its own start
-for a guest that has not been started, and lose at its stop what it still wants to write.
+Hence the old rule, as true today: put no service into a guest that its host, or a guest that
+starts before it, needs. No DNS, no DHCP, no NFS, no syslog server for the host. It would wait at
+its own start for a guest that has not been started, and lose at its stop what it still wants to
+write.
 
 What becomes of running guests when the host stops is in /etc/default/xendomains:
 

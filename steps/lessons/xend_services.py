@@ -11,7 +11,7 @@ xenconsoled, which holds the guests' consoles. A second service, xendomains, sta
 host starts, and stops them before it stops.
 
 Guests that shall start with the host have a link in /etc/xen/auto. They start in the order of the
-links' names, and stop in the order of falling numbers, the youngest first. When the host stops,
+links' names; on their order of stopping nobody should rely. When the host stops,
 xendomains writes running guests to /var/lib/xen/save and wakes them up at the next start, if
 there is room; XENDOMAINS_SAVE in /etc/default/xendomains changes that.""",
     then_and_now=(
@@ -48,8 +48,8 @@ does both, and leaves what was enabled before.""",
         ),
         Trouble(
             "the host's own network waits for a name server that is a guest",
-            "Guests start last and stop first. Put no service into a guest that its host, or a "
-            "guest that starts earlier, cannot do without.",
+            "Guests start after the host and stop before it. Put no service into a guest that its "
+            "host, or a guest that starts earlier, cannot do without.",
         ),
     ),
     read_on=("systemctl(1)", "xl(1)", "xenstore-ls(1)"),
