@@ -75,10 +75,14 @@ def explain(text: str, rules: Sequence[Rule]) -> list[Finding]:
     matter, and do not come out again.
     """
     found: dict[str, Finding] = {}
+    named: set[str] = set()
     for number, line in enumerate(_lines(text), 1):
         for rule in rules:
             match = _match(rule, line)
-            if match is not None:
+            # What is said last counts, unless it names nothing and an earlier line did.
+            if match is not None and (rule.name not in named or any(match.groupdict().values())):
+                if any(match.groupdict().values()):
+                    named.add(rule.name)
                 found[rule.name] = Finding(
                     rule,
                     number,

@@ -12,9 +12,10 @@ from wizard.diagnosis import Rule
 # What to try with a message that no rule knows.
 WHEN_UNKNOWN = (
     "Give it the whole text: the first line that says error tells more than the last.",
-    "Of a guest that does not start: xl -vvv create /etc/xen/NAME.cfg 2>&1 | xen-setup explain -",
-    "What Xen itself said: xl dmesg; its tools: /var/log/xen/; a run of this program: its log, "
-    "which `xen-setup status` names.",
+    "Of a guest that does not start:\nxl -vvv create /etc/xen/vm01.cfg 2>&1 | xen-setup explain -",
+    "What Xen itself said since the boot: xl dmesg",
+    "What its tools said: the logs in /var/log/xen/",
+    "What a run of this program did: its log, which `xen-setup status` names.",
 )
 
 RULES: tuple[Rule, ...] = (

@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
         "config-python",
         (
             r"config parsing error near .?(?P<word>os|import|def|arch|if|print|try|from)\b",
-            r"(?P<word>import os)\b.*parsing error",
+            r"Config file looks like it contains Python code",
         ),
         "The config has Python code ({word}), which the xm of old ran. xl reads only "
         "`key = value`: strings, numbers, lists.",
@@ -220,6 +220,8 @@ RULES: tuple[Rule, ...] = (
         (
             r"cannot \(re-\)build domain",
             r"domain creation fail",
+            r"cannot make domain",
+            r"Unable to set (?:disk defaults|domain create info defaults)",
             r"unable to add (?:disk|vif|nic) devices",
         ),
         "xl could not make the guest; an earlier line says why.",
