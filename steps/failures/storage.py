@@ -7,8 +7,11 @@ from wizard.diagnosis import Rule
 RULES: tuple[Rule, ...] = (
     Rule(
         "volume-group-taken",
-        (r"[Aa] volume group called (?P<name>\S+) already exists",),
-        "There is a volume group {name} already, and a name is given once.",
+        (
+            r"[Aa] volume group called (?P<name>\S+) already exists",
+            r"/dev/(?P<name>[\w+.-]+): already exists in filesystem",
+        ),
+        "There is a volume group {name} already (or something else of that name in /dev).",
         "Look at `vgs`. Use that group if it is yours (storage.volume_group), or choose another "
         "name.",
         lesson="volume_group",
@@ -90,6 +93,7 @@ RULES: tuple[Rule, ...] = (
             r"Cannot use (?P<path>\S+): device is (?:partitioned|too small)",
             r"Device (?P<path>\S+) excluded by a filter",
             r"Device (?P<path>\S+) not found",
+            r"No device found for (?P<path>\S+?)\.?$",
             r"Device size reported to be zero",
         ),
         "LVM or mkfs does not take the device {path}: it has partitions on it, is not there, is "

@@ -19,6 +19,7 @@ CAPTURED = Path(__file__).with_name("captured")
 FOUND: dict[str, tuple[str, ...]] = {
     # apt and debootstrap on Debian 12, with a web server that plays a broken mirror.
     "apt-captive": ("captive-portal",),
+    "apt-conflict": ("package-conflict",),
     "apt-early": ("apt-expired",),
     "apt-expired": ("apt-expired",),
     "apt-gone": ("apt-not-found",),
@@ -28,6 +29,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "apt-no-name": ("no-name-service",),
     "apt-no-release": ("apt-not-found",),
     "apt-refused": ("mirror-unreachable",),
+    "apt-space": ("apt-space",),
     "apt-unknown": ("package-unknown",),
     "debootstrap-captive": ("release-missing",),
     "debootstrap-full": ("bootstrap-download",),
@@ -37,6 +39,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "debootstrap-noexec": ("bootstrap-target",),
     "debootstrap-refused": ("release-missing",),
     "debootstrap-unknown-key": ("apt-key",),
+    "dpkg-broken": ("package-broken",),
     # Filesystems on Debian 12, on a file and on a loop device.
     "full": ("disk-full",),
     "mkfs-mounted": ("device-busy",),
@@ -44,7 +47,9 @@ FOUND: dict[str, tuple[str, ...]] = {
     "mkswap-mounted": ("device-busy",),
     "read-only": ("read-only",),
     "umount-busy": ("device-busy",),
-    # xl 4.17 on a Debian that runs without Xen.
+    # On a Debian that runs without Xen, and on a kernel without a device mapper.
+    "no-device-mapper": ("no-device-mapper",),
+    "xl-missing": ("xl-missing",),
     "plain-linux": ("plain-linux",),
     # The practice machine: Debian 12 under Xen 4.17, each fault made in its guest's config.
     "bootloader-path": ("bootloader-failed", "create-failed"),
@@ -62,8 +67,118 @@ FOUND: dict[str, tuple[str, ...]] = {
     "no-domain": ("no-such-domain",),
     "pvh": ("no-hap", "create-failed"),
     "ramdisk-missing": ("kernel-missing", "create-failed"),
-    # The same, beside four other emulated machines.
+    "bootloader-log": ("bootloader-failed",),
+    "pygrub-log": ("bootloader-failed",),
+    # LVM and GRUB in the practice machine, on loop devices and on files made for it.
+    "grub-env": ("grub-environment",),
+    "grub-no-device": ("grub-not-installable",),
+    "grub-partition": ("grub-not-installable",),
+    "grub-quote": ("grub-settings",),
+    "grub-settings": ("grub-settings",),
+    "lv-in-use": ("volume-in-use",),
+    "lv-signature": ("old-signature",),
+    "lv-taken": ("volume-taken",),
+    "pv-missing": ("device-refused",),
+    "pv-mounted": ("device-busy",),
+    "pv-partitioned": ("device-refused",),
+    "pv-signature": ("old-signature",),
+    "vg-full": ("volume-group-full",),
+    "vg-in-use": ("old-signature",),
+    "vg-missing": ("volume-group-missing",),
+    "vg-taken": ("volume-group-taken",),
+    "xm-gone": ("xm-gone",),
+    # Under Xen, beside four other emulated machines.
     "hotplug-slow": ("hotplug-slow", "create-failed"),
+}
+
+# Rules that no captured text stands for: the message as its program's source has it, and why it
+# was not made for real.
+FROM_SOURCES: dict[str, tuple[str, str]] = {
+    "no-network-backend": (
+        "libxl: error: libxl_device.c:1109:device_backend_callback: Domain 3:unable to add device "
+        "with path /local/domain/0/backend/vif/3/0",
+        "libxl; the kernel of the practice machine has xen-netback",
+    ),
+    "no-disk-backend": (
+        "libxl: error: libxl_device.c:1109:device_backend_callback: Domain 3:unable to add device "
+        "with path /local/domain/0/backend/vbd/3/51713",
+        "libxl; the kernel of the practice machine has xen-blkback",
+    ),
+    "tls-libraries": (
+        "4gb seg fixup, process init (pid 1), cs:ip 73:b7e4d2a0",
+        "XenLinux 2.6; only 32-bit paravirtual kernels of then print it",
+    ),
+    "ssh-lost": (
+        "client_loop: send disconnect: Broken pipe",
+        "OpenSSH; the practice machine's session outlives its bridge",
+    ),
+    "no-xen-entry": (
+        "error: file `/boot/xen-4.17-amd64.gz' not found.",
+        "GRUB; it is on the screen before any system runs",
+    ),
+    "secure-boot": (
+        "error: shim_lock protocol not found.",
+        "GRUB; the practice machine has a BIOS, and no Secure Boot",
+    ),
+    "multiboot-missing": (
+        "error: can't find command `multiboot2'.",
+        "GRUB; the practice machine has a BIOS, whose GRUB has the module",
+    ),
+    "dom0-not-built": (
+        "(XEN) Panic on CPU 0: Could not construct domain 0",
+        "Xen; a host that does not boot cannot be asked",
+    ),
+    "grub-legacy-file": (
+        "Error 15: File not found",
+        "GRUB Legacy; it is on the screen before any system runs",
+    ),
+    "disk-broken": (
+        "blk_update_request: I/O error, dev sdb, sector 2048 op 0x0:(READ) flags 0x0",
+        "Linux; a disk that fails for real is not at hand",
+    ),
+    "dpkg-interrupted": (
+        "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the "
+        "problem.",
+        "apt; it wants a cut in the middle of dpkg's own database",
+    ),
+    "bootstrap-chroot": (
+        'W: Failure trying to run: chroot "/srv/target" /sbin/ldconfig',
+        "debootstrap; it wants a whole download for a processor that is not there",
+    ),
+    "root-unmountable": (
+        "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(202,1)",
+        "Linux",
+    ),
+    "guest-panic": ("Kernel panic - not syncing: Attempted to kill init!", "Linux"),
+    "console-silent": (
+        "Warning: unable to open an initial console.",
+        "Linux; a silent console says nothing that could be captured",
+    ),
+    "disk-in-guest": (
+        "libxl: error: libxl_device.c:1337:device_hotplug_child_death_cb: script: Device /dev/dm-0 "
+        "is mounted in a guest domain, and so cannot be mounted now.",
+        "Xen's block script",
+    ),
+    "disk-mounted": (
+        "libxl: error: libxl_device.c:1337:device_hotplug_child_death_cb: script: Device /dev/dm-0 "
+        "is mounted in the privileged domain, and so cannot be mounted by a guest.",
+        "Xen's block script",
+    ),
+    "not-root": (
+        "xencall: error: Could not obtain handle on privileged command interface: Permission "
+        "denied",
+        "libxencall",
+    ),
+    "xenstored-down": ("xl: cannot connect to xenstore: Connection refused", "libxl"),
+    "xenconsoled-down": (
+        "xenconsole: Could not read tty from store: No such file or directory",
+        "xenconsole",
+    ),
+    "root-device": ("ALERT!  /dev/xvda1 does not exist.  Dropping to a shell!", "initramfs-tools"),
+    "guest-memory-initrd": (
+        "Kernel panic - not syncing: System is deadlocked on memory",
+        "Linux",
+    ),
 }
 
 
@@ -73,6 +188,18 @@ def captured(name: str) -> str:
 
 def test_every_captured_text_has_its_row() -> None:
     assert {path.stem for path in CAPTURED.iterdir()} == set(FOUND)
+
+
+def test_every_rule_is_held_to_a_captured_text_or_to_its_programs_source() -> None:
+    seen = {name for names in FOUND.values() for name in names}
+    assert {rule.name for rule in RULES} == seen | set(FROM_SOURCES)
+    assert not seen & set(FROM_SOURCES), "what was captured needs no other text"
+
+
+@pytest.mark.parametrize("name", FROM_SOURCES)
+def test_what_is_found_in_a_message_from_the_sources(name: str) -> None:
+    message, _reason = FROM_SOURCES[name]
+    assert name in [finding.rule.name for finding in explain(message, RULES)]
 
 
 @pytest.mark.parametrize("name", FOUND)
