@@ -132,6 +132,10 @@ FROM_SOURCES: dict[str, tuple[str, str]] = {
         "Error 15: File not found",
         "GRUB Legacy; it is on the screen before any system runs",
     ),
+    "grub-legacy-initrd": (
+        "Error 19: Linux kernel must be loaded before initrd",
+        "GRUB Legacy; it is on the screen before any system runs",
+    ),
     "disk-broken": (
         "blk_update_request: I/O error, dev sdb, sector 2048 op 0x0:(READ) flags 0x0",
         "Linux; a disk that fails for real is not at hand",
