@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TextIO, TypeVar
@@ -374,7 +375,7 @@ class Console:
             return QuietReporter(self.stream)
         if self.plain:
             return PlainReporter(self.stream, verbose=verbose)
-        return LiveReporter(self._rich, verbose=verbose)
+        return LiveReporter(self._rich, verbose=verbose, source=sys.stdin)
 
     def finished(
         self,

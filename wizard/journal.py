@@ -427,6 +427,12 @@ class Store:
             raise _cannot(path, error) from error
 
 
+def unfinished_run(store: Store) -> RunDirectory | None:
+    """The newest run, if it can go on."""
+    runs = store.runs()
+    return runs[-1] if runs and store.ledger(runs[-1]).open else None
+
+
 def _cannot(path: Path, error: OSError) -> Stopped:
     return Stopped(
         f"{path} cannot be written: {error.strerror}.",

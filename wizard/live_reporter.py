@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TextIO, cast
 
 from rich.console import Console as RichConsole
 from rich.console import Group, RenderableType
@@ -18,8 +20,24 @@ from rich.text import Text
 
 from wizard.actions import Action
 from wizard.errors import SetupError
+from wizard.keys import Keys
+from wizard.records import StepState
+from wizard.schedule import Prospect, Row, Schedule
 from wizard.step import Plan, Problem
-from wizard.wording import commands, duration, headline, printable, verdict
+from wizard.wording import about, commands, duration, headline, printable, verdict
+
+_EVERY = 0.25  # seconds between two drawings
+_RECENT = 10  # lines of output that are shown when somebody asks for it
+_BELOW_STEPS = 8  # lines that must be free beside the list of steps: the command, and what came
+_TIMES = 32  # columns for the mark, the number and the times beside a title
+# A mark for each state, so that nothing is said by colour alone.
+_MARKS: Mapping[StepState, tuple[str, str]] = {
+    "to do": (" ", ""),
+    "begun": ("»", "bold"),
+    "verified": ("✓", "green"),
+    "left out": ("-", "magenta"),
+    "rolled back": ("↶", "magenta"),
+}
 
 
 class _Lasting:
@@ -55,6 +73,7 @@ class LiveReporter:
 
     What is finished scrolls up as lines that stay. Use it as a context: the cursor and the
     terminal are as before at its end, whatever ends it. `paused` makes room for a question.
+    `source`: where keys are pressed; `v` shows and hides what the commands print.
     """
 
     def __init__(
@@ -63,6 +82,7 @@ class LiveReporter:
         clock: Callable[[], float] = time.monotonic,
         *,
         verbose: bool = False,
+        source: TextIO | None = None,
     ) -> None:
         self._rich = rich
         self._verbose = verbose
@@ -78,6 +98,11 @@ class LiveReporter:
         self._undoes = False
         self._live: Live | None = None
         self._stream: IO[str] = rich.file
+        self._schedule = Schedule(clock)
+        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self._keys = Keys(source, self._pressed)
+        # Keys, the clock and the run itself draw from threads of their own.
+        self._drawing = threading.RLock()
 
     def __enter__(self) -> LiveReporter:
         self._stream = self._rich.file
@@ -85,16 +110,23 @@ class LiveReporter:
         self._live = Live(
             get_renderable=self._render,
             console=self._rich,
-            refresh_per_second=4,
+            auto_refresh=False,  # rich's own thread and a printing one get in each other's way
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
         self._live.start()
+        self._stopped = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, args=(self._stopped,), daemon=True)
+        self._ticker.start()
+        self._keys.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._keys.stop()
         if self._live is not None:
+            self._stopped.set()
+            self._ticker.join()
             self._live.stop()
             self._live = None
             self._rich.file = self._stream
@@ -110,33 +142,86 @@ class LiveReporter:
 
     def refresh(self) -> None:
         """Draw it now; otherwise it is drawn four times a second."""
-        if self._live is not None:
-            self._live.refresh()
+        with self._drawing:
+            if self._live is not None:
+                self._live.refresh()
+
+    def _tick(self, stopped: threading.Event) -> None:
+        while not stopped.wait(_EVERY):
+            self.refresh()
+
+    def _print(self, what: RenderableType) -> None:
+        with self._drawing:
+            self._rich.print(what)
+
+    def _pressed(self, key: str) -> None:
+        """`v`: from now on what commands print stays on the screen, or not any more."""
+        if key not in "vV":
+            return
+        self._verbose = not self._verbose
+        if self._verbose:
+            for line in self._recent:
+                self._keep("       |", line)
+        else:
+            self._keep("     ·", "What commands print is in the log only again.")
 
     def _render(self) -> RenderableType:
+        rows: list[RenderableType] = []
+        if self._schedule.rows:
+            if len(self._schedule.rows) + _BELOW_STEPS <= self._rich.height:
+                rows += [self._step_row(number, row) for number, row in
+                         enumerate(self._schedule.rows, start=1)]  # fmt: skip
+            rows.append(self._total_row())
         if not self._action:
-            return Text("")
+            return Group(*rows)
         since = duration(self._clock() - self._begun)
         width = max(self._rich.width - 4, 20)
-        rows: list[RenderableType] = [Text(_cut(f"{self._action}  ({since})", width), "bold")]
+        now: list[RenderableType] = [Text(_cut(f"{self._action}  ({since})", width), "bold")]
         if self._command:
-            rows.append(Text(_cut(f"$ {self._command}", width), "bold"))
+            now.append(Text(_cut(f"$ {self._command}", width), "bold"))
         if self._fraction is not None:
             bar = ProgressBar(total=1.0, completed=self._fraction, width=min(40, width - 8))
             line = label_grid(0)
             line.add_row(bar, Text(f"{self._fraction:4.0%}"))
-            rows.append(line)
+            now.append(line)
         if self._words:
-            rows.append(Text(_cut(self._words, width)))
-        if self._output and self._output != self._words:
-            rows.append(Text(_cut(self._output, width), "dim"))
-        return Padding(Group(*rows), (0, 0, 0, 4))
+            now.append(Text(_cut(self._words, width)))
+        if self._output and self._output != self._words and not self._verbose:
+            now.append(Text(_cut(self._output, width)))
+        return Group(*rows, Padding(Group(*now), (0, 0, 0, 4)))
+
+    def _step_row(self, number: int, row: Row) -> Text:
+        match row.state:
+            case "begun":
+                times = f"{duration(self._schedule.taken(row))} of {about(row.seconds)}"
+            case "verified" | "left out" if row.seconds >= 1:
+                times = duration(row.seconds)
+            case "to do" | "rolled back" if row.seconds >= 5:
+                times = about(row.seconds)
+            case _:
+                times = ""
+        mark, style = _MARKS[row.state]
+        longest = max(len(each.title) for each in self._schedule.rows)
+        room = min(longest, max(self._rich.width - _TIMES, 10))
+        title = _cut(row.title, room)
+        text = Text(f"{mark} ", style)
+        text.append(f"{number:2}  {title:<{room}}  ", "bold" if row.state == "begun" else "")
+        return text.append(times)
+
+    def _total_row(self) -> Text:
+        left = self._schedule.remaining
+        words = f"{duration(self._schedule.elapsed)} so far"
+        if left is not None:
+            words += f", {about(left)} left"
+        if self._keys.listening:
+            words += f"    v {'hides' if self._verbose else 'shows'} what commands print"
+        return Text(_cut(words, self._rich.width))
 
     def _keep(self, mark: str, text: str, style: str = "") -> None:
         """A line that stays."""
         grid = label_grid(len(mark) + 1)
         grid.add_row(Text(mark, style), Text(printable(text), overflow="fold"))
-        self._rich.print(grid)
+        self._print(grid)
 
     def _show(self, action: str, command: str = "") -> None:
         self._action, self._command = printable(action), printable(command)
@@ -146,36 +231,46 @@ class LiveReporter:
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
         """Where to read what the commands print."""
         self._steps = steps
-        self._rich.print(Text(f"The log is {log}"))
+        self._print(Text(f"The log is {log}"))
+
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
+        """The steps, at the foot of the screen from now on."""
+        self._schedule.expect(prospects)
 
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
         """The step's number and title."""
         number = f"{self._steps.index(name) + 1}/{len(self._steps)}" if name in self._steps else ""
         self._step = f"{number:>5}  {title}"
-        self._rich.print(Text(self._step, "bold"))
+        self._print(Text(self._step, "bold"))
         for words in plan.skipped:
             self._keep("     ✓", f"{words} (there already)", "green")
+        self._schedule.step_begins(name, plan)
         self._show("looking at the machine")
 
     def action_begins(self, action: Action, index: int, of: int, /) -> None:
         """What is done, and the command."""
+        self._schedule.action_begins(action)
+        self._recent.clear()
         self._show(f"{index}/{of}  {headline(action)}", "; ".join(commands(action)))
 
     def output(self, line: str, /) -> None:
         """The last line of output is shown while the command runs; all stay if that is wanted."""
+        self._recent.append(line.expandtabs(8))
         if self._verbose:
-            self._keep("       |", line.expandtabs(8), "dim")
+            self._keep("       |", line.expandtabs(8))
             return
         self._output = printable(line).replace("\n", " ").expandtabs(4).strip() or self._output
 
     def progress(self, fraction: float | None, words: str, /) -> None:
         """How far it is."""
+        self._schedule.progress(fraction)
         if fraction is not None:
             self._fraction = min(max(fraction, 0.0), 1.0)
         self._words = printable(words)
 
     def action_done(self, action: Action, seconds: float, /) -> None:
         """A line that stays."""
+        self._schedule.action_ends(seconds)
         self._keep("     ✓", f"{headline(action)}  {duration(seconds)}", "green")
         self._show("")
 
@@ -184,8 +279,9 @@ class LiveReporter:
         self._keep("     ✓", f"{headline(action)} (there already)", "green")
         self._show("")
 
-    def step_done(self, _name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
+    def step_done(self, name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
         """Verified."""
+        self._schedule.step_ends(name, "verified", seconds)
         for problem in problems:
             self._keep("     !", f"{problem.what} {problem.hint} [{problem.name}]", "magenta")
         self._keep("     ✓", f"verified by reading the machine again  {duration(seconds)}", "green")
@@ -195,7 +291,7 @@ class LiveReporter:
         """What is taken back."""
         if not self._undoes:
             self._undoes = True
-            self._rich.print(Text("Taking back, newest first", "bold magenta"))
+            self._print(Text("Taking back, newest first", "bold magenta"))
         self._show(f"undo: {headline(action)}")
 
     def undone(self, action: Action, /) -> None:

@@ -31,7 +31,7 @@ from wizard.failure import (
     take_back_from,
     used_by,
 )
-from wizard.journal import Journal, RunDirectory, Store
+from wizard.journal import Journal, RunDirectory, Store, unfinished_run
 from wizard.performer import Performer
 from wizard.preview import (
     StepPreview,
@@ -61,10 +61,11 @@ from wizard.records import (
 from wizard.reporter import Reporter
 from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
 from wizard.saved_plan import Promise
+from wizard.schedule import prospects
 from wizard.step import Guard, Plan, Step, ignoring, step_name
 from wizard.wishes import OnFailure, Outcome, Wishes
 
-__all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview"]
+__all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview", "unfinished_run"]
 
 S = TypeVar("S")
 F = TypeVar("F")
@@ -162,6 +163,10 @@ class Pipeline(Generic[S, F]):
                 try:
                     self._settle(journal)
                     current = self.read_facts() if facts is None else facts
+                    ahead = prospects(
+                        self.steps, journal.ledger, settings, current, self.wishes.ignore
+                    )
+                    self.reporter.outlook(ahead)
                     while (place := self._position(journal.ledger)) < len(self.steps):
                         step = self.steps[place]
                         if self.companion is None:
@@ -491,9 +496,3 @@ class Pipeline(Generic[S, F]):
         left_out = self.store.ledger(run).left_out if run is not None else ()
         seconds = time.monotonic() - started
         return Outcome(run, seconds, self.machine.command_seconds, left_out)
-
-
-def unfinished_run(store: Store) -> RunDirectory | None:
-    """The newest run, if it can go on."""
-    runs = store.runs()
-    return runs[-1] if runs and store.ledger(runs[-1]).open else None

@@ -10,8 +10,10 @@ from typing import Any, TextIO
 
 from wizard.actions import Action
 from wizard.errors import SetupError
+from wizard.records import ENDED
+from wizard.schedule import Prospect, Schedule
 from wizard.step import Plan, Problem
-from wizard.wording import commands, duration, headline, printable, verdict
+from wizard.wording import about, commands, duration, headline, printable, verdict
 
 _EVERY = 15.0  # seconds between two lines of progress of one action
 
@@ -36,6 +38,7 @@ class PlainReporter:
         self._place = ""
         self._told = 0.0
         self._undoes = False
+        self._schedule = Schedule(clock)
 
     def __enter__(self) -> PlainReporter:
         return self
@@ -64,15 +67,28 @@ class PlainReporter:
         self._steps = steps
         self._line(f"The log is {log}")
 
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
+        """How much there is to do."""
+        self._schedule.expect(prospects)
+        left = [one for one in prospects if one.state not in ENDED]
+        remaining = self._schedule.remaining
+        if left and remaining is not None:
+            noun = "step" if len(left) == 1 else "steps"
+            self._line(f"{len(left)} {noun} to do, which takes {about(remaining)}.")
+
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
-        """The step's number and title."""
+        """The step's number and title, and how long all of it will still take."""
         number = f"{self._steps.index(name) + 1}/{len(self._steps)} " if name in self._steps else ""
-        self._line(f"{number}{title} ({name})")
+        self._schedule.step_begins(name, plan)
+        remaining = self._schedule.remaining
+        left = f"; {about(remaining)} left in all" if remaining and remaining >= 5 else ""
+        self._line(f"{number}{title} ({name}){left}")
         for words in plan.skipped:
             self._line(f"    already there: {words}")
 
     def action_begins(self, action: Action, index: int, of: int, /) -> None:
         """What is done, and the command."""
+        self._schedule.action_begins(action)
         self._place = f"{index}/{of}"
         self._told = self._clock()
         self._line(f"    {self._place} {headline(action)}")
@@ -86,6 +102,7 @@ class PlainReporter:
 
     def progress(self, fraction: float | None, words: str, /) -> None:
         """Now and then, how far it is; the output itself says it where it is told."""
+        self._schedule.progress(fraction)
         if self._verbose or self._clock() - self._told < _EVERY:
             return
         self._told = self._clock()
@@ -94,6 +111,7 @@ class PlainReporter:
 
     def action_done(self, _action: Action, seconds: float, /) -> None:
         """Said only when it took long enough to wonder."""
+        self._schedule.action_ends(seconds)
         if seconds >= 1:
             self._line(f"        done after {duration(seconds)}")
 
@@ -101,8 +119,9 @@ class PlainReporter:
         """It was there: not ours."""
         self._line(f"    already there: {headline(action)}")
 
-    def step_done(self, _name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
+    def step_done(self, name: str, seconds: float, problems: tuple[Problem, ...], /) -> None:
         """Verified."""
+        self._schedule.step_ends(name, "verified", seconds)
         for problem in problems:
             self._line(f"    warning: {problem.what} {problem.hint} [{problem.name}]")
         self._line(f"    verified ({duration(seconds)})")
@@ -138,6 +157,9 @@ class QuietReporter(PlainReporter):
     """Tells only what went wrong; how it ended is said by whoever started the run."""
 
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
+        """No problem."""
+
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
         """No problem."""
 
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:

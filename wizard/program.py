@@ -23,9 +23,10 @@ from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.errors import Exit, SetupError, Stopped, UsageError
 from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
+from wizard.journal import unfinished_run
 from wizard.machine import Machine
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
-from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes, unfinished_run
+from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes
 from wizard.plan_view import browse, show_in_short
 from wizard.preview import errors_in
 from wizard.program_changes import Current, change_by_asking

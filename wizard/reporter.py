@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from wizard.actions import Action
 from wizard.errors import SetupError
+from wizard.schedule import Prospect
 from wizard.step import Plan, Problem
 
 
@@ -17,6 +18,9 @@ class Reporter(Protocol):
     """What the pipeline tells. `output` and `progress` come often; the rest once a thing."""
 
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None: ...
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
+        """All steps and what they will usually take: at the beginning, and when that changed."""
+
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None: ...
     def action_begins(self, action: Action, index: int, of: int, /) -> None:
         """`index` counts from 1."""
@@ -49,6 +53,7 @@ class NullReporter:
     """Tells nobody."""
 
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None: ...
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None: ...
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None: ...
     def action_begins(self, action: Action, index: int, of: int, /) -> None: ...
     def output(self, line: str, /) -> None: ...

@@ -211,6 +211,14 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def about(seconds: float) -> str:
+    """A time that is not known exactly: about 9 min, about 40 s, a moment."""
+    if seconds < 5:
+        return "a moment"
+    step = 5 if seconds < 90 else 60 if seconds < 3600 else 600
+    return f"about {duration(max(round(seconds / step), 1) * step)}"
+
+
 def effort(actions: Sequence[Action]) -> str:
     """How much there is to do: "3 actions, usually 2 min, 45 MiB to download"."""
     noun = "action" if len(actions) == 1 else "actions"

@@ -7,6 +7,7 @@ from typing import Any
 
 from wizard.actions import Action
 from wizard.errors import SetupError
+from wizard.schedule import Prospect
 from wizard.step import Plan, Problem
 
 
@@ -23,6 +24,9 @@ class RecordingReporter:
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
         """Kept."""
         self.events.append(("run_begins", " ".join(steps)))
+
+    def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
+        """Not kept: it is told often, and says nothing of what is done."""
 
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
         """Kept."""

@@ -30,10 +30,10 @@ from wizard.actions import Action, CreatePartition
 from wizard.commands import Answer, Completed
 from wizard.errors import Conflict, RebootNeeded, StepFailed
 from wizard.interrupts import Interrupts
-from wizard.journal import Means, Store
+from wizard.journal import Means, Store, unfinished_run
 from wizard.log import Log
 from wizard.machine import Machine
-from wizard.pipeline import Pipeline, Wishes, unfinished_run
+from wizard.pipeline import Pipeline, Wishes
 from wizard.rollback import roll_back
 from wizard.step import Step
 

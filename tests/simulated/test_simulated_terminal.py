@@ -76,3 +76,42 @@ def test_it_can_be_stopped_while_it_is_played_and_leaves_nothing(
         assert screen.is_whole
     assert list(tree(tmp_path)) == [answers]
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_steps_stand_at_the_foot_and_v_shows_what_commands_print(tmp_path: Path) -> None:
+    answers = str(every_answer(tmp_path))
+    with terminal(tmp_path, "--answers", answers, pace="0.1") as screen:
+        screen.wait_for(DECISION)
+        screen.type(ENTER)
+        screen.wait_for("v shows what commands print")
+        for line in ("✓  1  What this machine has", "»  2  Xen itself", "   9  A system for each"):
+            screen.wait_for(line)
+        assert "min left" in screen.text
+        screen.wait_for("Unpacking")
+        assert "| " not in screen.whole_text
+        screen.type("v")
+        screen.wait_for("       | Unpacking")
+        screen.wait_for("v hides what commands print")
+        screen.type("v")
+        screen.wait_for("v shows what commands print")
+        # Keys are not echoed, and the list is drawn once: nothing of an older drawing is left.
+        assert 1 == screen.text.count("What this machine has")
+        screen.resize(60, 14)  # too low for the list: the total alone stays
+        screen.wait_for("min left", without="What this machine has")
+        screen.type(CTRL_C)
+        assert screen.ends() == 130
+        assert screen.is_whole
+
+
+def test_plain_lines_say_how_much_is_left_without_reading_keys(tmp_path: Path) -> None:
+    answers = str(every_answer(tmp_path))
+    with terminal(tmp_path, "--plain", "--answers", answers) as screen:
+        screen.wait_for(DECISION)
+        screen.type(ENTER)
+        screen.wait_for("That was simulated")
+        assert screen.ends() == Exit.DONE
+        shown = screen.whole_text
+        assert "11 steps to do, which takes about 11 min." in shown
+        assert "min left in all" in " ".join(shown.split())
+        assert "what commands print" not in shown
+        assert b"\x1b" not in screen.raw
