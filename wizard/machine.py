@@ -317,7 +317,7 @@ class Machine:
         Raises `Conflict` when that would destroy what is not ours, `StepFailed` when it fails.
         """
         self.checkpoint(f"{action.kind}: undo starts")
-        if not isinstance(action, RunCommand) and undo_class(action) == "nothing to undo":
+        if not isinstance(action, RunCommand) and action.inside is not None:
             return  # what is made inside a volume goes with what filled it
         try:
             match action:
@@ -325,19 +325,17 @@ class Machine:
                     self._revert_command(action, watch)
                 case WriteFile():
                     assert isinstance(undo, FileUndo)
-                    if self._reachable(action.inside):  # otherwise it went with its volume
-                        if action.before_undo and files.holds(Path(undo.target), undo.sha256):
-                            self._running.quietly(action.before_undo, _UNDO_TIME)
-                        files.put_back(undo, self._workplace().backups, self.checkpoint)
-                        # Also when it was as before already: a crash may have cut this off.
-                        self._running.refresh(action.refresh, watch)
+                    if action.before_undo and files.holds(Path(undo.target), undo.sha256):
+                        self._running.quietly(action.before_undo, _UNDO_TIME)
+                    files.put_back(undo, self._workplace().backups, self.checkpoint)
+                    # Also when it was as before already: a crash may have cut this off.
+                    self._running.refresh(action.refresh, watch)
                 case MovePath():
                     self._revert_move(action, undo, watch)
                 case MakeDirectory():
-                    if self._reachable(action.inside):
-                        files.remove_directory(self._real(action.path, action.inside))
+                    files.remove_directory(self._real(action.path, action.inside))
                 case MakeLink():
-                    if self._reachable(action.inside) and os.path.lexists(action.path):
+                    if os.path.lexists(action.path):
                         files.remove_link(action)
                 case InstallPackages():
                     assert isinstance(undo, PackagesUndo)
@@ -444,9 +442,7 @@ class Machine:
 
     def _revert_move(self, action: MovePath, undo: Undo, watch: Watch) -> None:
         assert isinstance(undo, MoveUndo)
-        if not self._reachable(action.inside):
-            return
-        self._mounts.only(action.inside)
+        self._mounts.only(None)
         source, destination = Path(action.source), Path(action.destination)
         moved = os.path.lexists(destination) and destination.lstat().st_ino == undo.inode
         if moved:

@@ -1,0 +1,224 @@
+"""The rarer ways through machine.py, journal.py and pipeline.py, that no other test goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engine.world import DieAt, World, full_world, in_child
+from wizard.actions import PathPresent, Reboot, RunCommand, Volume
+from wizard.errors import (
+    Cancelled,
+    Exit,
+    Locked,
+    RebootNeeded,
+    RollbackIncomplete,
+    Stopped,
+    UsageError,
+)
+from wizard.journal import Holder, JournalDamaged, Means, Store, _checksum
+from wizard.machine import Machine
+from wizard.pipeline import Wishes
+from wizard.records import StepVerified
+from wizard.running import Unwatched
+from wizard.undo import PlainUndo, RebootUndo
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return full_world(tmp_path)
+
+
+def store_at(path: Path) -> Store:
+    return Store(path, fingerprint=lambda: "this machine")
+
+
+# ---- journal.py
+
+
+def test_a_record_with_the_right_checksum_in_the_wrong_place_is_refused(world: World) -> None:
+    world.apply()
+    path = world.store.runs()[0].journal
+    before, changed = "0" * 32, []
+    for line in path.read_bytes().splitlines():
+        body = json.loads(line)
+        del body["sum"]
+        body["n"] += body["n"] > 3
+        before = _checksum(body, before)
+        changed.append(json.dumps({**body, "sum": before}).encode() + b"\n")
+    path.write_bytes(b"".join(changed))
+    with pytest.raises(JournalDamaged, match="in line 5: it is not in its place"):
+        world.roll_back()
+
+
+def test_a_lock_that_cannot_be_opened_stops_before_anything_is_done(world: World) -> None:
+    (world.top / "state" / "lock").mkdir(parents=True)
+    with pytest.raises(Stopped, match="lock cannot be written"):
+        world.apply()
+    assert world.store.runs() == []
+
+
+def test_a_lock_whose_words_are_not_there_yet_is_held_all_the_same(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+    with store.lock("apply"):
+        (tmp_path / "state" / "lock").write_text("not yet")
+        assert store.holder() == Holder(0, "", "")
+        with pytest.raises(Locked, match=r"at work: it\."), store.lock("resume"):
+            raise AssertionError("two hold the lock")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else, which only root can")
+def test_a_user_who_may_not_read_the_journals_is_told_to_use_sudo(world: World) -> None:
+    world.apply()
+    world.top.chmod(0o755)
+
+    def as_nobody() -> None:
+        os.seteuid(65534)
+        with pytest.raises(UsageError, match="Only root can read"):
+            world.store.runs()
+
+    assert in_child(as_nobody) == 0
+
+
+def test_something_else_in_the_runs_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("no directory")
+    with pytest.raises(JournalDamaged, match="cannot be read"):
+        store_at(tmp_path).runs()
+
+
+def test_a_state_that_cannot_be_made_stops_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with (
+        pytest.raises(Stopped, match="file/state cannot be written"),
+        store_at(tmp_path / "file" / "state").lock("apply"),
+    ):
+        raise AssertionError("it cannot be locked")
+
+
+def test_answers_that_cannot_be_kept_stop_before_anything_is_done(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+
+    def with_a_full_disk() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        store.new_run("version: 1\n")
+
+    assert in_child(with_a_full_disk) == int(Exit.STOPPED)
+    assert store.runs() == []
+
+
+def test_the_clock_in_the_lock_is_the_one_that_was_passed_in(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state", lambda: "", Means(now=lambda: "1970-01-01T00:00:00Z"))
+    with store.lock("apply"):
+        assert store.running() == Holder(os.getpid(), "1970-01-01T00:00:00Z", "apply")
+
+
+# ---- machine.py
+
+
+def test_a_boot_is_never_done_by_performing_it(machine: Machine) -> None:
+    with pytest.raises(RebootNeeded):
+        machine.perform(Reboot("Why."), RebootUndo("boot-1"), Unwatched())
+
+
+def test_a_boot_that_did_not_come_is_not_done_and_nothing_is_taken_back(machine: Machine) -> None:
+    now = machine.boot_id()
+    assert not machine.settle(Reboot("Why."), RebootUndo(now), Unwatched())
+    machine.revert(Reboot("Why."), RebootUndo(now), Unwatched())
+    assert machine.settle(Reboot("Why."), RebootUndo("another boot"), Unwatched())
+
+
+def test_what_a_command_did_in_a_volume_that_is_gone_went_with_it(
+    machine: Machine, tree: Path
+) -> None:
+    gone = Volume("/dev/of/nothing", f"{machine.work}/vm01", "ext4")
+    (tree / "there").touch()
+    action = RunCommand(
+        ("true",),
+        "Why.",
+        probe=PathPresent(str(tree / "there")),
+        undo=("false",),
+        undo_class="by removal",
+        inside=gone,
+    )
+    machine.revert(action, PlainUndo(), Unwatched())
+    assert (tree / "there").exists()
+
+
+# ---- pipeline.py
+
+
+def killed_in(world: World, work: Callable[[], None], number: int) -> None:
+    world.checkpoint = DieAt(number)
+    assert in_child(work) == -signal.SIGKILL
+    world.checkpoint = lambda _name: None
+
+
+def test_resume_of_a_rollback_that_cannot_be_complete_says_what_stays(world: World) -> None:
+    world.apply()
+    killed_in(world, world.roll_back, 10)
+    (world.tree / "etc" / "real.conf").write_text("edited by the user\n")
+    with pytest.raises(RollbackIncomplete) as caught:
+        world.resume()
+    assert any("real.conf" in line for line in caught.value.details)
+
+
+def test_a_person_who_leaves_at_the_question_stops_the_run_and_resume_goes_on(
+    world: World,
+) -> None:
+    def leaves(*_words: object) -> str:
+        raise Cancelled("You quit.", hint="")
+
+    world.wishes = Wishes(on_failure=leaves)  # type: ignore[arg-type]
+    world.tasks[1].broken = True
+    with pytest.raises(Stopped, match="You quit"):
+        world.apply()
+    world.tasks[1].broken = False
+    world.resume()
+    assert world.store.ledger(world.store.runs()[0]).state == "finished"
+
+
+def test_a_run_that_died_after_its_last_step_has_only_to_be_finished(world: World) -> None:
+    names: list[str] = []
+    world.checkpoint = names.append
+    world.apply()
+    run = world.store.runs()[0]
+    lines = run.journal.read_bytes().splitlines(keepends=True)
+    run.journal.write_bytes(b"".join(lines[:-1]))
+    assert isinstance(world.store.records(run)[-1].record, StepVerified)
+    before = world.snapshot(times=True)
+    world.resume()
+    assert world.store.ledger(run).state == "finished"
+    assert before == world.snapshot(times=True)
+
+
+def test_a_run_of_a_version_with_other_steps_is_not_guessed_at(world: World) -> None:
+    world.tasks[1].broken = True
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped):
+        world.apply()
+    world.tasks[1].name = "renamed"
+    with pytest.raises(UsageError, match="which this version does not have"):
+        world.resume()
+
+
+def test_a_failure_whose_rollback_is_incomplete_says_both(world: World) -> None:
+    world.tasks[1].broken = True
+    world.after_reading = lambda: None
+    edited = world.tree / "etc" / "real.conf"
+
+    def edit(name: str) -> None:
+        if name == "RunCommand: performed" and edited.read_text() == "through\n":
+            edited.write_text("edited by the user\n")
+
+    world.checkpoint = edit
+    with pytest.raises(RollbackIncomplete, match="One thing could not be taken back") as caught:
+        world.apply()
+    assert "is not right" in caught.value.what
+    assert world.store.ledger(world.store.runs()[0]).state == "incomplete"
