@@ -157,17 +157,25 @@ def take_back(
 def _take_back_in_order(
     journal: Journal, machine: Performer, reporter: Reporter, entry: Entry, left: list[Entry]
 ) -> bool:
-    """Take back one action, unless a later one to the same file stays: that comes first."""
-    if not isinstance(entry.undo, FileUndo) or entry.undo.target not in _targets(left):
+    """Take back one action, unless a later one stays that needs it."""
+    text = _needed_by(entry, left)
+    if not text:
         return take_back_entry(journal, machine, reporter, entry)
-    text = f"{entry.undo.target} has a later change that could not be taken back: first that."
     journal.append(NotUndone(entry.number, text))
     reporter.conflict(entry.action, text)
     return False
 
 
-def _targets(entries: list[Entry]) -> set[str]:
-    return {entry.undo.target for entry in entries if isinstance(entry.undo, FileUndo)}
+def _needed_by(entry: Entry, left: list[Entry]) -> str:
+    """Why the action must stay as long as one of these does; "" when it need not."""
+    for later in left:
+        mine, its = entry.undo, later.undo
+        if isinstance(mine, FileUndo) and isinstance(its, FileUndo) and mine.target == its.target:
+            return f"{mine.target} has a later change that could not be taken back: first that."
+        # What a step does before packages come in prepares for them: what keeps a boot default.
+        if isinstance(its, PackagesUndo) and entry.step == later.step:
+            return "It prepared for packages that could not be taken back: first those."
+    return ""
 
 
 def take_back_entry(journal: Journal, machine: Performer, reporter: Reporter, entry: Entry) -> bool:

@@ -6,20 +6,19 @@ Usually a seeded share of the points is tried; `tests/run` tries all of them (FA
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.ground import Ground, Wrong, attempt, different, ground_of
+from tests.faults.ground import Ground, Wrong, attempt, different
 from tests.faults.oracles import changed_by_a_further_run
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.share import SEED, count, share
 
 
 @pytest.fixture(scope="module", params=SCENARIOS)
-def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    with ground_of(request.param) as found:
-        yield found
+def ground(request: pytest.FixtureRequest, grounds: Callable[[str], Ground]) -> Ground:
+    return grounds(request.param)
 
 
 def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end(ground: Ground) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.ground import Ground, ground_of
+from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
 from tests.faults.state import State
 from wizard.errors import RollbackIncomplete, Stopped
@@ -15,9 +15,8 @@ INTERFACES = "tree/etc/network/interfaces"
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with ground_of("fresh") as found:
-        yield found
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("fresh")
 
 
 def first(images: list[Image], right: Callable[[Image], bool]) -> Image:
@@ -57,6 +56,21 @@ def test_a_file_written_twice_comes_back_in_order_when_its_command_failed_in_the
     with pytest.raises(RollbackIncomplete) as caught:
         host.roll_back()
     assert any("first that" in line for line in caught.value.details)
+    host.lies = lambda _argv: None
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_what_keeps_the_boot_default_stays_as_long_as_xen_does(ground: Ground) -> None:
+    # The guard's file went although the purge had done nothing: the next update-grub, by a kernel's
+    # upgrade say, would have made the default a Xen that nobody wanted any more.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.lies = lambda argv: Lie("does nothing") if "purge" in argv else None
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert any("prepared for packages" in line for line in caught.value.details)
+    assert "tree/etc/default/grub.d/w-xen-setup.cfg" in host.image().files
     host.lies = lambda _argv: None
     host.roll_back()
     assert [] == ground.wrong_at_the_start()

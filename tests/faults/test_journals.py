@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.ground import Ground, Wrong, attempt, different, ground_of
+from tests.faults.ground import Ground, Wrong, attempt, different
 from tests.faults.host import Image
 from tests.faults.share import SEED, count, share
 from wizard.errors import SetupError
@@ -21,9 +21,8 @@ Spoil = Callable[[list[bytes], random.Random], list[bytes]]
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with ground_of("second-disk") as found:
-        yield found
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("second-disk")
 
 
 def lines_of(image: Image) -> list[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count as counting
 
@@ -11,7 +11,7 @@ import pytest
 
 from steps import drift
 from steps.facts import Content
-from tests.faults.ground import Ground, ground_of
+from tests.faults.ground import Ground
 from tests.faults.host import Host
 from tests.faults.model import Model
 from tests.faults.state import Group
@@ -31,9 +31,8 @@ from wizard.shapes import Machine
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with ground_of("fresh") as found:
-        yield found
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("fresh")
 
 
 def another_disk(model: Model) -> None:

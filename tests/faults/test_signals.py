@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.ground import Ground, Wrong, attempt, ground_of
+from tests.faults.ground import Ground, Wrong, attempt
 from tests.faults.share import share
 from wizard.errors import Interrupted
 from wizard.records import Entry
@@ -17,9 +17,8 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 @pytest.fixture(scope="module", params=["fresh", "second-disk"])
-def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    with ground_of(request.param) as found:
-        yield found
+def ground(request: pytest.FixtureRequest, grounds: Callable[[str], Ground]) -> Ground:
+    return grounds(request.param)
 
 
 class SignalAt:

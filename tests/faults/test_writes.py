@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.faults.ground import Ground, Wrong, attempt, ground_of
+from tests.faults.ground import Ground, Wrong, attempt
 from tests.faults.share import share
 from wizard.errors import RollbackIncomplete, SetupError, StepFailed, Stopped
 from wizard.journal import Means
@@ -22,9 +22,8 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
 
 
 @pytest.fixture(scope="module", params=["fresh", "part-present"])
-def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    with ground_of(request.param) as found:
-        yield found
+def ground(request: pytest.FixtureRequest, grounds: Callable[[str], Ground]) -> Ground:
+    return grounds(request.param)
 
 
 @dataclass
