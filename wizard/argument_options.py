@@ -10,6 +10,10 @@ OnFailure = Literal["rollback", "stop"]
 
 # Options stand before a command as well as after it: a default after it must not undo what was
 # given before, so none has a default of its own; Arguments has them all.
+# The practice machines beside the stock one (practice/variants.py): each has its name.
+VARIANTS = ("grub-legacy", "grub-legacy-boot", "sysv-init")
+
+
 def looks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain",
@@ -52,6 +56,17 @@ def machine_name(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default=argparse.SUPPRESS,
         help="one practice machine of several",
+    )
+
+
+def machine_variant(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--variant",
+        dest="name",
+        choices=VARIANTS,
+        default=argparse.SUPPRESS,
+        help="a host as in 2006, on a machine of that name: GRUB Legacy, the same with a partition "
+        "for /boot, or SysV init",
     )
 
 

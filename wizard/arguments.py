@@ -14,6 +14,7 @@ from wizard.argument_options import (
     json_option,
     looks,
     machine_name,
+    machine_variant,
     out_option,
     plan_options,
     run_options,
@@ -414,6 +415,7 @@ def _practice(practice: argparse.ArgumentParser) -> None:
     )
     practice.add_argument("--no-input", action="store_true", help="ask nothing; needs --unattended")
     machine_name(practice)
+    machine_variant(practice)
     inside = practice.add_subparsers(
         dest="practice", metavar="COMMAND", title="commands", parser_class=_Parser
     )

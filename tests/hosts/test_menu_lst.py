@@ -198,7 +198,7 @@ _entry = st.builds(
 )
 _list = st.just(["### BEGIN AUTOMAGIC KERNELS LIST", "title Debian", "kernel /vmlinuz",
                  "### END DEBIAN AUTOMAGIC KERNELS LIST"])  # fmt: skip
-_menus = st.builds(
+menus = st.builds(
     lambda head, entries, end: end.join(
         [*head, *(line for entry in entries for line in entry), ""]
     ),
@@ -208,7 +208,7 @@ _menus = st.builds(
 )
 
 
-@given(_menus)
+@given(menus)
 @example(FOUR)
 @example(DEBIANS)
 def test_taking_our_entry_out_gives_every_byte_back(text: str) -> None:
@@ -226,7 +226,7 @@ def test_taking_our_entry_out_gives_every_byte_back(text: str) -> None:
         assert without[0].strip() == without[1].strip()
 
 
-@given(_menus, st.integers(0, 9))
+@given(menus, st.integers(0, 9))
 @example(FOUR, 2)
 @example(DEBIANS, 0)
 def test_every_number_still_means_the_same_entry(text: str, saved: int) -> None:
@@ -252,7 +252,7 @@ def test_every_number_still_means_the_same_entry(text: str, saved: int) -> None:
         assert numbers[1] == [there(number) for number in numbers[0]]
 
 
-@given(_menus | st.text(alphabet="title boot\n\\\r\t #=12Aé", max_size=60))
+@given(menus | st.text(alphabet="title boot\n\\\r\t #=12Aé", max_size=60))
 def test_any_text_is_read_and_edited_without_an_error(text: str) -> None:
     new = with_own(text, OURS)
     assert own_entry(parse(new)) is not None

@@ -22,13 +22,12 @@ from steps.facts import Facts
 from steps.hosts.service_managers import MANAGERS
 from steps.reading.services import read_services
 from steps.reading.view import View
+from tests.hosts.unpacked import UNPACKED
 from tests.machines import stock
 from tests.reading.looking import Answers
 from tests.steps.answered import answered
 from wizard.actions import CommandShows, RunCommand
 
-UNPACKED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "xen-setup",
-                "service-managers")  # fmt: skip
 pytestmark = [
     pytest.mark.skipif(not UNPACKED.is_dir(), reason="tests/run fetches the service managers"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a root of its own"),

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from steps.hosts.menu_lst import parse
+from wizard.argument_options import VARIANTS
+from wizard.practice.front import machine_of
 from wizard.practice.image import Progress, cached, ensure
 from wizard.practice.recipe import GIB, MIB, Recipe, boot_uuid
 from wizard.practice.sources import Mirror
-from wizard.practice.variants import STOCK, all_recipes
+from wizard.practice.variants import NAMES, STOCK, all_recipes
 
 MIRROR = Mirror("http://mirror.example.org/debian")
 RECIPES = all_recipes(MIRROR)
@@ -28,6 +30,16 @@ def file_of(variant: str, path: str) -> str:
 def test_each_variant_has_an_image_of_its_own_and_stock_is_the_practice_machines() -> None:
     assert len(RECIPES) == len({recipe.key() for recipe in RECIPES.values()})
     assert Recipe(MIRROR).key() == RECIPES[STOCK].key()
+
+
+def test_the_command_line_offers_the_variants() -> None:
+    assert VARIANTS == NAMES
+    assert (STOCK, *NAMES) == tuple(RECIPES)
+
+
+def test_a_machine_that_is_called_like_a_variant_is_of_that_kind() -> None:
+    assert "sysv-init" == machine_of("sysv-init").variant
+    assert [STOCK, STOCK] == [machine_of(name).variant for name in (None, "mine")]
 
 
 def test_the_images_of_all_variants_are_kept_and_older_ones_go(tmp_path: Path) -> None:

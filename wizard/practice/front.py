@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wizard.errors import Cancelled, Exit, UsageError
-from wizard.practice import program
+from wizard.practice import program, variants
 from wizard.practice.errors import ConnectionLost, MachineTrouble
 from wizard.practice.machine import PracticeMachine, State
 from wizard.practice.places import DEFAULT_NAME, MachineName
@@ -36,8 +36,11 @@ _MOST_REBOOTS = 5
 
 
 def machine_of(name: str | None = None) -> PracticeMachine:
-    """The practice machine with this name (None: the usual one); its progress is told."""
-    return PracticeMachine(MachineName(name) if name else None, progress=say)
+    """The practice machine with this name (None: the usual one); its progress is told. One that
+    is called like a variant is of that kind.
+    """
+    variant = name if name in variants.NAMES else variants.STOCK
+    return PracticeMachine(MachineName(name) if name else None, progress=say, variant=variant)
 
 
 def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:

@@ -97,7 +97,7 @@ class PracticeMachine:
         self.console_log = self.folder / "console.log"
         self._hardware = hardware
         self._progress = progress
-        self._variant = variant
+        self.variant = variant
 
     # The machine's life.
 
@@ -316,7 +316,7 @@ class PracticeMachine:
         if self._overlay.exists():
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        source = ensure_image(self.places.cache, self._variant, self._progress)
+        source = ensure_image(self.places.cache, self.variant, self._progress)
         self._require_space()
         link_image(source, self._base.folder)
         new = self._overlay.with_suffix(".new")

@@ -25,6 +25,7 @@ from wizard.practice.recipe import (
 from wizard.practice.sources import Mirror, find_mirror
 
 STOCK = "stock"
+NAMES = ("grub-legacy", "grub-legacy-boot", "sysv-init")
 
 _CONSOLES = "console=tty0 console=ttyS0,115200n8"
 _MACHINE_ID = "systemd-machine-id-setup\n"
