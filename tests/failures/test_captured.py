@@ -151,9 +151,12 @@ FROM_SOURCES: dict[str, tuple[str, str]] = {
     ),
     "root-unmountable": (
         "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(202,1)",
-        "Linux",
+        "Linux; its host was too busy to bring a guest up",
     ),
-    "guest-panic": ("Kernel panic - not syncing: Attempted to kill init!", "Linux"),
+    "guest-panic": (
+        "Kernel panic - not syncing: Attempted to kill init!",
+        "Linux; its host was too busy to bring a guest up",
+    ),
     "console-silent": (
         "Warning: unable to open an initial console.",
         "Linux; a silent console says nothing that could be captured",
@@ -161,27 +164,33 @@ FROM_SOURCES: dict[str, tuple[str, str]] = {
     "disk-in-guest": (
         "libxl: error: libxl_device.c:1337:device_hotplug_child_death_cb: script: Device /dev/dm-0 "
         "is mounted in a guest domain, and so cannot be mounted now.",
-        "Xen's block script",
+        "Xen's block script; its host was too busy to bring a guest up",
     ),
     "disk-mounted": (
         "libxl: error: libxl_device.c:1337:device_hotplug_child_death_cb: script: Device /dev/dm-0 "
         "is mounted in the privileged domain, and so cannot be mounted by a guest.",
-        "Xen's block script",
+        "Xen's block script; tried, and the busy host ended the script for its time (hotplug-slow)",
     ),
     "not-root": (
         "xencall: error: Could not obtain handle on privileged command interface: Permission "
         "denied",
-        "libxencall",
+        "libxencall; not tried as another user yet",
     ),
-    "xenstored-down": ("xl: cannot connect to xenstore: Connection refused", "libxl"),
+    "xenstored-down": (
+        "xl: cannot connect to xenstore: Connection refused",
+        "libxl; not tried yet, as it spoils the host for what comes after",
+    ),
     "xenconsoled-down": (
         "xenconsole: Could not read tty from store: No such file or directory",
-        "xenconsole",
+        "xenconsole; not tried yet, as it spoils the host for what comes after",
     ),
-    "root-device": ("ALERT!  /dev/xvda1 does not exist.  Dropping to a shell!", "initramfs-tools"),
+    "root-device": (
+        "ALERT!  /dev/xvda1 does not exist.  Dropping to a shell!",
+        "initramfs-tools; its host was too busy to bring a guest up",
+    ),
     "guest-memory-initrd": (
         "Kernel panic - not syncing: System is deadlocked on memory",
-        "Linux",
+        "Linux; its host was too busy to bring a guest up",
     ),
 }
 
