@@ -99,11 +99,16 @@ class Host:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
-    def guest(self, name: str) -> Guest:
-        """The guest with that name; UsageError names the nearest, ChecksFailed if xl is silent."""
+    def look_or_refuse(self) -> Guests:
+        """All guests; ChecksFailed while xl does not say which of them run."""
         found = self.look()
         if found.silent:
             raise ChecksFailed(found.silent, hint=found.remedy)
+        return found
+
+    def guest(self, name: str) -> Guest:
+        """The guest with that name; UsageError names the nearest, ChecksFailed if xl is silent."""
+        found = self.look_or_refuse()
         guest = found.named(name)
         if guest is not None and guest.id != 0:
             return guest
@@ -386,7 +391,7 @@ def _remove(arguments: Arguments, host: Host) -> int:
         for entry in store.ledger(run).to_take_back
         if belongs_to(entry.action, name)
     ]
-    guest = host.look().named(name) if ours else host.guest(name)
+    guest = host.look_or_refuse().named(name) if ours else host.guest(name)
     if not ours:
         assert guest is not None
         raise UsageError(
@@ -410,7 +415,8 @@ def _remove(arguments: Arguments, host: Host) -> int:
             hint="What is named is yours now: remove it by hand, or mend that and type this again.",
             details=incomplete(left).details,
         )
-    console.line(f"{name} is removed: {count} actions were taken back.", "bold green")
+    noun = "action was" if count == 1 else "actions were"
+    console.line(f"{name} is removed: {count} {noun} taken back.", "bold green")
     _name_what_stays(console, host, name)
     return Exit.DONE
 

@@ -14,11 +14,17 @@ import pytest
 from steps.guests import AttachedDisk, Guest, Guests
 from tests.cli.program import ROOT, environment, xen_setup
 from tests.cli.test_json import must_fit
+from tests.engine.recording import RecordingReporter
+from tests.engine.world import Piece, Task, World
 from tests.terminal import Terminal
+from wizard.actions import PathPresent, RunCommand
 from wizard.arguments import Arguments, parse
 from wizard.commands import Completed
 from wizard.errors import ChecksFailed, Exit, Stopped, UsageError
+from wizard.journal import Store
+from wizard.machine import Machine
 from wizard.program_guests import Host, run
+from wizard.rollback import roll_back
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start and stop guests")
 
@@ -187,6 +193,59 @@ def test_what_xen_setup_did_not_make_is_not_removed_but_named(tmp_path: Path) ->
     assert "/etc/xen/vm01.cfg" in refused.value.hint
     assert "/dev/xendisks/vm01-root" in refused.value.hint
     assert played.said == []
+
+
+def made(tmp_path: Path, *names: str) -> Path:
+    """A journal's folder, of a run that made a file for each of these guests."""
+    world = World(tmp_path)
+    world.boot.write_text("boot-1")
+    pieces = []
+    for name in names:
+        path = tmp_path / name
+        action = RunCommand(
+            ("sh", "-c", 'echo >"$0"', str(path), f"{name}-root"),
+            why="The test wants something that is this guest's alone.",
+            probe=PathPresent(str(path)),
+            undo=("rm", str(path)),
+            undo_class="by removal",
+        )
+        pieces.append(Piece(action, path.exists))
+    world.tasks = [Task("guests", pieces)]
+    state = tmp_path / "state-of-this-machine"
+    replace(world.pipeline(), store=Store(state)).apply("settings", "version: 1\n")
+    return state
+
+
+@needs_root
+def test_a_guest_is_ended_and_removed_and_a_later_rollback_is_silent_about_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = made(tmp_path, "vm01", "web")
+    remove = asked("remove", "vm01", "--yes", "--state-dir", str(state))
+    played = Played()
+    assert run(remove, played.host()) == Exit.DONE
+    assert played.said == ["xl shutdown vm01"]
+    assert "vm01 is removed: 1 action was taken back." in capsys.readouterr().out
+    assert ((tmp_path / "vm01").exists(), (tmp_path / "web").exists()) == (False, True)
+    reporter = RecordingReporter()
+    assert roll_back(Store(state), Machine(work=tmp_path / "work"), reporter) == 1
+    assert reporter.named("conflict") == []
+    assert not (tmp_path / "web").exists()
+
+
+@needs_root
+def test_nothing_is_removed_while_the_guest_runs_on_or_may_run(tmp_path: Path) -> None:
+    state = made(tmp_path, "vm01")
+    words = ("remove", "vm01", "--no-input", "--state-dir", str(state))
+    with pytest.raises(UsageError, match="nobody is there to agree"):
+        run(asked(*words), Played().host())
+    with pytest.raises(Stopped, match="vm01 runs on"):
+        run(asked(*words, "--yes"), Played(deaf=True).host())
+    with pytest.raises(ChecksFailed, match="did not answer"):
+        run(asked(*words, "--yes"), Played(silent="xl did not answer.").host())
+    assert (tmp_path / "vm01").exists()
+    assert run(asked(*words, "--yes", "--force"), Played(deaf=True).host()) == Exit.DONE
+    assert not (tmp_path / "vm01").exists()
 
 
 def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
