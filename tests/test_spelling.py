@@ -101,7 +101,9 @@ def test_there_is_much_to_look_at(places: dict[str, list[str]]) -> None:
 
 
 def test_no_word_is_misspelled(places: dict[str, list[str]]) -> None:
-    unknown = misspelled(set(places)) - set(own_words())
+    own = set(own_words())
+    # A word of ours may begin a sentence; a name in capitals stays one.
+    unknown = {word for word in misspelled(set(places)) if not {word, word.lower()} & own}
     assert {word: places[word][:3] for word in sorted(unknown)} == {}
 
 
