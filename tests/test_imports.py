@@ -53,6 +53,7 @@ LAYERS = [
         "wizard.program_session",
         "wizard.program_simulate",
         "wizard.program_teach",
+        "wizard.program_transcript",
     },
     {"wizard.tutor"},
     {"wizard.interview", "wizard.console"},

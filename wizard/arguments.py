@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Command = Literal[
     "guided", "apply", "check", "plan", "facts", "status", "resume", "rollback", "practice",
     "answers", "convert", "explain", "completion", "man", "learn", "guests", "network",
+    "transcript",
 ]  # fmt: skip
 GuestsCommand = Literal["list", "start", "stop", "reboot", "console", "add", "remove"]
 PracticeCommand = Literal["start", "exec", "console", "stop", "reset", "status", "hint", "solved"]
@@ -114,12 +115,13 @@ class Arguments(NamedTuple):
     key: str | None = None  # of answers explain
     text: str | None = None  # of explain: a file's name, - is standard input
     shell: Shell = "bash"
+    html: bool = False
     topic: str | None = None  # of learn
     guests: GuestsCommand = "list"
     guest: str = ""
     watch: bool = False
     force: bool = False
-    run: int | None = None  # of rollback
+    run: int | None = None  # of rollback, transcript
 
 
 class _Parser(argparse.ArgumentParser):
@@ -261,6 +263,16 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
     run_options(resume)
     teach_option(resume, "go on as a lesson")
+
+    told = _command(
+        commands, "transcript", "a document of what a run did: steps, commands, reasons, undo"
+    )
+    told.add_argument(
+        "run", nargs="?", type=int, default=None, metavar="RUN", help="its number; else the newest"
+    )
+    told.add_argument("--html", action="store_true", help="as a page to print, not as Markdown")
+    out_option(told, "write it there")
+    state_options(told)
 
     rollback = _command(commands, "rollback", "take back what was done, newest first")
     rollback.add_argument("--to", metavar="STEP", help="only what came after this step")

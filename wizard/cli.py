@@ -149,6 +149,10 @@ def run(arguments: Arguments) -> int:
             return program_plans.show_facts(arguments)
         case "status":
             return program_plans.show_status(arguments)
+        case "transcript":
+            from wizard import program_transcript
+
+            return program_transcript.show_transcript(arguments)
         case "resume":
             return program.resume(arguments)
         case "rollback":
