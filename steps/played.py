@@ -27,12 +27,12 @@ _FOLDER = Path(__file__).parent / "machines"
 _MIRROR = "http://mirror.example.org/debian"
 # What comes in with these packages on a stock Debian, as apt named it.
 _BROUGHT = {
-    "xen-system-amd64": "xen-hypervisor-4.17-amd64 xen-hypervisor-common xen-utils-4.17 "
-    "xen-utils-common xenstore-utils grub-xen-bin grub-xen-host libfsimage1.0 libxencall1 "
-    "libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 "
-    "libxenmisc4.17 libxenstore4 libxentoolcore1 libxentoollog1",
-    "lvm2": "dmeventd libaio1 libdevmapper-event1.02.1 liblvm2cmd2.03 thin-provisioning-tools",
-    "debootstrap": "wget libpsl5",
+    "xen-system-amd64": "libncurses6 libxencall1 libxendevicemodel1 libxenevtchn1 "
+    "libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenmisc4.17 libxenstore4 libxentoolcore1 "
+    "libxentoollog1 libyajl2 xen-hypervisor-4.17-amd64 xen-hypervisor-common xen-utils-4.17 "
+    "xen-utils-common xenstore-utils",
+    "lvm2": "dmeventd libaio1 libdevmapper-event1.02.1 liblvm2cmd2.03",
+    "debootstrap": "libpsl5 wget",
 }
 
 
@@ -115,6 +115,7 @@ def _command(argv: Sequence[str], then: Facts) -> Iterator[str]:
             yield f'  Logical volume "{argv[argv.index("--name") + 1]}" created.'
         case "mkfs.ext4" | "mkfs.ext3":
             yield "mke2fs 1.47.0 (5-Feb-2023)"
+            yield "Creating filesystem with 524288 4k blocks and 131072 inodes"
             yield f"Filesystem UUID: {argv[argv.index('-U') + 1]}"
             yield "Allocating group tables: done"
             yield "Writing inode tables: done"
@@ -124,7 +125,9 @@ def _command(argv: Sequence[str], then: Facts) -> Iterator[str]:
             yield f"Setting up swapspace on {argv[-1]}"
             yield f"no label, UUID={argv[argv.index('--uuid') + 1]}"
         case "ifup":
-            yield "Waiting for DHCP on " + argv[-1]
+            yield f"DHCPDISCOVER on {argv[-1]} to 255.255.255.255 port 67 interval 6"
+            yield f"DHCPOFFER of {_address(then)} from {then.network.gateway}"
+            yield f"DHCPACK of {_address(then)} from {then.network.gateway}"
             yield f"bound to {_address(then)} -- renewal in 40000 seconds."
         case "xl" if argv[1] == "create":
             yield f"Parsing config from {argv[2]}"
@@ -158,14 +161,13 @@ def _apt_install(names: Sequence[str], then: Facts) -> Iterator[str]:
 
 
 def _update_grub(then: Facts) -> Iterator[str]:
-    yield "Sourcing file `/etc/default/grub'"
+    if then.xen.images:
+        yield "Including Xen overrides from /etc/default/grub.d/xen.cfg"
     yield "Generating grub configuration file ..."
     for kernel in then.kernels:
         yield f"Found linux image: {kernel.image}"
         if kernel.initrd:
             yield f"Found initrd image: {kernel.initrd}"
-    for image in then.xen.images:
-        yield f"Found Xen hypervisor image: {image}"
     yield "done"
 
 

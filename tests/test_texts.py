@@ -26,10 +26,10 @@ ROOT = Path(__file__).parent.parent
 # A host's name: labels and a top-level domain that hosts of the net have.
 HOST = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:org|net|com|io|dev|edu|de|info)(?![\w.-]*\w)")
 # Reserved for examples (RFC 2606); names that are no addresses: the tag of YAML's types, the name
-# of JSON Schema's draft, a Debian package; where a bug in a captured file was reported, and where
-# the licence stands.
+# of JSON Schema's draft, SVG's namespace, a Debian package; where a bug in a captured file was
+# reported, and where the licence stands.
 ALLOWED = re.compile(
-    r"(?:.*\.)?example\.(?:org|com|net)|yaml\.org|json-schema\.org|netplan\.io|bugs\.debian\.org|(?:www\.)?(?:gnu|fsf)\.org"
+    r"(?:.*\.)?example\.(?:org|com|net)|yaml\.org|json-schema\.org|www\.w3\.org|netplan\.io|bugs\.debian\.org|(?:www\.)?(?:gnu|fsf)\.org"
 )
 
 

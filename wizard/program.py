@@ -249,7 +249,10 @@ def wishes_of(
             wishes,
             on_failure=decide_on_failure(prompter, paused),
             optional=OPTIONAL,
-            change=change_by_asking(arguments, current, prompter, paused),
+            # In a lesson the tutor has the answers, and asks for them step by step.
+            change=None
+            if arguments.teach
+            else change_by_asking(arguments, current, prompter, paused),
             confirm=confirm_in_time(prompter, paused),
         )
     if arguments.on_failure is not None:

@@ -67,6 +67,8 @@ def _about(chapter: Chapter) -> str:
             words += "; taken back since"
         case "begun":
             words += "; not verified yet"
+        case "left out":
+            words += "; left out, the run went on without it"
     return f"{words}."
 
 

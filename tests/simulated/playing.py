@@ -52,7 +52,10 @@ def press_enter_until(screen: Terminal, *words: str, seconds: float = PATIENCE) 
     while not any(word in screen.whole_text for word in words):
         assert time.monotonic() < ends, f"None of {words} came. The screen:\n{screen.text}"
         if screen.is_quiet():
+            before = len(screen.raw)
             screen.type(ENTER)
+            while len(screen.raw) == before and time.monotonic() < ends and screen._read(0.2):
+                pass  # a second Enter would answer what nobody has read yet
 
 
 def tree(folder: Path) -> dict[str, bytes]:
