@@ -14,6 +14,7 @@ import pytest
 from steps import PIPELINE
 from steps.check_names import CHECK_NAMES
 from steps.facts import Facts
+from steps.failures import RULES
 from steps.settings import Settings
 from wizard import VERSION
 from wizard.answer_reference import every_question
@@ -92,6 +93,7 @@ def test_every_step_has_a_title_and_teaches_something(step: object) -> None:
         assert text == text.strip(), place
     for trouble in lesson.wrong:
         assert trouble.check in {"", *CHECK_NAMES}, trouble.check
+        assert trouble.rule in {"", *(rule.name for rule in RULES)}, trouble.rule
     for page in lesson.read_on:
         assert re.fullmatch(r"[a-z][\w.-]*\([1-9]\)", page), page
 

@@ -19,7 +19,9 @@ number changes at every start, its name stays: give orders by name.""",
             "grub-reboot ENTRY; reboot",
         ),
         ThenAndNow("proof", "xm list", "xl list"),
-        ThenAndNow("starting a guest", "xm create /etc/xen/vm01 -c", "xl create -c vm01.cfg"),
+        ThenAndNow(
+            "starting a guest", "xm create /etc/xen/vm01 -c", "xl create -c /etc/xen/vm01.cfg"
+        ),
         ThenAndNow("its console", "xm console vm01", "xl console vm01"),
         ThenAndNow("stopping it", "xm shutdown vm01", "xl shutdown vm01"),
         ThenAndNow(
