@@ -97,9 +97,10 @@ class HostSettings:
     console: str = asked(
         "Where do Xen and the host show their messages?",
         kinds.one_of("a console", "screen", "serial", "both"),
-        help="`screen` is the monitor. `serial` is the first serial port (com1, 115200 baud): for "
-        "machines without a monitor, and virtual ones. Under Xen the serial port belongs to the "
-        "hypervisor, and dom0 writes to it through hvc0.",
+        help="Where you read what they say while they boot. `screen` is the monitor. `serial` is "
+        "the first serial port (com1, 115200 baud): for machines without a monitor, and virtual "
+        "ones. Under Xen the serial port belongs to the hypervisor, and dom0 writes to it "
+        "through hvc0.",
         default=default_console,
         because=because_console,
         example="serial",
@@ -118,8 +119,8 @@ class HostSettings:
     bridge_card: str = asked(
         "Which network card goes into the bridge?",
         kinds.INTERFACE,
-        help="The card with the default route, mostly. Its address moves to the bridge; the "
-        "connection pauses for some seconds.",
+        help="The card whose network the guests join: mostly the one with the default route. Its "
+        "address moves to the bridge; the connection pauses for some seconds.",
         default=default_card,
         because=because_card,
         choices=card_choices,
@@ -129,16 +130,18 @@ class HostSettings:
     after_reboot: str = asked(
         "How does the work go on when the machine must boot into Xen?",
         kinds.one_of("a way to go on", "by-hand", "by-itself"),
-        help="`by-hand`: the wizard stops, you reboot, log in and type `xen-setup resume`. "
-        "`by-itself`: the machine reboots at once, and a service that runs once finishes the work.",
+        help="Xen starts only when the machine boots, in the middle of the work. `by-hand`: the "
+        "wizard stops, you reboot, log in and type `xen-setup resume`. `by-itself`: the machine"
+        " reboots at once, and a service that runs once finishes the work.",
         default="by-hand",
         because="you see it boot, and decide when",
     )
     make_default: bool = asked(
         "Shall Xen be what the machine boots from then on?",
         kinds.YES_NO,
-        help="Only after the first guest has shown its login prompt. Until then, and with `no`, "
-        "plain Linux stays the entry that boots by itself.",
+        help="One entry of the boot menu boots by itself, when nobody presses a key. It becomes "
+        "Xen's only after the first guest has shown its login prompt. Until then, and with "
+        "`no`, plain Linux stays the entry that boots by itself.",
         default=True,
         because="a Xen host is of use only when it boots Xen",
     )
@@ -241,8 +244,9 @@ class StorageSettings:
     device: str = asked(
         "Which device?",
         kinds.DEVICE,
-        help="For free space: the disk that has it. Otherwise the partition or disk to take. Only "
-        "an empty one is accepted. Names under /dev/disk/by-id stay the same over reboots.",
+        help="The place on this machine's disks that the volume group gets. For free space: the "
+        "disk that has it. Otherwise the partition or disk to take. Only an empty one is accepted. "
+        "Names under /dev/disk/by-id stay the same over reboots.",
         default=default_device,
         because=because_device,
         choices=device_choices,
@@ -252,7 +256,8 @@ class StorageSettings:
     partition_size: int = asked(
         "How large shall the new partition be?",
         kinds.size_or_share(SPARE_SPACE),
-        help="`rest` takes the whole unpartitioned region, 50%FREE half of it. At least 5GiB.",
+        help="The guests' disks are cut from it. `rest` takes the whole unpartitioned region, "
+        "50%FREE half of it. At least 5GiB.",
         default=0,
         because="a volume group grows only with trouble",
         needed=takes_free_space,
@@ -311,22 +316,25 @@ class GuestSettings:
     swap_size: int = asked(
         "How large is its swap volume?",
         kinds.size_or_none(16),
-        help="`none` makes no swap volume.",
+        help="Swap is where the guest puts what does not fit into its memory. `none` makes no swap "
+        "volume.",
         default=128,
         because="the tutorial's size",
     )
     filesystem: str = asked(
         "Which filesystem has the root volume?",
         kinds.one_of("a filesystem", "ext4", "ext3", "xfs", "btrfs"),
-        help="ext4 is Debian's own choice. The tutorial used ext3.",
+        help="How files are kept on the volume. ext4 is Debian's own choice. The tutorial used "
+        "ext3.",
         default="ext4",
         because="Debian's own choice",
     )
     release: str = asked(
         "Which Debian or Ubuntu release goes in?",
         kinds.RELEASE,
-        help="The code name, as debootstrap knows it: bookworm, trixie, noble. The guest runs on "
-        "the host's kernel, so a release of about the host's age is best.",
+        help="The system that is installed in the guest. The code name, as debootstrap knows it: "
+        "bookworm, trixie, noble. The guest runs on the host's kernel, so a release of about "
+        "the host's age is best.",
         default=default_release,
         because="the host's own",
         example="bookworm",
@@ -342,7 +350,8 @@ class GuestSettings:
     packages: tuple[str, ...] = asked(
         "Which further packages go in?",
         kinds.list_of(kinds.PACKAGE, "packages"),
-        help="Beside what a login and the network need. For example openssh-server.",
+        help="What the guest has from the start, beside what a login and the network need. For "
+        "example openssh-server.",
         default=(),
         because="small is quick; apt inside the guest brings the rest",
         example=("openssh-server",),
@@ -350,7 +359,8 @@ class GuestSettings:
     network: str = asked(
         "How does the guest get its address?",
         kinds.NETWORK,
-        help="`dhcp`, or an address with its prefix length, such as 192.0.2.10/24.",
+        help="The guest has an address of its own in the bridge's network. `dhcp`, or an address "
+        "with its prefix length, such as 192.0.2.10/24.",
         default="dhcp",
         because="most networks have a DHCP server",
         among=address_is_free,
@@ -370,7 +380,8 @@ class GuestSettings:
     nameservers: tuple[str, ...] = asked(
         "Which name servers does the guest ask?",
         kinds.list_of(kinds.ADDRESS, "addresses"),
-        help="Addresses, with commas between them. Empty: those of the host.",
+        help="They find the addresses that belong to names. Addresses, with commas between them. "
+        "Empty: those of the host.",
         default=(),
         because="the host's own are taken",
         needed=has_static_address,
@@ -379,9 +390,10 @@ class GuestSettings:
     root_password: str = asked(
         "The guest's root password",
         kinds.PASSWORD,
-        help="Only its hash is kept. `locked`: nobody logs in with a password; give an SSH key "
-        "then. In an answer file: a hash (`xen-setup answers hash-password` makes it), or where "
-        "the hash or the password is: file:/PATH (the first line), env:NAME (a variable), asked.",
+        help="With it you log in as root at the guest's console. Only its hash is kept. `locked`: "
+        "nobody logs in with a password; give an SSH key then. In an answer file: a hash "
+        "(`xen-setup answers hash-password` makes it), or where the hash or the password is: "
+        "file:/PATH (the first line), env:NAME (a variable), asked.",
         default=LOCKED,
         because="nobody logs in with a password then; type one if you want to",
         secret=True,
@@ -389,7 +401,8 @@ class GuestSettings:
     ssh_keys: tuple[str, ...] = asked(
         "Which public SSH keys may log in as root?",
         kinds.list_of(kinds.SSH_KEY, "public SSH keys", r"[,\n]"),
-        help="Lines of .pub files. They are of use with openssh-server among the packages.",
+        help="Their owners log in over the network, without a password. Lines of .pub files. They "
+        "are of use with openssh-server among the packages.",
         default=(),
         because="none was given",
         example=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA you@example.org",),
@@ -397,8 +410,9 @@ class GuestSettings:
     autostart: bool = asked(
         "Shall the guest start with the host?",
         kinds.YES_NO,
-        help="A link in /etc/xen/auto: xendomains starts what is there in the order of the names, "
-        "and stops it in order of falling id. Put nothing into a guest that the host needs.",
+        help="Started by the host when it boots. A link in /etc/xen/auto: xendomains starts what "
+        "is there in the order of the names, and stops it in order of falling id. Put nothing into"
+        " a guest that the host needs.",
         default=True,
         because="a server's guests should come back after a reboot",
     )

@@ -191,7 +191,10 @@ def default_device(known: Known) -> str | None:
 def because_device(known: Known) -> str:
     if default_device(known) is None:
         return _why_no_place(_facts(known))
-    return "it is the largest spare place of this machine"
+    best = default_device(known)
+    disk = next((disk for disk in _facts(known).disks if best in disk.names), None)
+    shorter = f"{disk.path}, " if disk is not None and disk.path != best else ""
+    return f"it is {shorter}the largest spare place of this machine"
 
 
 def default_group(known: Known) -> str:

@@ -54,6 +54,7 @@ LAYERS = [
         "wizard.program_simulate",
         "wizard.program_teach",
         "wizard.program_transcript",
+        "wizard.program_unfit",
     },
     {"wizard.tutor"},
     {"wizard.interview", "wizard.console"},

@@ -20,7 +20,7 @@ from wizard.errors import Cancelled, Exit, Interrupted, UsageError
 from wizard.passwords import hash_password
 from wizard.prompts import InputEnded, Option, Prompter
 from wizard.questions import Choice, is_reference
-from wizard.step import Step
+from wizard.step import Problem, Step
 
 S = TypeVar("S")
 F = TypeVar("F")
@@ -28,6 +28,7 @@ AnyStep = Step[Any, Any]
 
 BACK, QUIT, HELP, OTHER = "back", "quit", "?", "other"
 NOTHING_CHANGED = "Nothing was changed."
+_INSIST = "Give another answer; or the same again, to keep it for now."
 _HOW_TO_ANSWER = "Enter takes what is suggested. ? explains; or type: back, quit."
 
 
@@ -75,6 +76,7 @@ class Interview(Generic[S]):
         hasher: Callable[[str], str] = hash_password,
         preset: Collection[str] | None = None,
         preset_lists: Collection[str] | None = None,
+        objects: Callable[[Answers[S], Answers[S]], Sequence[Problem]] = lambda _old, _new: (),
     ) -> None:
         self.answers = answers
         self._steps = steps
@@ -82,11 +84,11 @@ class Interview(Generic[S]):
         self._prompter = prompter
         self._every_question = every_question
         self._hasher = hasher
-        # What was given beforehand is not asked, unless it does not fit; nor is it for a further
-        # item, where it was given for all.
+        self._objects = objects
+        self._objected: tuple[str, Any] = ("", None)  # an answer that stays if given once more
         self._preset = frozenset(answers.given if preset is None else preset)
         self._preset_lists = frozenset(answers.counts if preset_lists is None else preset_lists)
-        self._behind: list[str] = []  # the screens passed, in order: Back goes through them
+        self._behind: list[str] = []  # the screens passed: Back goes through them
         self._heading = ""
 
     def ask_all(self) -> None:
@@ -295,15 +297,15 @@ class Interview(Generic[S]):
     # ---- its parts
 
     def _tell(self, item: Settled) -> None:
-        """The line above a question: what is suggested on this machine, and why."""
+        """The lines above a question: what it means, what is suggested on this machine, and why."""
+        self._prompter.say(f"\n{item.question.meaning}".rstrip(), "note")
         because = item.question.because(item.known)
         if not because or item.key in self.answers.given:
             return
-        if item.default is None:
-            self._prompter.say(f"Nothing is suggested: {because}.", "note")
-        else:
-            suggestion = text_of(item.question, item.default) or "nothing"
-            self._prompter.say(f"Suggested: {suggestion} ({because}).", "note")
+        words = f"Nothing is suggested: {because}."
+        if item.default is not None:
+            words = f"Suggested: {text_of(item.question, item.default) or 'nothing'} ({because})."
+        self._prompter.say(words, "note")
 
     def _moved(self, text: str) -> Move | None:
         if text == BACK:
@@ -324,7 +326,13 @@ class Interview(Generic[S]):
         if wrong := question.refuses(value, item.known):
             self._prompter.say(wrong, "wrong")
             return False
-        self.answers = self.answers.with_answer(item.key, value)
+        answers = self.answers.with_answer(item.key, value)
+        if self._objected != (item.key, value) and (found := self._objects(self.answers, answers)):
+            self._prompter.say("\n".join(f"{one.what} {one.hint}" for one in found), "wrong")
+            self._prompter.say(_INSIST)
+            self._objected = (item.key, value)
+            return False
+        self.answers = answers
         return True
 
     def _options(self, item: Settled) -> list[Option]:

@@ -6,6 +6,7 @@ A function a command: it takes the arguments, and returns the exit status or rai
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from wizard.interview import Interview, Review
 from wizard.interview import guided as converse
 from wizard.journal import unfinished_run
 from wizard.machine import Machine
+from wizard.objections import objections
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
 from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes
 from wizard.plan_view import browse, show_in_short
@@ -48,6 +50,7 @@ from wizard.program_teach import (
     refuse_without_a_person,
     tutor_for,
 )
+from wizard.program_unfit import refuse_unfit
 from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
@@ -110,6 +113,10 @@ def guided(arguments: Arguments) -> int:
             hint="Write the answers to a file, and use: sudo xen-setup apply ANSWERS",
         )
     prompter = choose_prompter(plain=arguments.plain)  # first: sudo gives nobody a terminal
+    if os.geteuid() != 0 and arguments.facts is None:
+        answers = answers_of(arguments, arguments.files)
+        facts, console = machine_facts(arguments), console_for(arguments)
+        refuse_unfit(PIPELINE, answers, facts, console, prompter, needs_root=True)
     prepare(arguments)
     store = store_for(arguments)
     run = unfinished_run(store)
@@ -156,12 +163,16 @@ def interview(
             browse=lambda: browse(console, previews, text_of, prompter),
         )
 
+    answers = resolve(known or answers_of(arguments, arguments.files), unattended=False)
+    if known is None:
+        refuse_unfit(steps, answers, facts, console, prompter, needs_root=False)
     conversation = Interview(
         steps,
-        resolve(known or answers_of(arguments, arguments.files), unattended=False),
+        answers,
         facts,
         prompter,
         every_question=arguments.all_questions,
+        objects=lambda old, new: objections(steps, old, new, facts, frozenset(arguments.ignore)),
     )
     converse(conversation, facts, prompter, show)
     return sessions[-1]

@@ -74,7 +74,8 @@ class Known:
 class Question(Generic[T]):
     """One question. `default` is computed from what is known; None means that there is none.
 
-    `because` says, in words and for this machine, why that default, or why there is none.
+    `help` begins with a sentence that says what it means. `because` says, in words and for this
+    machine, why that default, or why there is none.
     `choices` lists real things of this machine. `needed` tells whether the question makes sense
     after the earlier answers (its default counts when not). `check` looks at a parsed value
     against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
@@ -107,6 +108,11 @@ class Question(Generic[T]):
     identity: bool = False
     nth: Callable[[T, int], T] | None = None
     on_machine: Callable[[T, Known], T] | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What it is about, in a sentence: the first one of its help."""
+        return self.help.partition(". ")[0].rstrip(".") + "." if self.help else ""
 
     def refuses(self, value: T, known: Known) -> str:
         """What is wrong with a parsed value among the other answers, or on this machine."""

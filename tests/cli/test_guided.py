@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from steps import PIPELINE
 from steps.saved_facts import facts_text
+from steps.settings import Settings
 from tests.cli.program import STOCK, xen_setup
-from tests.machines import foreign, stock
+from tests.machines import foreign, machines, stock
+from wizard.answers import Answers, record, settle
 from wizard.arguments import Arguments
 from wizard.errors import Cancelled
+from wizard.interview import Interview
+from wizard.objections import objections, obstacles
 from wizard.program import interview
-from wizard.prompts import Look, Option
+from wizard.prompts import Look, Option, ScriptedPrompter
 
 
 class Agreeing:
@@ -28,6 +33,7 @@ class Agreeing:
         typed: Mapping[str, str] | None = None,
     ) -> None:
         self.decision = decision
+        self.unfit = "quit"
         self.typed = {"Which file?": file, **(typed or {})}
         self.looks = ["details", "all", "enough"] if looks else []
         self.prompts: list[str] = []
@@ -46,6 +52,8 @@ class Agreeing:
         self.prompts.append(prompt)
         if self.looks and ("What now?" in prompt or "Every command" in prompt):
             return self.looks.pop(0)
+        if prompt == "What now?":
+            return self.unfit
         if "What now?" in prompt:
             (chosen,) = [option for option in options if option.value == self.decision]
             assert not chosen.refused, chosen.refused
@@ -127,3 +135,80 @@ def test_what_stands_in_answer_files_is_not_asked(tmp_path: Path) -> None:
     asked = "\n".join(person.prompts)
     assert "show their messages" not in asked
     assert "Another one?" not in asked
+
+
+# ---- a machine that is not fit
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("container", "This is a container"),
+        ("foreign", "[no-spare-place]"),
+        ("full", "[memory]"),
+        ("spare-partition", "Secure Boot is on"),
+    ],
+)
+def test_a_machine_that_is_not_fit_is_told_so_before_the_first_question(
+    name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(facts_text(machines()[name]))
+    person = Agreeing("apply")
+    with pytest.raises(Cancelled) as left:
+        interview(Arguments(facts=facts), person)
+    shown = capsys.readouterr().out
+    assert words in shown
+    assert "xen-setup practice" in shown
+    assert "xen-setup practice" in left.value.hint
+    assert ["What now?"] == person.prompts
+
+
+def test_who_wants_is_asked_all_the_same(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(facts_text(machines()["spare-partition"]))
+    person = Agreeing("quit")
+    person.unfit = "on"
+    with pytest.raises(Cancelled):
+        interview(Arguments(facts=facts), person)
+    assert any("What is the guest called?" in prompt for prompt in person.prompts)
+
+
+def test_what_is_ignored_does_not_make_a_machine_unfit() -> None:
+    facts = machines()["spare-partition"]
+    given = Answers(Settings)
+    assert ["secure-boot"] == [one.name for one in obstacles(PIPELINE, given, facts, frozenset())]
+    assert [] == obstacles(PIPELINE, given, facts, frozenset({"secure-boot"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "names"),
+    [
+        ("guests.0.root_size", 20 * 1024, ["guests-do-not-fit"]),
+        ("guests.0.root_size", 4096, []),
+        ("storage.device", "/dev/vdq", ["device-missing"]),
+        ("host.dom0_memory", 2900, ["memory"]),
+    ],
+)
+def test_what_stands_in_the_way_only_with_an_answer_is_that_answers(
+    key: str, value: object, names: list[str]
+) -> None:
+    before: Answers[Settings] = Answers(Settings)
+    after = before.with_answer(key, value)
+    found = objections(PIPELINE, before, after, stock(), frozenset())
+    assert names == [problem.name for problem in found]
+
+
+def test_an_answer_that_does_not_fit_the_machine_says_why_and_stays_when_it_is_insisted_on(
+    tmp_path: Path,
+) -> None:
+    script = ScriptedPrompter(["20GiB", "20GiB"])
+    given = settle(Answers(Settings), stock())
+    conversation = Interview(
+        PIPELINE, record(given, stock()), stock(), script,
+        objects=lambda old, new: objections(PIPELINE, old, new, stock(), frozenset()),
+    )  # fmt: skip
+    conversation.ask_one("guests.0.root_size")
+    assert any("The guests' volumes need" in words for words in script.said)
+    assert any("the same again" in words for words in script.said)
+    assert conversation.answers.given["guests.0.root_size"].value == 20 * 1024

@@ -166,7 +166,19 @@ def test_the_suggestion_says_why_on_this_machine() -> None:
     talk.hold()
     said = "\n".join(talk.prompter.said)
     assert "Suggested: serial (this Linux was booted with console=ttyS0)." in said
-    assert "Suggested: /dev/disk/by-id/virtio-practice-disk (it is the largest spare" in said
+    assert "Suggested: /dev/disk/by-id/virtio-practice-disk (it is /dev/vda, the largest" in said
+
+
+def test_each_question_says_first_what_it_means() -> None:
+    talk = Talk([*script(), "apply"])
+    talk.hold()
+    said = "\n".join(talk.prompter.said)
+    for meaning in (
+        "Xen gives this much memory to dom0",
+        "A bridge is a switch in software.",
+        "The guest has an address of its own in the bridge's network.",
+    ):
+        assert meaning in said
 
 
 @pytest.mark.parametrize("at", range(1, len(PROMPTS)))
