@@ -125,6 +125,8 @@ def test_another_checksum_processor_or_library_is_refused(facts: Facts, tmp_path
     i386 = replace(stock(), tarball=read(tmp_path, **{f"{TREE}/usr/sbin/xl": ELF % b"\x03\x00"}))
     (other,) = problems(i386)
     assert "for i686, and this machine is x86_64" in other.what
+    both = {f"{TREE}/usr/lib/xen-4.17/boot/hvmloader": ELF % b"\x03\x00"}
+    assert [] == problems(replace(stock(), tarball=read(tmp_path, **both)))
     lacking = replace(facts, tarball=replace(facts.tarball, lacking=("libyajl.so.2",)))
     (other,) = problems(lacking)
     assert ("tarball-libraries", True) == (other.name, "libyajl.so.2" in other.what)

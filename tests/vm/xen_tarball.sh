@@ -23,6 +23,7 @@ echo "installed beside it:$others"
 # shellcheck disable=SC2086 # lists of words
 [ -z "$others" ] || apt-get install --yes --no-install-recommends $others
 cd "$work/packages"
+chmod 0755 "$work" .
 chown _apt .
 # shellcheck disable=SC2086
 apt-get download $own
