@@ -143,7 +143,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             facts = with_answering_toolstack(facts, settings.host.dom0_memory)
     after: list[Action] = []
     for guest in settings.guests:
-        actions, facts, words = _start_guest(guest, facts)
+        actions, facts, words = _start_guest(guest, facts, settings.host.toolstack)
         after += actions
         skipped += words
     for guest in settings.guests:
@@ -156,7 +156,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     actions, facts = _remove_unit(facts)
     after += actions
     if before or after:
-        after.append(_show_domains())
+        after.append(_show_domains(settings))
         notes += [
             f"To get into {guest.name}: xl console {guest.name} (Ctrl and ] leave it again)."
             for guest in settings.guests
@@ -216,15 +216,18 @@ def _start_toolstack(settings: Settings) -> RunCommand:
     service = services_of(settings.host.toolstack, settings.host.xen_source)[0]
     return RunCommand(
         MANAGERS[settings.host.service_manager].starting(service),
-        why="xl does not answer: xenstored, which keeps what domains tell each other, and "
+        why=f"{settings.host.toolstack} does not answer: xenstored, which keeps what domains tell "
+        "each other, and "
         "xenconsoled, which holds their consoles, are started.",
-        probe=CommandShows(("xl", "list"), r"^Domain-0\s"),
+        probe=CommandShows((settings.host.toolstack, "list"), r"^Domain-0\s"),
         undo_note="they are part of a running Xen",
         timeout=180,
     )
 
 
-def _start_guest(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:
+def _start_guest(
+    guest: GuestSettings, facts: Facts, tool: str
+) -> tuple[list[Action], Facts, list[str]]:
     domain = facts.domain(guest.name)
     if domain is not None and domain.login_prompt:
         return [], facts, [f"{guest.name} is running, with its login prompt."]
@@ -232,10 +235,10 @@ def _start_guest(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Fact
     if domain is None:
         actions.append(
             RunCommand(
-                ("xl", "create", config_path(guest)),
+                (tool, "create", config_path(guest)),
                 why=f"Makes the domain {guest.name} of its config, and starts it.",
-                probe=CommandShows(("xl", "domid", guest.name), r"^\d+$"),
-                undo=("xl", "destroy", guest.name),
+                probe=CommandShows((tool, "domid", guest.name), r"^\d+$"),
+                undo=(tool, "destroy", guest.name),
                 undo_class="by removal",
                 undo_note="as by pulling the plug; the volume stays",
                 timeout=180,
@@ -246,7 +249,7 @@ def _start_guest(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Fact
         domain = Domain(guest.name, number, guest.memory, guest.vcpus, "-b----")
     actions.append(
         RunCommand(
-            ("xl", "console", guest.name),
+            (tool, "console", guest.name),
             why=f"{guest.name}'s console is followed until someone could log in there: the proof "
             "that kernel, disk and system work together.",
             undo_note="it only looks",
@@ -303,9 +306,9 @@ def _remove_unit(facts: Facts) -> tuple[list[Action], Facts]:
     return [action], without_file(replace(facts, links=links), UNIT)
 
 
-def _show_domains() -> RunCommand:
+def _show_domains(settings: Settings) -> RunCommand:
     return RunCommand(
-        ("xl", "list"),
+        (settings.host.toolstack, "list"),
         why="Shows what runs: Domain-0, which is this Linux and always number 0, and the guests "
         "beside it, numbered as they started.",
         undo_note="it only looks",

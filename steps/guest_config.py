@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from steps import identifiers
+from steps import identifiers, xend_config
 from steps.config_lint import config_problems
 from steps.expected import with_file
 from steps.facts import Facts, GuestTree, Kernel
@@ -32,6 +32,9 @@ LESSON = lesson.LESSON
 QUESTIONS = ("guests.memory", "guests.vcpus")
 
 _OURS = "# Written by xen-setup for `xl create`; `man xl.cfg` explains the lines."
+_OURS_FOR_XM = (
+    "# Written by xen-setup for `xm create`, which runs it as Python; `man xmdomain.cfg`."
+)
 _AS_WRITTEN = "# Change it as you like: then xen-setup leaves it alone. As written:"
 
 # Linux itself, and what it needs to unpack an initrd: half of what is left for it is a tmpfs's
@@ -52,7 +55,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
             *_check_names(settings, facts, guest, configs),
             *_check_bridge(settings, facts, guest),
         ]
-    return [*problems, *_check_cards(settings, facts), *config_problems(facts)]
+    return [*problems, *_check_cards(settings, facts), *_old_configs(settings, facts)]
 
 
 def _check_kernel(facts: Facts, guest: GuestSettings) -> list[Problem]:
@@ -105,6 +108,12 @@ def _check_kernel(facts: Facts, guest: GuestSettings) -> list[Problem]:
             )
         )
     return problems
+
+
+def _old_configs(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    """What xl would make of every config here; to xm its own are no old ones."""
+    if settings.host.toolstack != "xm":
+        yield from config_problems(facts)
 
 
 def memory_needed(kernel: Kernel) -> int | None:
@@ -189,6 +198,8 @@ def _check_bridge(settings: Settings, facts: Facts, guest: GuestSettings) -> lis
     bridge = settings.host.bridge
     if bridge == NO_BRIDGE or facts.bridge(bridge) is not None:
         return []
+    if xend_config.makes_bridge(settings, facts):
+        return []  # xend makes it when it starts, under Xen
     return [
         Problem(
             "bridge-missing",
@@ -235,6 +246,8 @@ def config_text(settings: Settings, facts: Facts, guest: GuestSettings) -> str |
     if kernel is None:
         return None
     ours = disks(settings, facts, guest)
+    if settings.host.toolstack == "xm":
+        return _text_for_xm(settings, facts, guest, kernel)
     disk_lines = "".join(f'    "{disk.device},raw,{disk.target},rw",\n' for disk in ours)
     card = (
         "vif = [ ]  # no network card"
@@ -267,6 +280,39 @@ on_reboot = "restart"
 on_crash = "destroy"
 """
     return f"{_OURS}\n{_AS_WRITTEN} {_digest(body)}\n{body}"
+
+
+def _text_for_xm(settings: Settings, facts: Facts, guest: GuestSettings, kernel: Kernel) -> str:
+    """The same as the tutorial prints it: Python, which xm runs, and all of which xl can read."""
+    ours = disks(settings, facts, guest)
+    specs = ",\n         ".join(
+        f"'phy:{disk.device.removeprefix('/dev/')},{disk.target},w'" for disk in ours
+    )
+    mac = identifiers.guest_mac(facts, guest.name)
+    no_bridge = settings.host.bridge == NO_BRIDGE
+    cards = "[]" if no_bridge else f"[ 'mac={mac}, bridge={settings.host.bridge}' ]"
+    body = f"""
+name = "{guest.name}"
+uuid = "{identifiers.guest_uuid(facts, guest.name)}"
+
+# The host's own kernel and initrd; the guest has none.
+kernel = "{kernel.image}"
+ramdisk = "{kernel.initrd or ""}"
+root = "/dev/{ours[0].target} ro"
+extra = "console=hvc0 net.ifnames=0"
+
+memory = {guest.memory}
+vcpus = {guest.vcpus}
+
+# On the host below /dev, in the guest (its fstab says the same), w for writing.
+disk = [ {specs} ]
+vif = {cards}
+
+on_poweroff = 'destroy'
+on_reboot = 'restart'
+on_crash = 'destroy'
+"""
+    return f"{_OURS_FOR_XM}\n{_AS_WRITTEN} {_digest(body)}\n{body}"
 
 
 # ---- verify
@@ -339,7 +385,8 @@ def _wrong(
             yield "config-fstab", f"the guest's fstab mounts {device}, which is none of its disks"
     for card in cards_of(config):
         bridge = card.get("bridge", "")
-        if bridge and facts.bridge(bridge) is None:
+        waits = xend_config.makes_bridge(settings, facts) and not facts.xen.control_domain
+        if bridge and facts.bridge(bridge) is None and not waits:
             yield "config-bridge", f"the bridge {bridge} is not there"
 
 
@@ -377,12 +424,14 @@ def _digest(body: str) -> str:
 
 
 def _is_ours(text: str) -> bool:
-    return text.startswith(_OURS)
+    return text.startswith((_OURS, _OURS_FOR_XM))
 
 
 def _is_as_written(text: str) -> bool:
     """Whether nobody changed it since: its second line is the digest of what follows."""
     lines = text.split("\n", 2)
     return (
-        len(lines) == 3 and lines[0] == _OURS and lines[1] == f"{_AS_WRITTEN} {_digest(lines[2])}"
+        len(lines) == 3
+        and lines[0] in (_OURS, _OURS_FOR_XM)
+        and lines[1] == f"{_AS_WRITTEN} {_digest(lines[2])}"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from steps import identifiers
 from steps.facts import Facts
+from steps.hosts.toolstacks import TOOLSTACKS
 from steps.settings import GuestSettings, Settings
 from wizard.actions import Volume
 
@@ -45,10 +46,11 @@ def disks(settings: Settings, facts: Facts, guest: GuestSettings) -> tuple[Guest
         uuid = identifiers.filesystem_uuid(facts, device)
         return GuestDisk(name, device, target, size, filesystem, uuid)
 
-    root = disk("root", "xvda1", guest.root_size, guest.filesystem)
+    name = TOOLSTACKS[settings.host.toolstack].disk
+    root = disk("root", f"{name}1", guest.root_size, guest.filesystem)
     if not guest.swap_size:
         return (root,)
-    return (root, disk("swap", "xvda2", guest.swap_size, "swap"))
+    return (root, disk("swap", f"{name}2", guest.swap_size, "swap"))
 
 
 def mount_point(guest: GuestSettings) -> str:

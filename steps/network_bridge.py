@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import replace
 
-from steps import interfaces_file
+from steps import interfaces_file, xend_config
 from steps.expected import with_files
 from steps.facts import Bridge, Card, Facts
 from steps.lessons import network_bridge as lesson
@@ -31,7 +31,7 @@ _MANAGERS = {
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether the bridge is there, or can be made without breaking what the card does."""
     name = settings.host.bridge
-    if name == NO_BRIDGE:
+    if name == NO_BRIDGE or xend_config.makes_bridge(settings, facts):
         return []
     card = facts.card(settings.host.bridge_card)
     bridge = facts.bridge(name)
@@ -75,6 +75,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     name = settings.host.bridge
     if name == NO_BRIDGE:
         return Plan((), facts, skipped=("No bridge is wanted: guests get no network card.",))
+    if xend_config.makes_bridge(settings, facts):
+        return Plan((), facts, skipped=(xend_config.about_bridge(settings, facts),))
     if facts.bridge(name) is not None:
         return Plan((), facts, skipped=(f"The bridge {name} is there already.",))
     card = facts.card(settings.host.bridge_card)
@@ -116,6 +118,8 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
     name, card_name = settings.host.bridge, settings.host.bridge_card
     if name == NO_BRIDGE:
         return []
+    if xend_config.makes_bridge(settings, facts):
+        return xend_config.bridge_problems(settings, facts)
     bridge = facts.bridge(name)
     if bridge is None:
         return [

@@ -161,9 +161,10 @@ def look_into_tarball(facts: Facts, path: str, root: Path = Path("/")) -> Facts:
 
 def sees_login_prompt(name: str) -> bool | None:
     """Whether someone can log in at a running guest's console: Enter is pressed there."""
+    tool = "xl" if shutil.which("xl") else "xm"
     # xl console takes no input from a pipe: `script` gives it a terminal of its own.
     done = commands.run(
-        ("script", "--quiet", "--command", f"xl console {name}", "/dev/null"),
+        ("script", "--quiet", "--command", f"{tool} console {name}", "/dev/null"),
         input="\n",
         until=login_prompt(name),
         timeout=_LOGIN_LIMIT,

@@ -11,21 +11,22 @@ def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str
     back by itself.
     """
     first = settings.guests[0]
+    tool = settings.host.toolstack
     if first.root_password == LOCKED:
         login = "its login prompt; no password opens it, use SSH (Ctrl-] leaves)"
     else:
         login = "its login prompt: log in as root (Ctrl-] leaves)"
     lines = [
-        ("sudo xl list", "the host (Domain-0) and its guests"),
-        (f"sudo xl console {first.name}", login),
+        (f"sudo {tool} list", "the host (Domain-0) and its guests"),
+        (f"sudo {tool} console {first.name}", login),
     ]
     if settings.host.bridge != "none":
         lines.append(
-            (f"sudo xl network-list {first.name}", "its network card on the host's bridge")
+            (f"sudo {tool} network-list {first.name}", "its network card on the host's bridge")
         )
     lines += [
-        (f"sudo xl shutdown {first.name}", "stop it in order"),
-        (f"sudo xl create /etc/xen/{first.name}.cfg", "start it again"),
+        (f"sudo {tool} shutdown {first.name}", "stop it in order"),
+        (f"sudo {tool} create /etc/xen/{first.name}.cfg", "start it again"),
         ("sudo xen-setup rollback", "take everything back")
         if run is None
         else (f"sudo xen-setup rollback --run {run}", "take these guests back, and nothing else"),

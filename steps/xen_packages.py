@@ -162,7 +162,9 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
 def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
     """All that this setup calls on the host, installed or not, in the order of their use."""
     wanted = ["lvm2", "debootstrap"]
-    if not xen_tarball.from_tarball(settings):
+    # Where xm is, its Xen is there too, by packages whose names were others every year.
+    has_xm = settings.host.toolstack == "xm" and "xm" in facts.xen.commands
+    if not xen_tarball.from_tarball(settings) and not (has_xm and facts.xen.images):
         wanted.insert(0, _XEN)
     if settings.host.bridge != NO_BRIDGE and facts.bridge(settings.host.bridge) is None:
         wanted.append("bridge-utils")

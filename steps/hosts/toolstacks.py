@@ -15,13 +15,15 @@ Version = tuple[int, int]
 class Toolstack:
     """`name` is the command. `first` and `beyond`: the versions of Xen that have it, from the one
     on, and up to before the other. `services` must run in dom0, in that order: those of
-    Debian's packages, and those of a tarball (Xen's own build).
+    Debian's packages, and those of a tarball (Xen's own build). `disk` is what a guest's disk is
+    called in its configs, and by the kernels of its time.
     """
 
     name: str
     daemon: str
     services: tuple[str, ...]
     tarball_services: tuple[str, ...]
+    disk: str
     first: Version | None = None
     beyond: Version | None = None
 
@@ -29,8 +31,12 @@ class Toolstack:
 TOOLSTACKS = {
     toolstack.name: toolstack
     for toolstack in (
-        Toolstack("xl", "", ("xen", "xendomains"), ("xencommons", "xendomains"), first=(4, 1)),
-        Toolstack("xm", "xend", ("xend", "xendomains"), ("xend", "xendomains"), beyond=(4, 5)),
+        Toolstack(
+            "xl", "", ("xen", "xendomains"), ("xencommons", "xendomains"), "xvda", first=(4, 1)
+        ),
+        Toolstack(
+            "xm", "xend", ("xend", "xendomains"), ("xend", "xendomains"), "hda", beyond=(4, 5)
+        ),
     )
 }
 

@@ -36,10 +36,11 @@ def parse_list(text: str) -> tuple[Domain, ...] | None:
 def parse_rows(text: str) -> tuple[tuple[Domain, float], ...] | None:
     """`xl list`: each domain, and its processor time in seconds; None if this is not its table.
 
-    A name may have spaces in it, so the columns are taken from the right.
+    A name may have spaces in it, so the columns are taken from the right. `xm list` prints the
+    same, with Mem(MiB) in Xen 3, and without ID what xend only knows and does not run.
     """
     header, *lines = text.splitlines() or [""]
-    if header.split() != ["Name", "ID", "Mem", "VCPUs", "State", "Time(s)"]:
+    if re.sub(r"\(.*?\)", "", header).split() != ["Name", "ID", "Mem", "VCPUs", "State", "Time"]:
         return None
     found = []
     for line in lines:
@@ -51,6 +52,45 @@ def parse_rows(text: str) -> tuple[tuple[Domain, float], ...] | None:
     return tuple(found)
 
 
+Sxp = str | list["Sxp"]
+
+
+def parse_sxp(text: str) -> list[Sxp]:
+    """xend's own format (xen/xend/sxp.py): lists in brackets, of words and quoted texts."""
+    stack: list[list[Sxp]] = [[]]
+    for word in re.findall(r"""[()]|'[^']*'|"[^"]*"|[^\s()]+""", text):
+        if word == "(":
+            stack.append([])
+        elif word == ")":
+            if len(stack) > 1:
+                done = stack.pop()
+                stack[-1].append(done)
+        else:
+            stack[-1].append(word[1:-1] if word[0] in "'\"" else word)
+    return stack[0]
+
+
+def parse_long_list(text: str) -> tuple[Domain, ...] | None:
+    """`xm list --long`: SXP, a (domain ...) for each; None if this is not that."""
+    found = []
+    for item in parse_sxp(text):
+        if not isinstance(item, list) or item[:1] != ["domain"]:
+            continue
+        pairs = [part for part in item[1:] if isinstance(part, list) and len(part) == 2]
+        words = {str(pair[0]): str(pair[1]) for pair in pairs}
+        if words.get("domid", "").isdigit() and "name" in words:
+            found.append(
+                Domain(
+                    words["name"],
+                    int(words["domid"]),
+                    int(float(words.get("memory", "0"))),
+                    int(float(words.get("vcpus", words.get("online_vcpus", "1")))),
+                    words.get("state", ""),
+                )
+            )
+    return tuple(found) or None
+
+
 def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) -> Xen:
     """Xen as it is now. `consoles`: the guests at whose consoles to look for a login prompt."""
     running = view.word("/sys/hypervisor/type") == "xen"
@@ -58,11 +98,11 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
     commands = tuple(name for name in ("xl", "xm") if view.program(name))
     info: Mapping[str, str] = {}
     domains = None
-    if control and "xl" in commands:
+    if control and commands:
         if view.as_root:
-            info, domains = _ask_xl(view)
+            info, domains = _ask(view, commands[0])
         else:
-            view.not_known("domains", "only root can ask xl for them")
+            view.not_known("domains", f"only root can ask {commands[0]} for them")
     if domains and sees_login is not None:
         domains = tuple(
             replace(domain, login_prompt=sees_login(domain.name))
@@ -74,7 +114,9 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
         running=running,
         control_domain=control,
         answers=domains is not None,
-        version=info.get("xen_version") or (_version(view) if running else ""),
+        version=info.get("xen_version")
+        or _version_of_xm(info)
+        or (_version(view) if running else ""),
         free_memory=_number(info, "free_memory"),
         total_memory=_number(info, "total_memory"),
         capabilities=tuple(info.get("virt_caps", "").split()),
@@ -88,18 +130,29 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
     )
 
 
-def _ask_xl(view: View) -> tuple[Mapping[str, str], tuple[Domain, ...] | None]:
+def _ask(view: View, tool: str) -> tuple[Mapping[str, str], tuple[Domain, ...] | None]:
     if not any(view.exists(path) for path in XENSTORED):
         view.not_known("domains", "xenstored does not run: start the service xen")
         return {}, None
-    listed = view.ask(("xl", "list"), XL_LIMIT)
+    listed = view.ask((tool, "list"), XL_LIMIT)
     domains = parse_list(listed.out) if listed.status == 0 else None
+    if domains is None and tool == "xm" and listed.status == 0:
+        # A table that is not known here: the long form has names for all that it says.
+        listed = view.ask((tool, "list", "--long"), XL_LIMIT)
+        domains = parse_long_list(listed.out) if listed.status == 0 else None
     if domains is None:
         reason = "it did not answer in time" if listed.status == 124 else _last_line(listed.err)
-        view.not_known("domains", f"xl list: {reason}")
+        view.not_known("domains", f"{tool} list: {reason}")
         return {}, None
-    answer = view.ask(("xl", "info"), XL_LIMIT)
+    answer = view.ask((tool, "info"), XL_LIMIT)
     return (parse_info(answer.out) if answer.status == 0 else {}), domains
+
+
+def _version_of_xm(info: Mapping[str, str]) -> str:
+    """xm prints it in three lines."""
+    if "xen_major" not in info:
+        return ""
+    return f"{info['xen_major']}.{info.get('xen_minor', '0')}{info.get('xen_extra', '')}"
 
 
 def _version(view: View) -> str:
