@@ -312,6 +312,7 @@ class TlsDirectory:
     path: str
     libraries: int
     disabled: bool
+    nosegneg: bool = False  # in it, or beside it, is a C library that was built for Xen
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from steps import guest_files
+from collections.abc import Sequence
+
+from steps import guest_files, tls
 from steps.facts import Facts
 from steps.guest_disks import fstab, mount_point, root_filesystem
 from steps.guest_kernel import kernel_for
@@ -13,6 +15,7 @@ from wizard.actions import (
     CommandShows,
     MakeDirectory,
     MakeLink,
+    PathAbsent,
     PathPresent,
     RunCommand,
     SecretInput,
@@ -42,8 +45,69 @@ def install_actions(
         *_configuration(settings, facts, guest, release),
         *_login(settings, guest),
         *_modules(settings, facts, guest),
+        *_fresh_tls(settings, facts, guest),
         *_finish(settings, guest),
     ]
+
+
+def _fresh_tls(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Action]:
+    """What moves /lib/tls away in a system that nobody has looked into yet."""
+    if not tls.is_moved(settings.host.tls, facts.architecture, facts.glibc):
+        return []
+    place, inside = mount_point(guest), root_filesystem(settings, guest)
+    # The slash: /lib is a link in releases of today. What is moved is not to be looked into.
+    search = ("find", f"{place}/lib/", "-maxdepth", "2", "-name", "tls", "-type", "d", "-prune")
+    move = ("mv", "--no-target-directory", "tls", f"tls{tls.DISABLED}")
+    return [
+        RunCommand(
+            (*search, "-execdir", *move, ";"),
+            why="In the guest too, libraries for thread-local storage go out of the loader's way.",
+            probe=CommandShows(search, "/tls$", lacks=True, inside=inside),
+            undo_note="it goes with the volume that it is in",
+            inside=inside,
+        )
+    ]
+
+
+def tls_actions(
+    settings: Settings, guest: GuestSettings, directories: Sequence[str]
+) -> list[Action]:
+    """What moves these away in a system that is complete, and may have run: with an undo."""
+    place = mount_point(guest)
+    inside = root_filesystem(settings, guest, system=True)
+    ldconfig = ("chroot", place, "/sbin/ldconfig")
+    # Twice: what is taken back is taken back in reverse, and the cache must come after the move.
+    actions: list[Action] = [
+        RunCommand(
+            ldconfig,
+            why=f"{guest.name}'s loader keeps a list of its libraries. It is made now, so that "
+            "rollback makes it again after it has moved them back.",
+            undo=ldconfig,
+            undo_class="exact",
+            inside=inside,
+        )
+    ]
+    for path in directories:
+        source, target = f"{place}{path}", f"{place}{path}{tls.DISABLED}"
+        actions.append(
+            RunCommand(
+                ("mv", "--no-target-directory", source, target),
+                why=f"In {guest.name} too, {path} goes out of the loader's way.",
+                probe=PathAbsent(source, inside=inside),
+                undo=("mv", "--no-target-directory", target, source),
+                undo_class="exact",
+                inside=inside,
+            )
+        )
+    actions.append(
+        RunCommand(
+            ldconfig,
+            why=f"{guest.name}'s loader is told.",
+            undo_note="the first of these does it",
+            inside=inside,
+        )
+    )
+    return actions
 
 
 def _bootstrap(

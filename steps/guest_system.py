@@ -9,12 +9,12 @@ from steps import guest_files
 from steps.expected import with_tree
 from steps.facts import Facts, GuestTree
 from steps.guest_disks import fstab, root_device
-from steps.guest_install import install_actions
+from steps.guest_install import install_actions, tls_actions
 from steps.guest_kernel import kernel_for
 from steps.hosts.guest_releases import RELEASES, GuestRelease
 from steps.lessons import guest_system as lesson
 from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
-from steps.tls import matters
+from steps.tls import is_moved
 from wizard.actions import Action
 from wizard.step import Plan, Problem
 
@@ -161,6 +161,10 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         device = root_device(settings, guest)
         if _is_complete(settings, facts, guest):
             skipped.append(f"{device} holds a complete system.")
+            tree = facts.tree(device)
+            if tree is not None and tree.tls and _moves_tls(settings, facts):
+                actions += tls_actions(settings, guest, tree.tls)
+                facts = with_tree(facts, replace(tree, tls=()))
             continue
         release = RELEASES.get(guest.release)
         if release is None:
@@ -230,7 +234,7 @@ def _verify_tree(
         ),
         (
             "guest-tls",
-            not (tree.tls and matters(facts.architecture, facts.glibc)),
+            not (tree.tls and _moves_tls(settings, facts)),
             f"it has {' and '.join(tree.tls)}, which costs speed under Xen: move it to "
             "/lib/tls.disabled",
         ),
@@ -252,6 +256,10 @@ def _verify_tree(
 
 
 # ---- private
+
+
+def _moves_tls(settings: Settings, facts: Facts) -> bool:
+    return is_moved(settings.host.tls, facts.architecture, facts.glibc)
 
 
 def _is_in_use(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:

@@ -206,6 +206,17 @@ class HostSettings:
         needed=from_tarball,
         advanced=True,
     )
+    tls: str = asked(
+        "What becomes of the libraries in /lib/tls?",
+        kinds.one_of("what becomes of /lib/tls", "auto", "move", "leave"),
+        help="The tutorial of 2006 moves them, in the host and in every guest. `auto` does so "
+        "where it helps: on 32-bit machines, with a C library that looks there (glibc before "
+        "2.37). `move` moves them wherever they are; `leave` never does.",
+        default="auto",
+        because="a 64-bit machine loses nothing by them",
+        advanced=True,
+        example="move",
+    )
     ignore: tuple[str, ...] = asked(
         "Which failed checks shall be taken as warnings?",
         kinds.list_of(kinds.CHECK_NAME, "names of checks"),

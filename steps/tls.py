@@ -13,6 +13,11 @@ _LAST_SEARCHED = (2, 36)  # glibc 2.37 took the search of such directories out o
 _32_BIT = re.compile(r"i[3-6]86|x86")
 
 
+def is_moved(choice: str, architecture: str, glibc: str) -> bool:
+    """Whether such libraries are moved away here, by the answer host.tls."""
+    return choice == "move" or (choice == "auto" and matters(architecture, glibc))
+
+
 def matters(architecture: str, glibc: str) -> bool:
     """Whether libraries in a `tls` directory slow a paravirtual system of this kind down.
 
@@ -24,10 +29,10 @@ def matters(architecture: str, glibc: str) -> bool:
 
 
 def to_move(
-    directories: Sequence[TlsDirectory], architecture: str, glibc: str
+    choice: str, directories: Sequence[TlsDirectory], architecture: str, glibc: str
 ) -> tuple[TlsDirectory, ...]:
     """Those that must be moved out of the loader's way."""
-    if not matters(architecture, glibc):
+    if not is_moved(choice, architecture, glibc):
         return ()
     return tuple(known for known in directories if known.libraries and not known.disabled)
 
@@ -47,12 +52,31 @@ def moved(
     )
 
 
-def why_nothing(directories: Sequence[TlsDirectory], architecture: str, glibc: str) -> str:
+def about_nosegneg(directories: Sequence[TlsDirectory], architecture: str, glibc: str) -> str:
+    """What is better than moving, where the C library has it; "" elsewhere.
+
+    Debian's libc6-xen and Fedora's glibc had the library a second time, built without negative
+    offsets; the loader takes it where /etc/ld.so.conf.d says that this "hardware" has nosegneg.
+    """
+    if not matters(architecture, glibc) or not any(known.nosegneg for known in directories):
+        return ""
+    return (
+        "This C library is here a second time, built for Xen (nosegneg): with the line "
+        "`hwcap 1 nosegneg` in /etc/ld.so.conf.d/xen.conf, and ldconfig, the loader takes that, "
+        "and nothing need be moved (host.tls: leave)."
+    )
+
+
+def why_nothing(
+    choice: str, directories: Sequence[TlsDirectory], architecture: str, glibc: str
+) -> str:
     """One sentence: why nothing is to be moved here."""
     there = [known.path for known in directories if known.libraries and not known.disabled]
     away = [known.path for known in directories if known.disabled]
     if away:
         return f"{' and '.join(away)}: moved away already."
+    if there and choice == "leave":
+        return f"{' and '.join(there)} stays, as host.tls says."
     if not matters(architecture, glibc):
         reason = (
             f"{architecture} reaches thread-local storage without the segments that Xen guards"

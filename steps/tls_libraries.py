@@ -13,29 +13,35 @@ from wizard.step import Plan, Problem
 
 TITLE = "Libraries for thread-local storage"
 LESSON = lesson.LESSON
-QUESTIONS: tuple[str, ...] = ()
+QUESTIONS: tuple[str, ...] = ("host.tls",)
 
 
-def check(_settings: Settings, facts: Facts) -> list[Problem]:
+def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether the place to move each directory to is free."""
     taken = {known.path for known in facts.tls}
     return [
         Problem(
             "tls-taken",
-            f"{known.path} should be moved away, and {tls.disabled_path(known)} is there already.",
-            f"Look into both. If nothing in the second is needed: rm -r {tls.disabled_path(known)}",
+            f"{known.path} is back beside {tls.disabled_path(known)}: an upgrade of the C library "
+            "has brought it again.",
+            f"The new one counts: rm -r {tls.disabled_path(known)}, then start again, and it is "
+            f"moved. So that it stays away: dpkg-divert --divert {tls.disabled_path(known)}/FILE "
+            "for each file in it.",
         )
-        for known in _to_move(facts)
+        for known in _to_move(settings, facts)
         if tls.disabled_path(known) in taken
     ]
 
 
-def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
+def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Move what slows this host down; mostly nothing."""
-    moving = _to_move(facts)
+    moving = _to_move(settings, facts)
+    better = tls.about_nosegneg(facts.tls, facts.architecture, facts.glibc)
+    notes = (better,) if better else ()
     if not moving:
-        reason = tls.why_nothing(facts.tls, facts.architecture, facts.glibc)
-        return Plan((), facts, skipped=(reason,))
+        choice = settings.host.tls
+        reason = tls.why_nothing(choice, facts.tls, facts.architecture, facts.glibc)
+        return Plan((), facts, skipped=(reason,), notes=notes)
     actions = tuple(
         MovePath(
             known.path,
@@ -47,10 +53,10 @@ def plan(_settings: Settings, facts: Facts) -> Plan[Facts]:
         )
         for known in moving
     )
-    return Plan(actions, replace(facts, tls=tls.moved(facts.tls, moving)))
+    return Plan(actions, replace(facts, tls=tls.moved(facts.tls, moving)), notes=notes)
 
 
-def verify(_settings: Settings, facts: Facts) -> list[Problem]:
+def verify(settings: Settings, facts: Facts) -> list[Problem]:
     """Nothing that matters is left where the loader looks."""
     return [
         Problem(
@@ -58,9 +64,9 @@ def verify(_settings: Settings, facts: Facts) -> list[Problem]:
             f"{known.path} is still there, with {known.libraries} libraries.",
             f"mv {known.path} {tls.disabled_path(known)}",
         )
-        for known in _to_move(facts)
+        for known in _to_move(settings, facts)
     ]
 
 
-def _to_move(facts: Facts) -> tuple[TlsDirectory, ...]:
-    return tls.to_move(facts.tls, facts.architecture, facts.glibc)
+def _to_move(settings: Settings, facts: Facts) -> tuple[TlsDirectory, ...]:
+    return tls.to_move(settings.host.tls, facts.tls, facts.architecture, facts.glibc)

@@ -16,7 +16,12 @@ def read_tls(view: View) -> tuple[TlsDirectory, ...]:
             if not view.is_directory(path):
                 continue
             libraries = sum(".so" in file for file in view.names(path))
+            built_for_xen = any(
+                view.is_directory(f"{parent}/{place}/nosegneg")
+                for place in ("tls/i686", "i686", "tls")
+            )
             found.setdefault(
-                view.real_path(path), TlsDirectory(path, libraries, disabled=name != "tls")
+                view.real_path(path),
+                TlsDirectory(path, libraries, disabled=name != "tls", nosegneg=built_for_xen),
             )
     return tuple(found.values())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from steps import tls, tls_libraries
+from steps import guest_config, guest_system, tls, tls_libraries
+from steps.expected import with_tree
 from steps.facts import Facts, TlsDirectory
 from tests.machines import stock
 from tests.steps.answered import answered
-from wizard.actions import MovePath
+from tests.steps.prepared import before
+from wizard.actions import MovePath, RunCommand
 
 ACTIVE = TlsDirectory("/lib/tls", 12, disabled=False)
 EMPTY = TlsDirectory("/lib/tls", 0, disabled=False)
@@ -77,3 +81,97 @@ def test_a_place_that_is_taken_is_said_beforehand() -> None:
     facts = machine("i686", "2.31", ACTIVE, AWAY)
     assert ["tls-taken"] == [item.name for item in tls_libraries.check(answered(facts), facts)]
     assert [] == tls_libraries.check(answered(stock()), stock())
+
+
+@pytest.mark.parametrize(
+    ("choice", "facts", "moved"),
+    [
+        ("move", machine("x86_64", "2.36", ACTIVE), True),
+        ("move", machine("i686", "2.41", ACTIVE), True),
+        ("move", machine("x86_64", "2.36", EMPTY), False),
+        ("auto", machine("x86_64", "2.36", ACTIVE), False),
+        ("leave", machine("i686", "2.31", ACTIVE), False),
+    ],
+)
+def test_an_answer_counts_over_what_helps(choice: str, facts: Facts, moved: bool) -> None:
+    settings = answered(facts, {"host.tls": choice})
+    plan = tls_libraries.plan(settings, facts)
+    assert moved == bool(plan.actions)
+    assert [] == tls_libraries.verify(settings, plan.then)
+    assert () == tls_libraries.plan(settings, plan.then).actions
+    if choice == "leave":
+        assert "/lib/tls stays, as host.tls says." in plan.skipped
+
+
+def test_an_upgrade_that_brings_it_back_is_noticed() -> None:
+    """After a run: moved away, and there again."""
+    facts = machine("i686", "2.31", ACTIVE, AWAY)
+    (problem,) = tls_libraries.check(answered(facts), facts)
+    assert "an upgrade of the C library has brought it again" in problem.what
+    assert "rm -r /lib/tls.disabled" in problem.hint
+
+
+def test_a_library_built_for_xen_is_offered_where_the_loader_knows_of_it() -> None:
+    built = replace(ACTIVE, nosegneg=True)
+    for architecture, offered in (("i686", True), ("x86_64", False)):
+        facts = machine(architecture, "2.31", built)
+        notes = tls_libraries.plan(answered(facts), facts).notes
+        assert offered == any("hwcap 1 nosegneg" in note for note in notes)
+
+
+def guest_with_tls() -> Facts:
+    """A host whose guest vm01 is complete, and has such libraries."""
+    facts = before(guest_config, answered(stock()), stock())
+    device = "/dev/xendisks/vm01-root"
+    tree = facts.tree(device)
+    assert tree is not None
+    return with_tree(facts, replace(tree, tls=("/lib/tls", "/lib/i686/tls")))
+
+
+def test_they_are_moved_in_a_complete_guest_and_rollback_moves_them_back() -> None:
+    facts = guest_with_tls()
+    assert () == guest_system.plan(answered(facts), facts).actions  # auto, on x86_64
+    settings = answered(facts, {"host.tls": "move"})
+    assert ["guest-tls"] == [one.name for one in guest_system.verify(settings, facts)]
+    plan = guest_system.plan(settings, facts)
+    actions = [action for action in plan.actions if isinstance(action, RunCommand)]
+    place = "/run/xen-setup/vm01"
+    ldconfig = ("chroot", place, "/sbin/ldconfig")
+    move = ("mv", "--no-target-directory", f"{place}/lib/tls", f"{place}/lib/tls.disabled")
+    assert [ldconfig, move, ldconfig] == [actions[0].argv, actions[1].argv, actions[-1].argv]
+    # Taken back in reverse: moved back, and then the loader is told.
+    undone = [action.undo for action in reversed(actions) if action.undo]
+    assert [*move[:2], move[3], move[2]] == list(undone[-2] or ())
+    assert ldconfig == undone[-1]
+    assert [] == guest_system.verify(settings, plan.then)
+    assert () == guest_system.plan(settings, plan.then).actions
+
+
+def test_a_fresh_guest_is_searched_when_they_are_moved() -> None:
+    facts = before(guest_system, answered(stock()), stock())
+    for choice, searched in (("auto", False), ("move", True)):
+        settings = answered(facts, {"host.tls": choice})
+        words = [" ".join(action.argv) for action in guest_system.plan(settings, facts).actions
+                 if isinstance(action, RunCommand)]  # fmt: skip
+        assert searched == any("-name tls" in line for line in words)
+
+
+def test_the_search_moves_what_is_there_and_ends_well(tmp_path: Path) -> None:
+    """The plan's own command, over a real tree."""
+    facts = before(guest_system, answered(stock()), stock())
+    plan = guest_system.plan(answered(facts, {"host.tls": "move"}), facts)
+    commands = [one for one in plan.actions if isinstance(one, RunCommand)]
+    (action,) = [one for one in commands if one.argv[0] == "find" and "tls" in one.argv]
+    for name in ("usr/lib/tls", "usr/lib/i686/tls", "usr/lib/other"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "libc.so.6").write_text("x")
+    (tmp_path / "lib").symlink_to("usr/lib")
+    argv = [word.replace("/run/xen-setup/vm01", str(tmp_path)) for word in action.argv]
+    for _twice in range(2):
+        subprocess.run(argv, check=True)
+        there = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("usr/lib/**/libc.so.6")}
+        assert there == {
+            "usr/lib/tls.disabled/libc.so.6",
+            "usr/lib/i686/tls.disabled/libc.so.6",
+            "usr/lib/other/libc.so.6",
+        }
