@@ -133,7 +133,7 @@ def _exit_status(state: State, records: tuple[Stamped, ...]) -> int | None:
         case "rollback incomplete":
             return Exit.ROLLBACK_INCOMPLETE
         case "stopped":
-            last = records[-1].record
+            last = records[-1].record if records else None
             # Any other last record: it was killed, or lost its power.
             return last.status if isinstance(last, Paused) else None
         case "nothing yet" | "running" | "rolling back" | "rolled back":

@@ -9,7 +9,10 @@ import pytest
 from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
 from tests.faults.state import State
+from tests.faults.test_writes import BadDisk
 from wizard.errors import RollbackIncomplete, Stopped
+from wizard.journal import Means
+from wizard.status import status
 
 INTERFACES = "tree/etc/network/interfaces"
 
@@ -122,6 +125,19 @@ def test_a_menu_that_update_grub_did_not_write_is_written_at_the_next_resume(
         host.go_on()
     host.lies = lambda _argv: None
     host.resume()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_a_journal_whose_first_record_could_not_be_written_is_no_run(ground: Ground) -> None:
+    # `status` ended with a traceback.
+    host = ground.host
+    host.restore(ground.undisturbed.before)
+    host.means = BadDisk(1, "torn").means
+    with pytest.raises(Stopped):
+        host.apply()
+    host.means = Means()
+    assert status(host.store, "").state == "nothing yet"
+    host.go_on()
     assert [] == ground.wrong_at_the_end()
 
 
