@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.engine.world import DieAt, World, full_world, in_child
-from wizard.actions import PathPresent, Reboot, RunCommand, Volume
+from wizard.actions import MakeLink, MovePath, PathPresent, Reboot, RunCommand, Volume
 from wizard.errors import (
     Cancelled,
     Exit,
     Locked,
     RebootNeeded,
     RollbackIncomplete,
+    StepFailed,
     Stopped,
     UsageError,
 )
@@ -119,7 +120,48 @@ def test_the_clock_in_the_lock_is_the_one_that_was_passed_in(tmp_path: Path) -> 
         assert store.running() == Holder(os.getpid(), "1970-01-01T00:00:00Z", "apply")
 
 
+def test_checksums_are_those_that_earlier_versions_wrote() -> None:
+    body = {"n": 0, "time": "", "record": "Ünï"}
+    assert _checksum(body, "0" * 32) == "b59267ad2cf5b501fc6a6f22610061c3"
+
+
+def test_a_newer_version_is_named_though_its_checksums_are_made_otherwise(world: World) -> None:
+    world.apply()
+    path = world.store.runs()[0].journal
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first.replace(b'"version":1', b'"version":2'), *others]))
+    with pytest.raises(JournalDamaged, match="newer xen-setup"):
+        world.roll_back()
+
+
 # ---- machine.py
+
+
+def test_what_is_done_is_seen_by_all_that_it_takes(machine: Machine, tree: Path) -> None:
+    source, destination = tree / "tls", tree / "tls.disabled"
+    move = MovePath(str(source), str(destination), "Why.")
+    link = MakeLink(str(tree / "link"), "there", "Why.")
+    command = RunCommand(("true",), "Why.", probe=PathPresent(str(source)))
+    seen = [[machine.is_done(one) for one in (move, link, command)]]
+    source.mkdir()
+    seen.append([machine.is_done(one) for one in (move, link, command)])
+    destination.mkdir()
+    (tree / "link").symlink_to("elsewhere")
+    seen.append([machine.is_done(one) for one in (move, link, command)])
+    source.rmdir()
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("there")
+    seen.append([machine.is_done(one) for one in (move, link, command)])
+    assert [
+        [False, False, False],
+        [False, False, True],
+        [False, False, True],
+        [True, True, False],
+    ] == seen
+
+
+def test_where_nothing_is_left_nothing_is_said_to_be_cleared(machine: Machine) -> None:
+    assert machine.clear_leftovers() == []
 
 
 def test_a_boot_is_never_done_by_performing_it(machine: Machine) -> None:
@@ -152,6 +194,22 @@ def test_what_a_command_did_in_a_volume_that_is_gone_went_with_it(
 
 
 # ---- pipeline.py
+
+
+def test_a_run_tells_what_came_of_it(world: World) -> None:
+    world.tasks[2].pieces = ()  # no boot
+    outcome = world.pipeline().apply("settings", "version: 1\n")
+    assert outcome.run == world.store.runs()[0]
+    assert outcome.seconds >= outcome.command_seconds > 0
+    assert world.pipeline().apply("settings", "version: 1\n").run is None
+
+
+def test_a_machine_on_which_nothing_is_to_be_done_is_verified_all_the_same(world: World) -> None:
+    world.apply()
+    world.tasks[1].broken = True
+    with pytest.raises(StepFailed, match="has nothing to do, but is not right"):
+        world.apply()
+    assert len(world.store.runs()) == 1
 
 
 def killed_in(world: World, work: Callable[[], None], number: int) -> None:
