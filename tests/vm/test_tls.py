@@ -1,0 +1,137 @@
+"""/lib/tls on a real machine: planted in the host and in a guest, moved, booted, taken back.
+
+Debian 12's loader (glibc 2.36) is the last that looks into directories of that name, so what is
+planted is really used until it is moved: `ldd` says so. host.tls: move, as on amd64 nothing else
+would move it. The tests of this file are one journey, in this order; after a failure the rest is
+not tried.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.vm import snapshot
+from tests.vm.conftest import FAILED, Say
+from tests.vm.test_tarball import typed
+from tests.vm.test_unattended import state_of
+from wizard.errors import Exit
+from wizard.practice.machine import PracticeMachine
+
+pytestmark = pytest.mark.full
+
+ROOT = Path(__file__).parent.parent.parent
+ANSWERS = "/root/tls.yaml"
+LIB = "/lib/x86_64-linux-gnu"
+# Real libraries of the very system, where its loader takes them first.
+PLANT = """\
+set -eu
+mkdir {top}{lib}/tls
+cp {top}{lib}/libc.so.6 {top}{lib}/libm.so.6 {top}{lib}/tls/
+chroot {top}/ /sbin/ldconfig
+"""
+IN_GUEST = """\
+set -eu
+xl shutdown -w vm01
+mount /dev/xendisks/vm01-root /mnt
+{plant}
+umount /mnt
+"""
+
+
+class Journey:
+    """What one test leaves for the next."""
+
+    before: snapshot.Snapshot
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    return Journey()
+
+
+@pytest.fixture(autouse=True)
+def _one_after_the_other(request: pytest.FixtureRequest) -> None:
+    if request.node.parent.stash.get(FAILED, False):
+        pytest.fail("An earlier part of this journey failed.")
+
+
+def loaded(machine: PracticeMachine) -> str:
+    """Where the loader takes the C library from."""
+    return machine.run(["ldd", "/bin/ls"]).out.decode()
+
+
+def test_the_planted_libraries_are_what_the_loader_takes(
+    machine: PracticeMachine, journey: Journey, say: Say
+) -> None:
+    subprocess.run(
+        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert f"{LIB}/tls/" not in loaded(machine)
+    status, said = typed(machine, say, "sh", "-c", PLANT.format(top="", lib=LIB))
+    assert status == 0, said
+    assert f"{LIB}/tls/libc.so.6" in loaded(machine)
+    answers = (ROOT / "wizard/practice/first-guest.yaml").read_text()
+    answers = answers.replace("host:\n", "host:\n  tls: move\n")
+    machine.write_file(ANSWERS, answers.encode(), mode=0o600)
+    journey.before = state_of(machine)
+
+
+def test_auto_explains_why_it_can_stay_on_this_processor(
+    machine: PracticeMachine, say: Say
+) -> None:
+    status, said = typed(machine, say, "xen-setup", "plan", ANSWERS, "--set", "host.tls=auto")
+    assert status == 0, said
+    assert f"{LIB}/tls can stay: x86_64 reaches" in " ".join(said.split())
+
+
+def test_they_are_moved_and_the_guest_boots(machine: PracticeMachine, say: Say) -> None:
+    status, said = typed(machine, say, "xen-setup", "apply", ANSWERS)
+    assert status == Exit.REBOOT_NEEDED, said[-4000:]
+    assert f"{LIB}/tls/" not in loaded(machine)
+    assert machine.run(["test", "-e", f"{LIB}/tls.disabled/libc.so.6"]).status == 0
+    machine.reboot()
+    assert f"{LIB}/tls/" not in loaded(machine)
+    status, said = typed(machine, say, "xen-setup", "resume")
+    assert status == 0, said[-4000:]
+
+
+def test_in_a_guest_too_they_are_moved_and_it_boots(machine: PracticeMachine, say: Say) -> None:
+    plant = IN_GUEST.format(plant=PLANT.format(top="/mnt", lib=LIB))
+    status, said = typed(machine, say, "sh", "-c", plant)
+    assert status == 0, said
+    status, said = typed(machine, say, "xen-setup", "check", ANSWERS)
+    assert status == 0, said
+    status, said = typed(machine, say, "xen-setup", "apply", ANSWERS)
+    assert status == 0, said[-4000:]
+    assert "tls.disabled" in said
+    machine.write_file("/tmp/guest_login.py", (ROOT / "tests/vm/guest_login.py").read_bytes())
+    status, said = typed(machine, say, "python3", "/tmp/guest_login.py", "vm01", "root", "xen")
+    machine.run(["rm", "/tmp/guest_login.py"])
+    assert status == 0, said
+    assert "uid=0(root)" in said
+
+
+def test_an_upgrade_that_brings_it_back_is_noticed(machine: PracticeMachine, say: Say) -> None:
+    status, said = typed(machine, say, "sh", "-c", PLANT.format(top="", lib=LIB))
+    assert status == 0, said
+    status, said = typed(machine, say, "xen-setup", "check", ANSWERS)
+    assert status == Exit.CHECKS_FAILED, said
+    assert "has brought it again" in " ".join(said.split())
+    machine.run(["rm", "-r", f"{LIB}/tls"])
+    machine.run(["ldconfig"])
+
+
+def test_rollback_moves_them_back(machine: PracticeMachine, journey: Journey, say: Say) -> None:
+    status, said = typed(machine, say, "xen-setup", "rollback", "--yes")
+    assert status == 0, said[-4000:]
+    assert f"{LIB}/tls/libc.so.6" in loaded(machine)
+    machine.reboot()
+    after = state_of(machine)
+    say("What differs after the rollback and a reboot:")
+    say(snapshot.table(journey.before, after))
+    assert snapshot.compare(journey.before, after) == []
