@@ -17,7 +17,7 @@ from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
 LESSON = lesson.LESSON
-QUESTIONS = ("host.xen_source", "host.toolstack")
+QUESTIONS = ("host.xen_source", "host.tarball", "host.tarball_sha256", "host.toolstack")
 
 _XEN = "xen-system-amd64"
 _STALE_HOURS = 24
