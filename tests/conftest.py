@@ -1,10 +1,66 @@
-"""What holds for all tests."""
+"""What holds for all tests, and which of them may not run beside each other."""
 
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+
+import pytest
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too:
 # then no test of Ctrl-C could pass.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A property of a test's report: words for the person who watches.
+SAID = "said"
+HERE = Path(__file__).parent
+
+# With `-n` and `--dist loadgroup`, those of a group run one after the other, in one process.
+GROUPS = {
+    # Mounts, loop devices, the kernel's partitions: there is one of each in a machine.
+    "engine/test_mounts.py": "machine",
+    "engine/test_partitions.py": "machine",
+    "reading/test_guest_tree.py": "machine",
+    "test_read_facts.py": "machine",
+    # Each file has a dear beginning that its tests share.
+    "cli/test_completion.py": "completion",
+    "cli/test_manual.py": "manual",
+    "launcher/test_launcher.py": "launcher",
+    "practice/test_program.py": "program",
+    # A journey is one story; and two emulated machines take twice as long each.
+    "vm": "journeys",
+    # Ratios of processor time: all on one processor.
+    "bench": "bench",
+}
+
+
+def group_of(path: Path) -> str:
+    """The group of a test file; "" for those that may run anywhere."""
+    inside = path.relative_to(HERE)
+    return GROUPS.get(str(inside), GROUPS.get(inside.parts[0], ""))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if group := group_of(item.path):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+class Telling:
+    """Shows what a test said in a process of pytest-xdist, when its report comes from there."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        for name, words in report.user_properties:
+            if name == SAID and reporter is not None:
+                reporter.ensure_newline()
+                reporter.write_line(str(words))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Telling(config))

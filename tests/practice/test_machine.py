@@ -116,12 +116,13 @@ def test_a_machine_never_started_is_absent_and_asking_makes_nothing(places: Plac
     assert not places.state.exists()
 
 
-@pytest.mark.parametrize("pid", ["", "nonsense", "999999999", "1", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["", "nonsense", "999999999", "1", "this process"])
 def test_a_process_number_that_is_anothers_is_not_taken_for_the_machine(
     places: Places, pid: str
 ) -> None:
     machine = off(places)
-    (machine.folder / "qemu.pid").write_text(pid)
+    written = str(os.getpid()) if pid == "this process" else pid
+    (machine.folder / "qemu.pid").write_text(written)
     assert machine.status().state is State.OFF
 
 

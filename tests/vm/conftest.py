@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import SAID
 from tests.vm.snapshot import Snapshot
 from wizard.errors import SetupError
 from wizard.practice.machine import PracticeMachine
@@ -25,6 +25,8 @@ from wizard.practice.program import packed
 from wizard.practice.variants import STOCK
 
 HERE = Path(__file__).parent
+# What was said in a process without a terminal: it goes with the next report.
+_UNSAID: list[str] = []
 FAILED = pytest.StashKey[bool]()
 # The host that the unattended journey made, for the one that makes it by hand.
 _FINISHED = "xen-setup/finished-host"
@@ -59,6 +61,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    report.user_properties += [(SAID, words) for words in _UNSAID]
+    _UNSAID.clear()
     if report.failed and isinstance(item.parent, pytest.Module):
         item.parent.stash[FAILED] = True
     return report
@@ -137,7 +141,7 @@ def _teller(request: pytest.FixtureRequest) -> Say:
 
     def say(words: str) -> None:
         if reporter is None:
-            print(words, file=sys.stderr)
+            _UNSAID.append(words)
         else:
             reporter.ensure_newline()
             reporter.write_line(words)
