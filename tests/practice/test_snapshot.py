@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.vm.snapshot import ALLOWED, Allowed, Difference, compare, table
+from pathlib import Path
+
+import pytest
+
+from tests.vm import snapshot
+from tests.vm.snapshot import ALLOWED, Allowed, Difference, NotWhole, compare, table
 
 BEFORE = {"etc": {"/etc/a": "1", "/etc/b": "1"}, "lvm": {}}
 
@@ -38,3 +43,28 @@ def test_a_changed_text_is_shown_by_its_lines() -> None:
 
 def test_every_allowed_difference_has_its_reason() -> None:
     assert all(len(rule.reason) > 15 for rule in ALLOWED)
+
+
+# ---- taken whole, or not at all
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "grub").mkdir()
+    (tmp_path / "grub" / "grub.cfg").touch()
+    assert 2 == len(list(snapshot._files(str(tmp_path))))
+    with pytest.raises(NotWhole, match="No such file or directory"):
+        list(snapshot._files(str(tmp_path / "gone")))
+
+
+def test_a_command_that_fails_is_not_taken_for_one_that_found_nothing(tmp_path: Path) -> None:
+    assert "x\n" == snapshot._run("echo", "x")
+    assert "" == snapshot._run("no-such-program-anywhere")
+    with pytest.raises(NotWhole, match=r"^ls .*/gone: status 2: .*No such file"):
+        snapshot._run("ls", str(tmp_path / "gone"))
+
+
+def test_a_state_without_what_every_machine_has_is_refused() -> None:
+    whole = {section: {"a": "b"} for section in snapshot._NEVER_EMPTY}
+    snapshot.refuse_part(whole)
+    with pytest.raises(NotWhole, match="nothing was found of: boot"):
+        snapshot.refuse_part({**whole, "boot": {}})

@@ -53,9 +53,19 @@ _LEFTOVERS = {
 _SHOWN = ("/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/grub/menu.lst")
 
 
+class NotWhole(Exception):
+    """The state could not be taken whole: a part of it would be found missing afterwards, though
+    nothing has changed. (A starved machine's /boot was listed without the modules of GRUB.)
+    """
+
+
+# Sections in which every machine has something.
+_NEVER_EMPTY = ("packages", "etc", "boot", "units", "partitions", "mounts", "network", "people")
+
+
 def take() -> Snapshot:
-    """The state of the machine this runs in; needs root."""
-    return {
+    """The state of the machine this runs in; needs root. Raises NotWhole."""
+    taken: Snapshot = {
         "packages": _packages(),
         "etc": dict(_files("/etc")),
         "boot": dict(_files("/boot")),
@@ -71,6 +81,14 @@ def take() -> Snapshot:
         "people": _people(),
         "boot default": _boot_default(),
     }  # fmt: skip
+    refuse_part(taken)
+    return taken
+
+
+def refuse_part(taken: Snapshot) -> None:
+    """Raise NotWhole when a section is empty that never is."""
+    if empty := [section for section in _NEVER_EMPTY if not taken.get(section)]:
+        raise NotWhole(f"nothing was found of: {', '.join(empty)}")
 
 
 def _run(*argv: str) -> str:
@@ -80,7 +98,10 @@ def _run(*argv: str) -> str:
             argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
     except FileNotFoundError:
-        return ""
+        return ""  # its package is not installed
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise NotWhole(f"{' '.join(argv)}: status {done.returncode}: {said}")
     return done.stdout.decode(errors="surrogateescape")
 
 
@@ -92,7 +113,7 @@ def _json(*argv: str) -> Any:
 def _text(path: str) -> str:
     try:
         return Path(path).read_text(errors="surrogateescape")
-    except OSError:
+    except FileNotFoundError:
         return ""
 
 
@@ -108,8 +129,13 @@ def _packages() -> dict[str, str]:
     return packages
 
 
+def _fail(error: OSError) -> None:
+    raise NotWhole(str(error))
+
+
 def _files(top: str) -> Iterator[tuple[str, str]]:
-    for folder, folders, names in os.walk(top):
+    # os.walk passes over what it cannot list unless it is told not to.
+    for folder, folders, names in os.walk(top, onerror=_fail):
         folders.sort()
         for name in sorted([*folders, *names]):
             path = f"{folder}/{name}"
@@ -132,15 +158,15 @@ def _files(top: str) -> Iterator[tuple[str, str]]:
 
 def _listing(folder: str, depth: int) -> Iterator[tuple[str, str]]:
     try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except OSError:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted
+    except (FileNotFoundError, NotADirectoryError):
         return
     for name in names:
         path = f"{folder}/{name}"
         try:
             found = os.lstat(path)
-        except OSError:
-            continue
+        except FileNotFoundError:
+            continue  # gone since it was listed
         yield path, stat.filemode(found.st_mode)[0]
         if depth > 1 and stat.S_ISDIR(found.st_mode):
             yield from _listing(path, depth - 1)
