@@ -49,6 +49,7 @@ def practice(root: Path) -> tuple[Path, Answers]:
             "/proc/sys/kernel/osrelease": stock().kernel + "\n",
             "/proc/sys/kernel/random/boot_id": stock().boot_id + "\n",
             "/run/systemd/system": None,
+            **{f"/lib/systemd/system/{service.name}.service": "" for service in stock().services},
             "/run/udev/control": "",
             "/boot/grub/grub.cfg": captured("stock-grub.cfg"),
             "/boot/vmlinuz-6.1.0-56-amd64": "",

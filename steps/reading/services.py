@@ -9,6 +9,22 @@ from steps.facts import Service
 from steps.reading.view import View
 from steps.what_matters import SERVICES
 
+# systemd.unit(5), "Unit File Load Path" of the system manager.
+_UNIT_FOLDERS = (
+    "/etc/systemd/system",
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/run/systemd/transient",
+    "/run/systemd/system.control",
+    "/etc/systemd/system.control",
+    "/run/systemd/system.attached",
+    "/etc/systemd/system.attached",
+)
 _ENABLED = ("enabled", "enabled-runtime", "alias", "static", "linked")
 
 
@@ -33,7 +49,10 @@ def read_services(
 
 
 def _by_systemd(view: View) -> Iterator[Service]:
-    names = [f"{name}.service" for name in SERVICES]
+    # For a unit that it does not have, systemd goes through all its folders: seconds, emulated.
+    names = [f"{name}.service" for name in SERVICES if _has_unit(view, name)]
+    if not names:
+        return
     properties = "--property=Id,LoadState,ActiveState,UnitFileState"
     answer = view.ask(("systemctl", "show", properties, *names), 60.0)
     if answer.status != 0:
@@ -48,6 +67,13 @@ def _by_systemd(view: View) -> Iterator[Service]:
         # is-enabled sees it too.
         enabled = _has_start_link(view, name) if state == "generated" else state in _ENABLED
         yield Service(name, True, enabled, unit.get("ActiveState") == "active")
+
+
+def _has_unit(view: View, name: str) -> bool:
+    """Whether systemd can have it: as a file or a link, or made from an init script."""
+    return any(view.is_there(f"{folder}/{name}.service") for folder in _UNIT_FOLDERS) or (
+        view.is_there(f"/etc/init.d/{name}")
+    )
 
 
 def _by_scripts(view: View, manager: str) -> Iterator[Service]:

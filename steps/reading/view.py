@@ -107,6 +107,10 @@ class View:
         except OSError:
             return False
 
+    def is_there(self, path: str) -> bool:
+        """Whether something is at that path, be it a link that leads nowhere."""
+        return os.path.lexists(self.place(path, follow=False))
+
     def is_directory(self, path: str) -> bool:
         try:
             return self.place(path).is_dir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,14 +223,45 @@ GENERATED = "Id=xen.service\nLoadState=loaded\nActiveState=active\nUnitFileState
 def test_a_unit_made_from_an_init_script_is_enabled_by_its_links(
     tmp_path: Path, files: Files, enabled: bool
 ) -> None:
-    view = view_of(tmp_path, files, {"systemctl show": Said(GENERATED)})
+    script = {"/etc/init.d/xen": "", "/run/systemd/generator.late/xen.service": ""}
+    view = view_of(tmp_path, {**files, **script}, {"systemctl show": Said(GENERATED)})
     assert read_services(view, "systemd") == (Service("xen", True, enabled, True),)
 
 
 def test_a_systemctl_that_does_not_answer_is_noted(tmp_path: Path) -> None:
-    view = view_of(tmp_path, {}, {"systemctl": Said(status=1)})
+    unit = {"/lib/systemd/system/xen.service": ""}
+    view = view_of(tmp_path, unit, {"systemctl": Said(status=1)})
     assert read_services(view, "systemd") == ()
     assert view.unknown == ["services: systemctl does not answer"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/lib/systemd/system/xen.service",
+        "/usr/lib/systemd/system/xen.service",
+        "/etc/systemd/system/xen.service",
+        "/run/systemd/generator.late/xen.service",
+        "/etc/init.d/xen",
+    ],
+)
+def test_only_units_that_can_be_there_are_asked_for(tmp_path: Path, path: str) -> None:
+    """systemd searches its folders for each that it does not have: seconds in all, emulated."""
+    for files in ({path: ""}, {path: "-> /dev/null"}):
+        said = Answers({"systemctl show": Said(GENERATED)})
+        view = replace(view_of(tmp_path, files), ask=said)
+        assert ["xen"] == [service.name for service in read_services(view, "systemd")]
+        (asked,) = said.asked
+        assert ("xen.service",) == asked[3:]
+        (tmp_path / path.lstrip("/")).unlink()
+
+
+def test_without_any_unit_systemctl_is_not_started(tmp_path: Path) -> None:
+    said = Answers({})
+    view = replace(view_of(tmp_path, {"/lib/systemd/system/cron.service": ""}), ask=said)
+    assert () == read_services(view, "systemd")
+    assert [] == view.unknown
+    assert [] == said.asked
 
 
 def test_init_scripts_tell_whether_they_run(tmp_path: Path) -> None:
