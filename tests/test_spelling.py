@@ -32,6 +32,7 @@ _NO_PROSE = re.compile(
     |\b\w+(?:[._:=]\w[\w-]*)+              # keys, files, modules: host.bridge, xl.cfg, x=y
     |\b\w*[0-9_]\w*\b                      # vm01, hda1, dom0_mem
     |\b[a-z]*[A-Z]+[a-z]*[A-Z]\w*\b        # names in capitals or with humps
+    |\bssh-\S+\ [A-Za-z0-9+/=]+            # keys of SSH
     |\\[a-zA-Z]                            # roff and regular expressions
     """,
     re.VERBOSE | re.DOTALL,

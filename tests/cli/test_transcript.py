@@ -197,4 +197,4 @@ def test_who_may_not_read_the_journals_is_told_how_to(tmp_path: Path) -> None:
     state.mkdir(mode=0o700)
     done = xen_setup("transcript", "--state-dir", state, user=65534)
     assert done.returncode == Exit.USAGE
-    assert "sudo xen-setup transcript" in done.stderr
+    assert "with sudo in front" in done.stderr
