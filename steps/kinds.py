@@ -5,11 +5,14 @@ A parsed value is a plain typed one (int MiB, str, bool, tuple), which steps use
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from steps.check_names import CHECK_NAMES
+from steps.credentials import HASH, KEY_LINE, hash_trouble, key_trouble
 from wizard.questions import CHARACTER, REFERENCES, Kind, is_reference
 
 T = TypeVar("T")
@@ -30,16 +33,11 @@ _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _RELEASE = re.compile(r"[a-z][a-z0-9-]*")
-_SSH_KEY = re.compile(
-    rf"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-[!-~]+|sk-[!-~]+) [A-Za-z0-9+/=]+( {CHARACTER}*)?"
-)
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
 _URL = re.compile(
     r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/+-]*)?|file:///[A-Za-z0-9._~%/+-]*"
 )
-# crypt(5): $id$ and then parameters, salt and hash in ./0-9A-Za-z, separated by $.
-_CRYPT = re.compile(r"\$(1|5|6|7|2[aby]|y|gy)\$[./A-Za-z0-9$=,]+")
 
 
 class Share(int):
@@ -324,13 +322,15 @@ MIRROR: Kind[str] = or_word(
 def _password(value: object) -> str:
     if value == "locked" or is_reference(value):
         return str(value)
-    if isinstance(value, str) and _CRYPT.fullmatch(value):
+    if isinstance(value, str) and HASH.fullmatch(value):
         return value
     # The value itself is not repeated: it may be a password.
     if isinstance(value, str) and value.startswith("file:"):
         raise ValueError("Write the whole path of the file: file:/root/password.")
     if isinstance(value, str) and value.startswith("env:"):
         raise ValueError("Write the name of a variable: env:ROOT_PASSWORD.")
+    if isinstance(value, str) and (trouble := hash_trouble(value)):
+        raise ValueError(f"{trouble} `xen-setup answers hash-password` makes a new one.")
     raise ValueError(
         "A password never stands in an answer file. Write its hash (`xen-setup answers "
         "hash-password` makes it), or where it is: file:/PATH, env:NAME, asked. Or `locked`."
@@ -344,7 +344,7 @@ PASSWORD: Kind[str] = Kind(
     {
         "anyOf": [
             {"enum": ["locked", "asked"]},
-            {"type": "string", "pattern": f"^(?:{_CRYPT.pattern})$"},
+            {"type": "string", "pattern": f"^(?:{HASH.pattern})$"},
             *({"type": "string", "pattern": f"^(?:{one})$"} for one in REFERENCES[1:]),
         ]
     },
@@ -358,8 +358,6 @@ GUEST_NAME = text(
 INTERFACE = text("a network interface", _INTERFACE, "Use at most 15 letters, digits and _ . -.")
 PACKAGE = text("a package's name", _PACKAGE, "Use a package's name, such as openssh-server.")
 RELEASE = text("a release's code name", _RELEASE, "Use a code name such as bookworm.")
-SSH_KEY = text("a public SSH key", _SSH_KEY, "Give the line of a .pub file: ssh-ed25519 AAAA….")
-CHECK_NAME = text("a check's name", re.compile(r"[a-z0-9][a-z0-9-]*"), "Use a check's name.")
 
 
 def checked(kind: Kind[T], test: Callable[[T], str], schema: Mapping[str, object]) -> Kind[T]:
@@ -375,6 +373,27 @@ def checked(kind: Kind[T], test: Callable[[T], str], schema: Mapping[str, object
 
     return Kind(kind.name, parse, kind.show, {**kind.schema, **schema})
 
+
+# That its body is whole, no schema can say.
+SSH_KEY = checked(
+    text("a public SSH key", KEY_LINE, "Give the line of a .pub file: ssh-ed25519 AAAA…."),
+    key_trouble,
+    {},
+)
+
+
+def _check_name(value: object) -> str:
+    if value in CHECK_NAMES:
+        return str(value)
+    near = difflib.get_close_matches(str(value), CHECK_NAMES, 3, 0.6)
+    raise ValueError(
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Its name stands in [brackets] behind what `xen-setup check` finds."
+    )
+
+
+CHECK_NAME: Kind[str] = Kind("a check's name", _check_name, str, {"enum": list(CHECK_NAMES)})
 
 GROUP_NAME = checked(
     text(

@@ -57,7 +57,6 @@ class Way:
 
 WAYS = [
     Way("a hash in the file", f"root_password: {HASH}"),
-    Way("a hash cut short", f"root_password: {HASH[:60]}"),
     Way("a hash in the defaults", whole=f"version: 1\ndefaults:\n  root_password: {HASH}\n"
         "guests:\n  - name: vm01\n"),
     Way("a hash by --set", options=("--set", f"{KEY}={HASH}")),
@@ -80,6 +79,7 @@ MISTAKES = [
     Way("a password given twice", f"root_password: {HASH}\n    root_password: {PLAIN}"),
     Way("a password in a quote that is not closed", f'root_password: "{PLAIN}'),
     Way("a password with a tab before it", f"root_password:\n\t{PLAIN}"),
+    Way("a hash cut short", f"root_password: {HASH[:60]}"),
     Way("a hash with a blank in it", f"root_password: {HASH[:60]} {HASH[60:]}"),
     Way("a password in the defaults", whole=f"version: 1\ndefaults:\n  root_password: {PLAIN}\n"
         "guests:\n  - name: vm01\n"),

@@ -2,7 +2,8 @@
 
 `released/VERSION/NAME.yaml` is a file, `NAME.json` every answer that counted when the release read
 it on the stock machine. Neither is ever changed: a new version gets a folder of its own. A file
-that is new is recorded by `python -m tests.answers.test_released`.
+that is new is recorded by `python -m tests.answers.test_released`. (Once they were: made-up hashes
+and keys became whole ones, as a person's own were all the time.)
 """
 
 from __future__ import annotations
