@@ -1,4 +1,7 @@
-"""The name of every check and verification: what `--ignore` and `host.ignore` take."""
+"""The name of every check and verification: what `--ignore` and `host.ignore` take, and no other.
+
+An answer file keeps them: one that is renamed needs its line in `wizard/answer_migration.py`.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +89,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "memory",
     "menu-drive",
     "mirror",
+    "mirror-login",
     "network-card",
     "network-manager",
     "no-autostart",

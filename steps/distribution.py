@@ -370,6 +370,17 @@ def _graphics(_settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _mirror(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    from_host = any(guest.mirror == "host" for guest in settings.guests)
+    if facts.apt.login and from_host and _fetches(settings, facts):
+        host = facts.apt.mirror.partition("://")[2].partition("/")[0]
+        yield Problem(
+            "mirror-login",
+            f"The mirror {facts.apt.mirror} asks for a name and a password, and debootstrap takes "
+            "them only in its command line, where everyone could read them.",
+            "Choose a mirror without, or file:///PATH (guests: mirror). Or have debootstrap's wget "
+            f"find them: write `machine {host} login NAME password WORD` to /root/.netrc, "
+            "chmod 600 it, and pass --ignore mirror-login.",
+        )
     if facts.apt.reachable is False and _fetches(settings, facts):
         yield Problem(
             "mirror",
@@ -377,7 +388,7 @@ def _mirror(settings: Settings, facts: Facts) -> Iterator[Problem]:
             "Look at the network: ip route, and the name servers in /etc/resolv.conf. Behind a "
             "proxy, set Acquire::http::Proxy in /etc/apt/apt.conf.d.",
         )
-    elif not facts.apt.mirror and any(guest.mirror == "host" for guest in settings.guests):
+    elif not facts.apt.mirror and from_host:
         yield Problem(
             "mirror",
             "The host's apt sources name no mirror that a guest could be installed from.",

@@ -317,7 +317,10 @@ class TlsDirectory:
 
 @dataclass(frozen=True)
 class Apt:
-    """`mirror` and `security` come from the host's own sources (both formats); "" when none."""
+    """`mirror` and `security` come from the host's own sources (both formats); "" when none.
+
+    `login`: the mirror asks for a name and a password, which are in no fact.
+    """
 
     mirror: str
     security: str
@@ -325,6 +328,7 @@ class Apt:
     keyring: str  # a keyring file that debootstrap can check with, or ""
     lists_age_hours: int | None  # None: no package lists yet
     reachable: bool | None = None  # None: not tried
+    login: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield from _group(group)
     for path, free in facts.space.items():
         yield "free space", f"{path}: {size_words(free)}"
-    yield "apt mirror", facts.apt.mirror or "none in the package sources"
+    login = ", with a name and a password" if facts.apt.login else ""
+    yield "apt mirror", (facts.apt.mirror or "none in the package sources") + login
     yield "archive keyring", facts.apt.keyring or "none"
     for tree in facts.guest_trees:
         words = (

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from steps import identifiers, xend_config
 from steps.config_lint import config_problems
+from steps.each_guest import each_guest
 from steps.expected import with_file
 from steps.facts import Facts, GuestTree, Kernel
 from steps.guest_disks import disks, root_device
@@ -47,15 +48,20 @@ _KERNEL_MEMORY = 96
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether a guest of that name can be described, and could boot with that kernel."""
-    problems = []
     configs = tuple(_configs(facts))
-    for guest in settings.guests:
-        problems += [
+
+    def of_guest(guest: GuestSettings) -> list[Problem]:
+        return [
             *_check_kernel(facts, guest),
             *_check_names(settings, facts, guest, configs),
             *_check_bridge(settings, facts, guest),
         ]
-    return [*problems, *_check_cards(settings, facts), *_old_configs(settings, facts)]
+
+    return [
+        *each_guest(settings, of_guest),
+        *_check_cards(settings, facts),
+        *_old_configs(settings, facts),
+    ]
 
 
 def _check_kernel(facts: Facts, guest: GuestSettings) -> list[Problem]:

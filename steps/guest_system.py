@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import replace
 
 from steps import guest_files
+from steps.each_guest import each_guest
 from steps.expected import with_tree
 from steps.facts import Facts, GuestTree
 from steps.guest_disks import fstab, root_device
@@ -38,17 +39,18 @@ QUESTIONS = (
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether each guest's release can be installed, and someone will be able to log in."""
-    problems = []
-    for guest in settings.guests:
+
+    def of_guest(guest: GuestSettings) -> list[Problem]:
         if _is_complete(settings, facts, guest):
-            continue
-        problems += [
+            return []
+        return [
             *_check_source(facts, guest),
             *_check_place(settings, facts, guest),
             *_check_network(settings, guest),
             *_check_login(guest),
         ]
-    return problems
+
+    return each_guest(settings, of_guest)
 
 
 def _check_source(facts: Facts, guest: GuestSettings) -> list[Problem]:
@@ -97,6 +99,7 @@ def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list
                 "root-volume-missing",
                 f"The root volume of {guest.name}, {device}, is not there.",
                 "The step before this one makes it, or says what stands in the way.",
+                follows=True,
             )
         ]
     if tree is not None and not tree.empty and not tree.os_id:

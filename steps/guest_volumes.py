@@ -36,6 +36,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 f"There is no volume group {settings.storage.volume_group} for the guests' "
                 "volumes.",
                 "The step before this one makes it, or says what stands in the way.",
+                follows=True,
             )
         ]
     needed = 0

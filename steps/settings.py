@@ -416,7 +416,11 @@ class GuestSettings:
         "are of use with openssh-server among the packages.",
         default=(),
         because="none was given",
-        example=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA you@example.org",),
+        # Its middle is a hash of its end: nobody has the private key.
+        example=(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBY5vR0xZcjt9W2XxpCfSOqa/gvGmiBUXZ+unb+ur3uY "
+            "you@example.org",
+        ),
     )
     autostart: bool = asked(
         "Shall the guest start with the host?",

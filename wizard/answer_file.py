@@ -10,7 +10,7 @@ by their position where they have none. What needs the machine comes later: `ans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +18,14 @@ from wizard.answer_migration import MIGRATIONS, Migrations
 from wizard.answer_reader import ANSWERS_VERSION, MOST_ITEMS, AnswerReader, refusal
 from wizard.answers import Answers, Part, parts
 from wizard.errors import AnswerProblem, AnswersInvalid
-from wizard.private_file import write_private
+from wizard.private_file import read_file, write_private
 from wizard.questions import questions_of
 from wizard.yaml_text import LARGEST_FILE, yaml_scalar
 
 __all__ = [
     "ANSWERS_VERSION",
     "MOST_ITEMS",
+    "answers_text",
     "read_answers",
     "read_text",
     "refusal",
@@ -37,17 +38,22 @@ S = TypeVar("S")
 
 
 def read_answers(
-    files: Sequence[Path], settings: type[S], assignments: Sequence[str] = ()
+    files: Sequence[Path],
+    settings: type[S],
+    assignments: Sequence[str] = (),
+    *,
+    text_of: Callable[[Path], str] | None = None,
 ) -> Answers[S]:
     """The answers of these files, then of KEY=VALUE assignments; what comes later counts.
 
+    `text_of` gives the text of a file that was read before.
     Raises AnswersInvalid with every problem of all of them, and UsageError for an assignment
     without a key.
     """
     reader = AnswerReader(settings)
     for path in files:
         try:
-            reader.add_text(text_of_file(path), str(path))
+            reader.add_text((text_of or text_of_file)(path), str(path))
         except AnswersInvalid as error:
             reader.add_unreadable(error)
     for assignment in assignments:
@@ -68,6 +74,17 @@ def read_text(
     except AnswersInvalid as error:
         reader.add_unreadable(error)
     return reader.answers()
+
+
+def answers_text(path: Path) -> str:
+    """The text of an answer file that is read again later; OSError when it is no file (a pipe can
+    be read but once), or cannot be read, or is far too long for one.
+    """
+    content, _ = read_file(path, LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(0, "it is far too long for an answer file")
+    # As `text_of_file` reads it; what is no text was refused before, and would not be the same.
+    return content.decode("utf-8-sig", "replace")
 
 
 def text_of_file(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,7 @@ _KEY = re.compile(r"([\w-]+)[\"']?\s*:")
 _SECRET = re.compile(r"passw|passphrase|pwd|secret|token", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|[\n\r]")  # YAML 1.2, 5.4
 _HIDDEN = "…"
+_ITEM = re.compile(r"\.[0-9]+\.")
 
 
 def lines_of(text: str) -> list[str]:
@@ -107,6 +108,25 @@ def _indent(line: str) -> int:
 
 def _is_secret(key: str, secrets: Collection[str]) -> bool:
     return bool(_SECRET.search(key) or difflib.get_close_matches(key, secrets, 1, 0.7))
+
+
+def folded(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
+    """The problems in their order; what is wrong with one answer for several items of a list (of
+    a range, or all of them) is told of the first, with how many it holds for.
+    """
+    found: dict[AnswerProblem, list[AnswerProblem]] = {}
+    for problem in problems:
+        bare = problem._replace(key=_ITEM.sub(".", problem.key))
+        found.setdefault(bare, []).append(problem)
+    told = []
+    for first, *others in found.values():
+        if others:
+            more = f"The same holds for {len(others)} more, up to {others[-1].key}."
+            if len(others) == 1:
+                more = f"The same holds for {others[0].key}."
+            first = first._replace(hint=f"{first.hint} {more}".strip())  # noqa: PLW2901
+        told.append(first)
+    return told
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from wizard.answer_migration import MIGRATIONS, Migrations, migrated, newest
-from wizard.answer_problems import lines_of, with_excerpt, without_secrets
+from wizard.answer_problems import folded, lines_of, with_excerpt, without_secrets
 from wizard.answers import Answers, Given, Part, clashes, parts, secret_names, text_of
 from wizard.errors import AnswerProblem, AnswersInvalid, UsageError
 from wizard.questions import Question, questions_of
@@ -61,7 +61,7 @@ class AnswerReader(Generic[S]):
             for index in range(read.count_of(part.name)):
                 for key, given in read.defaults_of(part, index).items():
                     self.given.setdefault(key, given)
-        self.problems += clashes(read)
+        self.problems += folded(clashes(read))
         if self.problems:
             only = len(self.problems) == len(self._unreadable) == 1
             raise AnswersInvalid(
@@ -404,9 +404,9 @@ class AnswerReader(Generic[S]):
                 if not self._unreadable:  # what cannot be read may have it
                     self.problem(
                         _brief_key(key), place,
-                        f"There is no `{_brief_key(words[1])}` in the list.",
-                        "Count from 0 without a gap, or use a name that is there: "
-                        f"{shape}=VALUE.",
+                        f"There is no `{_brief_key(words[1])}` in the list: {self._there(part)}.",
+                        "A further one is written in an answer file: "
+                        f"{part.name}: [{{{part.identity}: …}}]",
                     )  # fmt: skip
                 return None
             self.counts[part.name] = max(self.counts.get(part.name, 1), index + 1)
@@ -414,15 +414,29 @@ class AnswerReader(Generic[S]):
         return f"{prefix}.{words[-1]}", question
 
     def _index_of(self, part: Part, word: str) -> int | None:
-        """The index that a number or an item's name stands for; the next free one is allowed."""
+        """The index that a number or an item's name stands for. Only what is there: an item that
+        came of a number mistyped would be one more machine.
+        """
         count = self.counts.get(part.name, 1)
-        if word.isascii() and word.isdigit() and int(word[:6]) <= min(count, MOST_ITEMS - 1):
+        if word.isascii() and word.isdigit() and int(word[:6]) < count:
             return int(word[:6])
         for index in range(count):
             name = self.given.get(f"{part.name}.{index}.{part.identity}")
             if name is not None and name.value == word:
                 return index
         return None
+
+    def _there(self, part: Part) -> str:
+        """The items of a list, as --set knows them: by number, and by name where they have one."""
+        count = self.counts.get(part.name, 1)
+        first, last = (
+            f"{index}" + (f" ({given.value})" if given else "")
+            for index in (0, count - 1)
+            for given in (self.given.get(f"{part.name}.{index}.{part.identity}"),)
+        )
+        if count == 1:
+            return f"its only item is {first}"
+        return f"it has {count} items, {first} to {last}"
 
 
 _FIRST_LINES = f"The first line of an answer file is: version: {ANSWERS_VERSION}"

@@ -27,9 +27,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from wizard.answer_problems import with_excerpt
+from wizard.answer_problems import folded, with_excerpt
 from wizard.errors import AnswerProblem, AnswersInvalid
-from wizard.questions import Known, Question, is_reference, questions_of
+from wizard.questions import ASKED, Known, Question, is_reference, questions_of
 from wizard.yaml_text import Place
 
 S = TypeVar("S")
@@ -314,7 +314,7 @@ def draft(answers: Answers[S], facts: object) -> Draft[S]:
     """The settings as far as the answers go, and what is wrong with them."""
     settled = list(walk(answers, facts))
     values = {item.key: item.value for item in settled}
-    problems = [item.problem for item in settled if item.problem is not None]
+    problems = folded(item.problem for item in settled if item.problem is not None)
     sections: dict[str, Any] = {}
     for part in parts(answers.settings):
         names = [name for name, _ in questions_of(part.section)]
@@ -358,12 +358,28 @@ def secrets(settings: object) -> dict[str, str]:
     for an item of a list that has a name, `host.KEY` otherwise. References are none: only
     `secret_references.resolve` makes hashes of them.
     """
+    found = _secret_answers(settings)
+    return {key: value for key, value in found.items() if not is_reference(value)}
+
+
+def same_secrets(settings: object) -> dict[str, str]:
+    """For each key of `secrets`, references too, the first one that has the same answer. What a
+    person is asked for each time (`asked`) is never the same.
+    """
+    firsts: dict[str, str] = {}
+    return {
+        key: key if value == ASKED else firsts.setdefault(value, key)
+        for key, value in _secret_answers(settings).items()
+    }
+
+
+def _secret_answers(settings: object) -> dict[str, str]:
     found = {}
     for part in parts(type(settings)):
         held = getattr(settings, part.name)
         for index, item in enumerate(held if part.many else (held,)):
             prefix = f"{part.name}.{getattr(item, 'name', index)}" if part.many else part.name
             for name, question in questions_of(part.section):
-                if question.secret and not is_reference(getattr(item, name)):
+                if question.secret:
                     found[f"{prefix}.{name}"] = str(getattr(item, name))
     return found

@@ -24,7 +24,7 @@ from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
-from wizard.preview import StepPreview
+from wizard.preview import StepPreview, own_errors
 from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
 from wizard.step import Plan, Problem, Severity
@@ -184,7 +184,8 @@ class Console:
     def problems(self, problems: Sequence[Problem], indent: int = 2) -> None:
         """What is wrong and what to do about it, each with the name to ignore it by."""
         for problem in problems:
-            word = f"{_SEVERITY_WORD[problem.severity]:8}"
+            said = "follows" if problem.follows else _SEVERITY_WORD[problem.severity]
+            word = f"{said:8}"
             self.labelled(
                 word,
                 f"{problem.what} [{problem.name}]",
@@ -199,12 +200,12 @@ class Console:
         for preview in previews:
             worst = [problem.severity for problem in preview.problems]
             word = next((w for w in ("error", "unknown", "warning") if w in worst), "")
+            if preview.plan is None and not own_errors(preview.problems):
+                word = "waits"
             mark = {"error": "failed", "unknown": "not known", "warning": "warnings"}.get(
-                word, "ready"
+                word, word or "ready"
             )
-            style = {"error": "bold red", "unknown": "magenta", "warning": "magenta"}.get(
-                word, "green"
-            )
+            style = {"error": "bold red", "": "green"}.get(word, "magenta")
             self.labelled(f"{mark:9}", preview.step.TITLE, style)
             self.problems(preview.problems)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from wizard.actions import agreed_by, undo_class
@@ -38,11 +38,15 @@ def preview(
     """Every step checked and planned against what the step before is expected to leave.
 
     So all problems of all steps come at once. After a step that cannot be planned, the next ones
-    are checked against the facts before it.
+    are checked against the facts before it; what may follow from its problems is said to do so.
     """
-    result = []
+    result: list[StepPreview[S, F]] = []
     for step in steps:
-        problems = tuple(ignoring(step.check(settings, facts), ignore))
+        stuck = any(earlier.plan is None for earlier in result)
+        problems = tuple(
+            replace(problem, follows=problem.follows and stuck)
+            for problem in ignoring(step.check(settings, facts), ignore)
+        )
         plan = None if errors_in(problems) else step.plan(settings, facts)
         result.append(StepPreview(step_name(step), step, problems, plan, facts))
         if plan is not None:
@@ -53,6 +57,11 @@ def preview(
 def errors_in(problems: Iterable[Problem]) -> list[Problem]:
     """The problems that forbid going on."""
     return [problem for problem in problems if problem.severity == "error"]
+
+
+def own_errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Those of them that do not follow from an earlier step's: what there is to be mended."""
+    return [problem for problem in errors_in(problems) if not problem.follows]
 
 
 def points_of_no_return(plan: Plan[F]) -> list[Problem]:
@@ -72,7 +81,7 @@ def refuse_problems(previews: Iterable[StepPreview[S, F]], *, consent: bool) -> 
     """Raise `ChecksFailed` with all that forbids a run, if anything does."""
     found = []
     for step in previews:
-        problems = errors_in(step.problems)
+        problems = own_errors(step.problems)
         if step.plan is not None and not consent:
             problems += points_of_no_return(step.plan)
         found += [f"{step.name}: {problem_words(problem)}" for problem in problems]

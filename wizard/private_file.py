@@ -1,8 +1,9 @@
-"""A file that only its owner may read, written whole or not at all."""
+"""A file that only its owner may read, written whole or not at all; and whose file one is."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from wizard.errors import UsageError
@@ -30,3 +31,33 @@ def write_private(path: Path, text: str, what: str) -> None:
             f"{what} cannot be written to {path}: {error.strerror or error}.",
             hint="Choose a folder that you may write to.",
         ) from None
+
+
+class NotAFile(OSError):
+    """There is something else at that path: a folder, a device, a pipe."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "it is no file")
+
+
+def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """A file's first `limit` bytes, and whose it is and who may change it, as it was opened.
+
+    OSError when it cannot be read. Nothing but a file is opened: a device may do something, and a
+    pipe without a writer would make it wait for ever.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise NotAFile
+    # It may be another by now: hence O_NONBLOCK, and another look.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            raise NotAFile
+        return file.read(limit), state
+
+
+def trusted_users() -> frozenset[int]:
+    """The users whose files are trusted: root, and who may have become root by sudo."""
+    before = os.environ.get("SUDO_UID", "")
+    return frozenset({0, os.geteuid(), *([int(before)] if before.isdigit() else [])})

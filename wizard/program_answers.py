@@ -21,7 +21,7 @@ from wizard import passwords
 from wizard.answer_file import ANSWERS_VERSION, read_answers, text_of_file
 from wizard.answer_migration import migrated, version_of
 from wizard.answer_origins import origins, origins_document, origins_text
-from wizard.answer_problems import problems_as_json
+from wizard.answer_problems import folded, problems_as_json
 from wizard.answer_reference import (
     allowed,
     answer_line,
@@ -30,7 +30,7 @@ from wizard.answer_reference import (
 )
 from wizard.answer_schema import FILE_NAME, schema_text
 from wizard.answer_template import answer_template
-from wizard.answers import Answers, Settled, parts, text_of, walk
+from wizard.answers import Answers, Part, Settled, parts, text_of, walk
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
@@ -170,7 +170,7 @@ def _read(
         return answers, (), ()
     facts = load_facts(arguments.facts)
     settled = list(walk(answers, facts))
-    problems = tuple(item.problem for item in settled if item.problem is not None)
+    problems = tuple(folded(item.problem for item in settled if item.problem is not None))
     unread = [item.key for item in problems if item.missing and not facts.as_root]
     if len(unread) < len(problems):
         raise AnswersInvalid(problems)
@@ -216,6 +216,10 @@ def explain(arguments: Arguments) -> int:
     if arguments.key is None:
         console.rows([(key, question.prompt) for key, (_, question) in questions.items()])
         return Exit.DONE
+    for known in parts(Settings):
+        if arguments.key in {known.name, known.defaults}:
+            _explain_section(console, known, arguments.key)
+            return Exit.DONE
     key = _known_key(arguments.key, list(questions))
     part, question = questions[key]
     name = key.partition(".")[2]
@@ -245,6 +249,31 @@ def explain(arguments: Arguments) -> int:
     console.line()
     console.rows(rows)
     return Exit.DONE
+
+
+def _explain_section(console: Console, part: Part, name: str) -> None:
+    """The keys of a section, with what each asks."""
+    if not part.many:
+        console.line(f"The section `{name}` has these keys; each is told by `answers explain KEY`.")
+    elif name == part.name:
+        console.line(
+            f"`{name}` is a list, an item for each: by name, or a range such as vm{{01..20}}. What "
+            f"holds for all of them stands in `{part.defaults}`. An item has these keys; each is "
+            "told by `answers explain KEY`."
+        )
+    else:
+        console.line(
+            f"`{name}` holds for each of the `{part.name}` that says nothing else. It has these "
+            "keys; each is told by `answers explain KEY`."
+        )
+    console.line()
+    console.rows(
+        [
+            (f"{name}.{key}", question.prompt)
+            for key, question in part.questions()
+            if name == part.name or not question.identity
+        ]
+    )
 
 
 def hash_password() -> int:
@@ -289,6 +318,9 @@ def _known_key(given: str, keys: list[str]) -> str:
             key = f"{part.name}.{words[-1]}"
     if key in keys:
         return key
+    sections = {name for part in parts(Settings) for name in (part.name, part.defaults) if name}
+    if near := difflib.get_close_matches(given, sections, 1, 0.8):
+        raise UsageError(f"There is no key {given!r}.", hint=f"Did you mean {near[0]}?")
     of_that_name = [known for known in keys if known.endswith(f".{given}")]
     near = of_that_name or difflib.get_close_matches(key, keys, 3, 0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "All keys: xen-setup answers explain"

@@ -12,7 +12,7 @@ from steps.facts import FACTS_VERSION, Facts
 from steps.saved_facts import without_secrets
 from steps.settings import LOCKED, Settings
 from wizard import VERSION as PROGRAM
-from wizard.answer_file import read_answers, read_text, write_answers
+from wizard.answer_file import answers_text, read_answers, read_text, write_answers
 from wizard.answers import Answers, parts, record, settle, walk
 from wizard.arguments import Arguments
 from wizard.codec import CodecError, decode, encode
@@ -27,12 +27,12 @@ from wizard.saved_plan import (
     Promise,
     SavedPlan,
     Source,
-    file_sha256,
     is_shown_plan,
     read_plan,
     refuse_other_file,
     saved_steps,
     sealed,
+    sha256,
     write_plan,
 )
 from wizard.secret_references import resolve
@@ -132,8 +132,22 @@ def _refuse_assigned(answers: Answers[Settings], secrets: Sequence[str]) -> None
 
 
 def _sources(arguments: Arguments) -> tuple[Source, ...]:
-    files = arguments.files
-    return tuple(Source(os.path.abspath(path), file_sha256(path)) for path in files)  # noqa: PTH100
+    return tuple(
+        Source(os.path.abspath(path), sha256(_source_text(path)))  # noqa: PTH100
+        for path in arguments.files
+    )
+
+
+def _source_text(path: Path) -> str:
+    """The text of an answer file that secrets are read from again; UsageError if it is none."""
+    try:
+        return answers_text(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror}. A saved plan holds no password, and `apply` could not read "
+            "it again from there.",
+            hint="Write the answers to a file first; or give passwords as file:/PATH or env:NAME.",
+        ) from None
 
 
 def _assignments(arguments: Arguments) -> tuple[str, ...]:
@@ -185,11 +199,12 @@ def promise_of(run: RunDirectory, fingerprint: str) -> Promise[Facts] | None:
     hint = "Without it the run cannot go on as agreed; take it back: sudo xen-setup rollback"
     try:
         plan, text = read_plan(run.plan)
+        promise = _promise(plan, text, run.plan)
     except (PlanRefused, UsageError) as error:
         raise PlanRefused(error.what, hint=hint) from error
     if plan.fingerprints.all != fingerprint:
         raise PlanRefused(f"{run.plan} is not the plan that the run was begun with.", hint=hint)
-    return _promise(plan, text, run.plan)
+    return promise
 
 
 def held_session(session: Session, promise: Promise[Facts]) -> Session:
@@ -225,9 +240,13 @@ def _answers_of(plan: SavedPlan, facts: Facts) -> Answers[Settings]:
     answers = read_text(plan.answers, Settings, "the plan's answers")
     if not plan.secrets:
         return answers
-    for source in plan.sources:
-        _refuse_other_source(source)
-    again = read_answers([Path(one.path) for one in plan.sources], Settings, plan.assignments)
+    texts = {Path(source.path): _same_source(source) for source in plan.sources}
+    again = read_answers(
+        [Path(source.path) for source in plan.sources],
+        Settings,
+        plan.assignments,
+        text_of=lambda path: texts[path],
+    )
     values = {item.key: item.value for item in walk(again, facts)}
     for key in plan.secrets:
         if key not in values:
@@ -236,18 +255,22 @@ def _answers_of(plan: SavedPlan, facts: Facts) -> Answers[Settings]:
     return answers
 
 
-def _refuse_other_source(source: Source) -> None:
+def _same_source(source: Source) -> str:
+    """The text of a source as it was when the plan was made: read once, so that what was looked
+    at is what is used.
+    """
     try:
-        same = file_sha256(Path(source.path)) == source.sha256
+        text = answers_text(Path(source.path))
     except OSError as error:
         raise PlanRefused(
             f"{source.path} cannot be read ({error.strerror}): the plan has its passwords from "
             "there.",
             hint=f"Put it back as it was. Or: {_AGAIN}",
         ) from error
-    if not same:
+    if sha256(text) != source.sha256:
         raise PlanRefused(
             f"{source.path} was changed since the plan was made, which has its passwords from "
             "there.",
             hint=f"Put it back as it was. Or: {_AGAIN}",
         )
+    return text

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from steps.saved_facts import holds_password
 from wizard.actions import WriteFile
-from wizard.answers import settle
+from wizard.answers import same_secrets, settle
 from wizard.arguments import Arguments
 from wizard.errors import Exit, UsageError
 from wizard.preview import refuse_problems
@@ -39,5 +39,9 @@ def show_script(arguments: Arguments) -> int:
                 "xen-setup do it: sudo xen-setup apply",
             )
     machine = f"{facts.hostname} ({facts.distribution.name})"
-    sys.stdout.write(shell_script(previews, machine, lessons=arguments.lessons))
+    sys.stdout.write(
+        shell_script(
+            previews, machine, lessons=arguments.lessons, same_secrets=same_secrets(settings)
+        )
+    )
     return Exit.SOMETHING_TO_DO if arguments.detailed_exitcode and actions else Exit.DONE

@@ -12,6 +12,7 @@ from shlex import quote
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.guest_disks import root_device
+from steps.kinds import CHECK_NAME
 from steps.read_facts import look_into_guests, look_into_tarball, read_facts
 from steps.saved_facts import hidden, load_facts
 from steps.settings import Settings
@@ -72,6 +73,13 @@ def answers_of(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]
                 f"{path} is a saved plan, and no answer file.",
                 hint=f"Run it by itself, alone: sudo xen-setup apply {quote(str(path))}",
             )
+    for name in arguments.ignore:
+        try:
+            CHECK_NAME.parse(name)
+        except ValueError as error:
+            raise UsageError(
+                f"--ignore {name}: no check is called that.", hint=str(error)
+            ) from None
     answers = read_answers(files, Settings, arguments.settings)
     if arguments.ignore:
         given = answers.given.get("host.ignore")

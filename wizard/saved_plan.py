@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
+import shlex
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +22,8 @@ from wizard import VERSION as PROGRAM
 from wizard.actions import Action, Never, RunCommand
 from wizard.codec import CodecError, decode, encode
 from wizard.errors import ChecksFailed, StepFailed, UsageError
-from wizard.preview import StepPreview, errors_in, problem_words
-from wizard.private_file import write_private
+from wizard.preview import StepPreview, own_errors, problem_words
+from wizard.private_file import read_file, trusted_users, write_private
 from wizard.shapes import Machine
 from wizard.step import Guard, Plan
 from wizard.wording import commands, first_change, headline
@@ -152,12 +155,12 @@ def write_plan(path: Path, plan: SavedPlan) -> str:
 def read_plan(path: Path) -> tuple[SavedPlan, str]:
     """The plan saved in a file, and its text; raises `PlanRefused` with what is wrong with it."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data, state = read_file(path, LARGEST + 1)
     except OSError as error:
         raise UsageError(
             f"The plan {path} cannot be read: {error.strerror}.", hint="Check the path."
         ) from error
+    _refuse_others_file(path, state)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -165,6 +168,20 @@ def read_plan(path: Path) -> tuple[SavedPlan, str]:
     if len(data) > LARGEST:
         raise _damaged(path, "it is far too large for a plan")
     return plan_from_text(text, path), text
+
+
+def _refuse_others_file(path: Path, state: os.stat_result) -> None:
+    """A plan is done as root: whoever could have written it could have anything done."""
+    if state.st_uid not in trusted_users():
+        raise PlanRefused(
+            f"The plan {path} belongs to another user, who could have changed it.",
+            hint=f"If you know what is in it: sudo chown root: {shlex.quote(str(path))}",
+        )
+    if state.st_mode & 0o022:
+        raise PlanRefused(
+            f"Others may write to the plan {path} (mode {stat.S_IMODE(state.st_mode):o}).",
+            hint=f"If you know what is in it: sudo chmod 600 {shlex.quote(str(path))}",
+        )
 
 
 def plan_from_text(text: str, path: Path) -> SavedPlan:
@@ -213,19 +230,15 @@ def _damaged(path: Path, why: str) -> PlanRefused:
 def _fingerprints(value: Mapping[str, Any]) -> Fingerprints:
     rest = {key: inner for key, inner in value.items() if key != "fingerprints"}
     return Fingerprints(
-        answers=_sha256(value["answers"]),
-        facts=_sha256(value["facts"]),
-        then=_sha256(value["then"]),
-        all=_sha256(rest),
+        answers=sha256(value["answers"]),
+        facts=sha256(value["facts"]),
+        then=sha256(value["then"]),
+        all=sha256(rest),
     )
 
 
-def file_sha256(path: Path) -> str:
-    """The hash of a file's bytes, in hexadecimal; OSError when it cannot be read."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sha256(value: object) -> str:
+def sha256(value: object) -> str:
+    """The hash, in hexadecimal, of a text, or of what JSON can hold."""
     if not isinstance(value, str):
         value = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
@@ -262,7 +275,7 @@ class Promise(Generic[F]):
         found = [*self.differences(self.facts, facts)]
         for one in previews:
             if one.plan is None:
-                words = (problem_words(problem) for problem in errors_in(one.problems))
+                words = (problem_words(problem) for problem in own_errors(one.problems))
                 found += [f"{one.name} cannot be planned any more: {each}" for each in words]
             else:
                 found += [f"{one.name}: {each}" for each in self._changed(one.name, one.plan)]
@@ -281,7 +294,9 @@ class Promise(Generic[F]):
         if found:
             raise StepFailed(
                 f"The step {name} would not do what the saved plan says.",
-                hint=f"Each difference is told as it was → as it is now. {_AGAIN}",
+                # After a boot the run stops here: a new plan would find it in its way.
+                hint="Each difference is told as it was → as it is now. Undo them; or, when all is "
+                "taken back, make the plan anew: sudo xen-setup plan ANSWERS --out FILE.",
                 details=tuple(found),
             )
 

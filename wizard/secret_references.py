@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from wizard.answers import Answers, Given, parts, problem_at
 from wizard.errors import AnswerProblem, AnswersInvalid
 from wizard.passwords import hash_password
+from wizard.private_file import NotAFile, read_file, trusted_users
 from wizard.questions import ASKED, Question, is_reference
 
 S = TypeVar("S")
@@ -47,9 +48,7 @@ class Surroundings:
     @classmethod
     def of_this_process(cls) -> Surroundings:
         """Root's files and the user's, who may have become root by sudo."""
-        before = os.environ.get("SUDO_UID", "")
-        users = {0, os.geteuid(), *([int(before)] if before.isdigit() else [])}
-        return cls(os.environ, frozenset(users))
+        return cls(os.environ, trusted_users())
 
 
 def resolve(
@@ -175,15 +174,12 @@ def _secret(reference: str, around: Surroundings) -> str:
 
 def _first_line(name: str, around: Surroundings) -> str:
     try:
-        # A FIFO without a writer would make it wait for ever.
-        handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            _check_file(name, os.fstat(handle), around)
-            content = os.read(handle, _LONGEST)
-        finally:
-            os.close(handle)
+        content, state = read_file(Path(name), _LONGEST)
+    except NotAFile:
+        raise _is_no_file(name) from None
     except OSError as error:
         raise _no_file(name, error) from None
+    _check_file(name, state, around)
     line = content.partition(b"\n")[0].removesuffix(b"\r")
     if not line:
         raise Trouble(
@@ -194,7 +190,7 @@ def _first_line(name: str, around: Surroundings) -> str:
 
 def _check_file(name: str, info: os.stat_result, around: Surroundings) -> None:
     if not stat.S_ISREG(info.st_mode):
-        raise Trouble(f"{name} is no file.", "Give the path of a file whose first line it is.")
+        raise _is_no_file(name)
     if info.st_uid not in around.trusted:
         raise Trouble(
             f"{name} belongs to another user, who can change it.", f"sudo chown root: {name}"
@@ -204,6 +200,10 @@ def _check_file(name: str, info: os.stat_result, around: Surroundings) -> None:
             f"Others may read or write {name} (mode {stat.S_IMODE(info.st_mode):o}).",
             f"chmod 600 {name}",
         )
+
+
+def _is_no_file(name: str) -> Trouble:
+    return Trouble(f"{name} is no file.", "Give the path of a file whose first line it is.")
 
 
 def _no_file(name: str, error: OSError) -> Trouble:

@@ -18,7 +18,7 @@ from wizard.codec import encode
 from wizard.diagnosis import Finding
 from wizard.errors import AnswerProblem
 from wizard.journal import Holder
-from wizard.preview import StepPreview, errors_in
+from wizard.preview import StepPreview, own_errors
 from wizard.status import RunStatus, State, Status
 from wizard.step import Guard, Problem
 from wizard.wording import commands, difference, headline, undo_words
@@ -262,8 +262,8 @@ def verdict(problems: Sequence[Problem]) -> Verdict:
 
 
 def failed_checks(previews: Sequence[StepPreview[Any, Any]]) -> int:
-    """How many problems forbid a run."""
-    return sum(len(errors_in(preview.problems)) for preview in previews)
+    """How many problems forbid a run; what follows from another is not counted."""
+    return sum(len(own_errors(preview.problems)) for preview in previews)
 
 
 def planned_actions(previews: Sequence[StepPreview[Any, Any]]) -> list[Action]:

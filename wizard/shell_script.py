@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -51,13 +51,19 @@ _SYSTEM = ("/dev", "/dev/pts", "/proc", "/sys")  # as mounts.py binds them
 
 
 def shell_script(
-    previews: Sequence[StepPreview[Any, Any]], machine: str, *, lessons: bool = False
+    previews: Sequence[StepPreview[Any, Any]],
+    machine: str,
+    *,
+    lessons: bool = False,
+    same_secrets: Mapping[str, str] | None = None,
 ) -> str:
     """The script of these steps' plans; a step without a plan has no part in it.
 
     `machine` is the machine's name and system, for the head; `lessons` stand above their steps.
+    `same_secrets` has, for the key of a secret, the key that it is asked for by: one for all that
+    are the same.
     """
-    script = _Script(lessons=lessons)
+    script = _Script(lessons=lessons, same_secrets=same_secrets or {})
     for number, preview in enumerate(previews, start=1):
         if preview.plan is not None:
             script.step(f"Step {number} of {len(previews)}: {preview.step.TITLE}", preview)
@@ -69,10 +75,12 @@ class _Script:
     """The script as it grows."""
 
     lessons: bool
+    same_secrets: Mapping[str, str]
     lines: list[str] = field(default_factory=list)
     phases: list[list[str]] = field(default_factory=lambda: [[]])
     called: set[str] = field(default_factory=lambda: {"say", "die"})
     secrets: dict[str, str] = field(default_factory=dict)  # by key: the variable of each
+    used_for: dict[str, list[str]] = field(default_factory=dict)  # by key: the keys it serves
     asked: set[tuple[int, str]] = field(default_factory=set)  # in which phase for which key
     words: list[str] = field(default_factory=list)  # all that is quoted
     volume: Volume | None = None
@@ -285,7 +293,10 @@ class _Script:
             self._enter(None)
 
     def _secret(self, key: str) -> str:
-        """The shell variable of a secret: its key in small letters."""
+        """The shell variable of a secret: the key that it is asked for by, in small letters."""
+        used = key
+        key = self.same_secrets.get(key, key)
+        self.used_for.setdefault(key, []).append(used)
         self.called.add("password_hash")
         self.asked.add((len(self.phases) - 1, key))
         if key not in self.secrets:
@@ -365,9 +376,11 @@ class _Script:
             ),
         ]
         for key, variable in self.secrets.items():
+            others = self._others(key)
+            also = f", which serves {len(others)} more, up to {others[-1]}" if others else ""
             words = (
-                f"It asks for the password {key}. Or give its hash (openssl passwd -6) in the "
-                f"variable {variable.upper()}."
+                f"It asks for the password {key}{also}. Or give its hash (openssl passwd -6) in "
+                f"the variable {variable.upper()}."
             )
             lines += ["#", *comment(words)]
         if not actions:
@@ -384,6 +397,10 @@ class _Script:
             lines += ["#", f"# shellcheck disable={','.join(codes)} # {meant}"]
         return lines
 
+    def _others(self, key: str) -> list[str]:
+        """The further secrets that the one of that key serves."""
+        return [used for used in dict.fromkeys(self.used_for[key]) if used != key]
+
     def _order(self) -> list[str]:
         lines = ["# ---- The order", "", f'[ "$(id -u)" = 0 ] || die {shlex.quote(_NEEDS_ROOT)}']
         lines.append('case "${1-}" in')
@@ -393,9 +410,9 @@ class _Script:
             for key, variable in self.secrets.items():
                 if (number, key) in self.asked:
                     upper = variable.upper()
-                    lines.append(
-                        f'        password_hash {shlex.quote(key)} {upper} "${{{upper}-}}"'
-                    )
+                    others = len(self._others(key))
+                    label = shlex.quote(f"{key} (and {others} more)" if others else key)
+                    lines.append(f'        password_hash {label} {upper} "${{{upper}-}}"')
                     lines += [f"        unset {upper}", f"        {variable}=$hash"]
             lines.append("        exec </dev/null # no command has anything to ask")
             lines += [f"        {name}" for name in steps]

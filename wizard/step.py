@@ -17,12 +17,14 @@ class Problem:
     """What a check or a verification found: a name to ignore it by, what is wrong, what to do.
 
     "unknown" is for what could not be read (without root, say): it stops nothing that only shows.
+    `follows`: it comes of an earlier step's problem if there is one, and is none of its own then.
     """
 
     name: str
     what: str
     hint: str
     severity: Severity = "error"
+    follows: bool = False
 
 
 def ignoring(problems: Sequence[Problem], names: frozenset[str]) -> list[Problem]:

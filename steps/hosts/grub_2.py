@@ -53,6 +53,7 @@ def check_entry(_settings: Settings, facts: Facts) -> list[Problem]:
                 "no-hypervisor",
                 "There is no hypervisor in /boot that an entry could start.",
                 "The package xen-system-amd64 brings it; the step before installs that.",
+                follows=True,
             )
         )
     if not plain_entries(boot.entries):

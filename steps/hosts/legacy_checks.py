@@ -123,6 +123,7 @@ def _contents(facts: Facts) -> Iterator[Problem]:
             "no-hypervisor",
             "There is no hypervisor in /boot that an entry could start.",
             "The package xen-system-amd64 brings it; the step before installs that.",
+            follows=True,
         )
     if not plain_entries(facts.boot.entries or ()):
         yield Problem(

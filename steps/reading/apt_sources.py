@@ -94,10 +94,39 @@ def mirrors(sources: Sequence[Source], codename: str) -> tuple[str, str, tuple[s
     return "", "", (), ""
 
 
+def without_login(address: str) -> tuple[str, bool]:
+    """An address without the name and password in it, and whether there were any."""
+    scheme, separator, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}{host}{slash}{path}", bool(at and login)
+
+
+def has_login(text: str, address: str) -> bool:
+    """Whether apt has a name and password for that address in this text of auth.conf.
+
+    apt_auth.conf(5): `machine [scheme://]host[:port][/path]`; the path is how one begins.
+    """
+    wanted_scheme, _, wanted = address.partition("://")
+    host, _, path = wanted.partition("/")
+    lines = "\n".join(line.partition("#")[0] for line in text.splitlines())
+    for machine in re.findall(r"(?:^|\s)machine\s+(\S+)", lines):
+        scheme, separator, rest = machine.rpartition("://")
+        named, _, front = rest.partition("/")
+        if separator and scheme != wanted_scheme:
+            continue
+        if named in (host, host.partition(":")[0]) and path.startswith(front):
+            return True
+    return False
+
+
 def read_apt(view: View, distribution: Distribution, reach: bool) -> Apt:
     """The machine's apt sources as a guest's system can come from; `reach` tries the mirror."""
     sources = _sources(view)
-    mirror, security, components, signed_by = mirrors(sources, distribution.codename)
+    named, named_security, components, signed_by = mirrors(sources, distribution.codename)
+    # What is in the facts is shown, saved, and given to commands.
+    mirror, in_address = without_login(named)
+    security, _ = without_login(named_security)
     names = [path for name in distribution.family for path in _KEYRINGS.get(name, ())]
     keyring = next((path for path in (*names, signed_by) if path and view.is_file(path)), "")
     return Apt(
@@ -106,8 +135,16 @@ def read_apt(view: View, distribution: Distribution, reach: bool) -> Apt:
         components=components,
         keyring=keyring,
         lists_age_hours=_lists_age(view),
-        reachable=_reachable(view, mirror, distribution.codename) if reach and mirror else None,
+        # apt itself knows what auth.conf says, and nothing of what was left out of the address.
+        reachable=_reachable(view, mirror, distribution.codename)
+        if reach and mirror and not in_address
+        else None,
+        login=in_address or any(has_login(view.text(path) or "", mirror) for path in _auth(view)),
     )
+
+
+def _auth(view: View) -> list[str]:
+    return ["/etc/apt/auth.conf", *view.matching("/etc/apt/auth.conf.d/*.conf")]
 
 
 def _sources(view: View) -> list[Source]:

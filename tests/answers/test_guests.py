@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,16 @@ def test_twenty_guests_are_planned_in_a_moment() -> None:
 # ---- several files
 
 
+@pytest.mark.parametrize("word", ["3", "03", "12345678901", "vm04", "VM01", ""])
+def test_set_changes_guests_that_are_there_and_adds_none(tmp_path: Path, word: str) -> None:
+    with pytest.raises(AnswersInvalid) as caught:
+        merged(
+            tmp_path, "guests: [{name: 'vm{01..03}'}]", assignments=(f"guests.{word}.memory=1GiB",)
+        )
+    (told,) = caught.value.details
+    assert f"There is no `{word}` in the list: it has 3 items, 0 (vm01) to 2 (vm03)." in told
+
+
 def merged(tmp_path: Path, *texts: str, assignments: tuple[str, ...] = ()) -> Answers[Settings]:
     paths = []
     for number, text in enumerate(texts):
@@ -316,3 +327,21 @@ def test_the_most_guests_there_can_be_are_read_in_a_moment() -> None:
     answers = read("guests: [{name: 'vm{0001..1000}', network: 192.0.2.1/16, gateway: none}]")
     assert 1000 == answers.count_of("guests")
     assert time.process_time() - began < 5
+
+
+def test_what_is_wrong_with_one_answer_of_a_range_is_told_once() -> None:
+    with pytest.raises(AnswersInvalid) as caught:
+        read("guests:", "- name: vm{01..20}", "  network: 192.0.2.10/24", "  gateway: 192.0.2.11")
+    told = [(problem.key, problem.what) for problem in caught.value.problems]
+    assert ["guests.1.network", "guests.1.gateway", "guests.2.gateway"] == [key for key, _ in told]
+    hint = caught.value.problems[2].hint
+    assert hint.endswith("The same holds for 17 more, up to guests.19.gateway.")
+
+
+def test_a_default_that_does_not_fit_this_machine_is_told_once() -> None:
+    nowhere = replace(stock(), network=replace(stock().network, gateway=""))
+    answers = read("guests: [{name: 'vm{1..2}', network: 192.0.2.10/24}]")
+    problems = draft(answers, nowhere).problems
+    assert ["guests.0.gateway"] == [problem.key for problem in problems]
+    assert problems[0].missing
+    assert problems[0].hint.endswith("The same holds for guests.1.gateway.")

@@ -9,6 +9,7 @@ import pytest
 
 from steps import PIPELINE
 from steps.settings import Settings
+from tests.credentials import key_body, public_key
 from tests.hostile import HOSTILE
 from tests.machines import machines
 from wizard.answer_file import read_answers, read_text
@@ -24,6 +25,8 @@ SETTINGS = {
     "storage.volume_group": ("storage.use=free-space",),
     "storage.device": ("storage.use=device",),
     "storage.overwrite": ("storage.use=device", "storage.device=/dev/vdb"),
+    "host.tarball": ("host.xen_source=tarball",),
+    "host.tarball_sha256": ("host.xen_source=tarball", "host.tarball=/srv/xen.tar.gz"),
     "guests.gateway": ("guests.0.network=192.0.2.10/24",),
     "guests.nameservers": ("guests.0.network=192.0.2.10/24", "guests.0.gateway=none"),
     "guests.network": ("guests.0.gateway=none",),
@@ -32,6 +35,8 @@ SETTINGS = {
 ORDINARY: dict[str, tuple[str, ...]] = {
     "host.bridge": ("xenbr7",),
     "host.bridge_card": ("eth7",),
+    "host.tarball": ("/srv/xen.tar.gz", ""),
+    "host.tarball_sha256": ("0" * 64,),
     "host.ignore": ("memory",),
     "storage.volume_group": ("lab",),
     "storage.device": ("/dev/vdy",),
@@ -44,11 +49,13 @@ ORDINARY: dict[str, tuple[str, ...]] = {
     "guests.gateway": ("192.0.2.1",),
     "guests.nameservers": ("192.0.2.3",),
     "guests.root_password": ("env:ONE",),
-    "guests.ssh_keys": ("ssh-ed25519 AAAA someone",),
+    "guests.ssh_keys": (public_key("someone"),),
 }
 # Where a person's own words are only the end of an answer.
 ENDS = {
-    "guests.ssh_keys": tuple(f"ssh-ed25519 AAAA {text}" for text in HOSTILE),
+    "guests.ssh_keys": tuple(
+        f"ssh-ed25519 {key_body(bytes(range(32)))} {text}" for text in HOSTILE
+    ),
     "guests.root_password": tuple(f"file:/{text}" for text in HOSTILE),
     "guests.mirror": tuple(f"http://mirror.example.org/{text}" for text in HOSTILE),
     "storage.device": tuple(f"/dev/{text}" for text in HOSTILE),

@@ -12,11 +12,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from steps import kinds
+from steps.credentials import key_trouble
 from steps.settings import Settings
+from tests.credentials import HASH, key_body, public_key
 from tests.hostile import HOSTILE
 from wizard.answers import parts
 from wizard.questions import Question, questions_of
 
+KEY = public_key("b")
 QUESTIONS: dict[str, Question[Any]] = {
     f"{part.name}.{name}": question
     for part in parts(Settings)
@@ -69,6 +72,7 @@ WRITTEN: tuple[object, ...] = (
     "update-rc.d",
     "xm",
     "tarball",
+    "move",
     "ext4",
     "192.0.2.1",
     "192.0.2.10/24",
@@ -136,12 +140,26 @@ WRITTEN: tuple[object, ...] = (
     "env:ONE",
     "env:1",
     "env:",
+    HASH,
+    HASH[:-1],
+    HASH + "x",
+    "$5$rounds=5000$salt$" + "a" * 43,
+    "$1$saltsalt$" + "a" * 22,
+    "$2b$05$" + "a" * 53,
+    "$y$j9T$salt$" + "a" * 43,
+    "$y$j9T$$" + "a" * 43,
+    "$gy$j9T$salt$" + "a" * 43,
+    "$7$CU..../....saltsalt$" + "a" * 43,
     "$6$abc$def",
     "$6$",
     "$5$a",
     "$y$j9T$a$b",
     "$0$a",
     "hunter2",
+    KEY,
+    KEY.rpartition(" ")[0],
+    KEY[:60],
+    f"ssh-rsa {key_body(b'3', b'n', kind='ssh-rsa')} ü",
     "ssh-ed25519 AAAA",
     "ssh-ed25519 AAAA a b",
     "ssh-ed25519  AAAA",
@@ -171,7 +189,8 @@ WRITTEN: tuple[object, ...] = (
     [["vim"]],
     ["192.0.2.1", "192.0.2.2"],
     ["192.0.2.256"],
-    ["ssh-ed25519 AAAA b"],
+    [KEY],
+    [KEY, KEY[:60]],
 )
 
 
@@ -191,10 +210,15 @@ def _odd_network(value: object) -> bool:
     return address.network.prefixlen < 31 and address.ip in ends
 
 
+def _has_half_a_key(value: object) -> bool:
+    return isinstance(value, list) and any(key_trouble(line) for line in value)
+
+
 # What only the parser refuses, since a schema cannot say it.
 STRICTER_PARSER: dict[str, Callable[[object], bool]] = {
     "size": lambda value: _size(value) is not None,  # least, most, and a whole number of MiB
     "dhcp or an address": _odd_network,
+    "public SSH keys": _has_half_a_key,
     "whole number": lambda value: isinstance(value, float),  # 2.0: JSON has one kind of number
 }
 # What only the parser accepts, since it is the way to type it, not to write it in a file: an

@@ -11,7 +11,7 @@ from tests.cli.program import STOCK, xen_setup
 from tests.cli.test_json import must_fit
 from wizard.answer_file import read_answers, read_text
 
-HASH = "$6$PLANTED$abcdefgh"
+HASH = "$6$PLANTED$" + "abcdefgh" * 10 + "abcdef"
 LAB = f"""\
 version: 1
 host: {{bridge: xenbr1}}

@@ -269,18 +269,18 @@ def test_a_password_that_is_no_yaml_is_not_repeated_either(password: str) -> Non
 def test_later_files_and_assignments_count_more(tmp_path: Path) -> None:
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text(
-        "version: 1\nhost: {bridge: br0, console: both}\nguests: [{name: a}, {name: b}]"
+        "version: 1\nhost: {bridge: br0, console: both}\nguests: [{name: a}, {name: b}, {name: c}]"
     )
     second.write_text("version: 1\nhost: {bridge: br1}\nguests: [{memory: 1GiB}]")
     answers = read_answers(
         [first, second],
         Settings,
-        ["host.console=screen", "guests.b.memory=2GiB", "guests.2.name=c"],
+        ["host.console=screen", "guests.b.memory=2GiB", "guests.2.vcpus=3"],
     )
     settings = settle(answers, stock())
     assert ("br1", "screen") == (settings.host.bridge, settings.host.console)
-    assert [("a", 1024), ("b", 2048), ("c", 512)] == [
-        (guest.name, guest.memory) for guest in settings.guests
+    assert [("a", 1024, 1), ("b", 2048, 1), ("c", 512, 3)] == [
+        (guest.name, guest.memory, guest.vcpus) for guest in settings.guests
     ]
     assert str(second) == answers.given["host.bridge"].place.file
 
@@ -291,9 +291,10 @@ ASSIGNMENTS = {
     "host=1": "--set: host: There is no such key. Write host.KEY=VALUE.",
     "host.brige=br0": "--set: host.brige: There is no such key. Did you mean `bridge`?",
     "guests.memory=1GiB": "--set: guests.memory: There is no such key. Write guests.0.KEY=VALUE.",
-    "guests.2.memory=1GiB": "--set: guests.2.memory: There is no `2` in the list.",
-    "guests.-1.memory=1GiB": "--set: guests.-1.memory: There is no `-1` in the list.",
-    "guests.vm07.memory=1GiB": "--set: guests.vm07.memory: There is no `vm07` in the list.",
+    "guests.2.memory=1GiB": "--set: guests.2.memory: There is no `2` in the list: "
+    "its only item is 0. A further one is written in an answer file: guests: [{name: …}]",
+    "guests.-1.memory=1GiB": "--set: guests.-1.memory: There is no `-1` in the list:",
+    "guests.vm07.memory=1GiB": "--set: guests.vm07.memory: There is no `vm07` in the list:",
     "guests.0.memory=": "--set: guests.0.memory: '' is not a size of at least 64MiB.",
 }
 

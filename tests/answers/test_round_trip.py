@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from steps.check_names import CHECK_NAMES
 from steps.kinds import Share
 from steps.settings import GuestSettings, Settings
+from tests.credentials import key_body
 from tests.hostile import HOSTILE
 from tests.machines import stock
 from wizard.answer_file import read_text, write_answers
@@ -30,8 +32,8 @@ _interface = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", fullmatch=True)
 _mib = st.integers(5 * 1024, 1024 * 1024)
 _address = st.ip_addresses(v=4).map(str)
 _key = st.builds(
-    lambda body, note: f"ssh-ed25519 {body} {note}",
-    st.from_regex(r"[A-Za-z0-9+/]{10,80}", fullmatch=True),
+    lambda body, note: f"ssh-ed25519 {key_body(body)} {note}",
+    st.binary(min_size=32, max_size=32),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
 )
 
@@ -47,7 +49,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "host.service_manager": st.sampled_from(["systemd", "update-rc.d", "insserv", "openrc"]),
     "host.toolstack": st.sampled_from(["xl", "xm"]),
     "host.xen_source": st.sampled_from(["packages", "tarball"]),
-    "host.ignore": st.lists(_label, max_size=3).map(tuple),
+    "host.tarball": st.just("") | _label.map(lambda name: f"/srv/{name}.tar.gz"),
+    "host.tarball_sha256": st.just("none") | st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+    "host.tls": st.sampled_from(["auto", "move", "leave"]),
+    "host.ignore": st.lists(st.sampled_from(CHECK_NAMES), max_size=3).map(tuple),
     "storage.use": st.sampled_from(["existing-group", "free-space", "device"]),
     "storage.volume_group": st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,20}", fullmatch=True),
     "storage.device": _device,
@@ -65,7 +70,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "guests.network": _address.map(lambda address: f"{address}/32") | st.just("dhcp"),
     "guests.gateway": _address | st.just("none"),
     "guests.nameservers": st.lists(_address, max_size=3).map(tuple),
-    "guests.root_password": st.from_regex(r"\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{20,86}",
+    "guests.root_password": st.from_regex(r"\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}",
                                           fullmatch=True)
     | st.sampled_from(["locked", "asked", "env:ROOT_PASSWORD", "file:/root/a word"]),
     "guests.ssh_keys": st.lists(_key, max_size=2).map(tuple),

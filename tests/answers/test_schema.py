@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from steps.settings import Settings
 from tests.cli.program import xen_setup
+from tests.credentials import HASH
 from wizard.answer_file import read_text
 from wizard.answer_schema import answers_schema
 from wizard.errors import AnswersInvalid
@@ -30,7 +31,7 @@ GOOD = {
     "lists": "version: 1\nguests: [{packages: [openssh-server], nameservers: []}]\n",
     "addresses": "version: 1\nguests: [{network: 192.0.2.10/24, gateway: 192.0.2.1}]\n",
     "a locked password": "version: 1\nguests: [{root_password: locked}]\n",
-    "a hash": "version: 1\nguests: [{root_password: '$6$salt$abcdefgh'}]\n",
+    "a hash": "version: 1\nguests: [{root_password: '" + HASH + "'}]\n",
     "references": "version: 1\ndefaults: {root_password: 'env:NAME'}\n"
     "guests: [{root_password: 'file:/root/pw'}, {root_password: asked}]\n",
     "a share": "version: 1\nstorage: {partition_size: 50%FREE}\n",

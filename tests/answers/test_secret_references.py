@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from steps.kinds import PASSWORD
 from steps.settings import Settings
+from tests.credentials import HASH
 from tests.machines import stock
 from wizard.answer_file import read_text, write_answers
 from wizard.answers import Answers, record, secrets, settle
 from wizard.errors import AnswersInvalid
+from wizard.private_file import NotAFile, read_file
 from wizard.questions import is_reference
 from wizard.secret_references import Surroundings, missing, resolve
 
-HASH = "$6$83ee69dfa52e$qIZjvO/ArWeaMmVcxtgbTLULf/3r4l6WjAPwc10Rwqe4qh1WueDtAtgfMu"
-MADE = "$6$made$of"
+MADE = HASH.replace("saltsalt", "made")
 
 
 def read(*lines: str) -> Answers[Settings]:
@@ -153,6 +155,23 @@ def test_a_pipe_that_nobody_writes_to_does_not_hold_it_up(tmp_path: Path) -> Non
     assert f"{path} is no file." == caught.value.problems[0].what
 
 
+def test_nothing_but_a_file_is_ever_opened(tmp_path: Path) -> None:
+    """Only to open a device can do something: rewind a tape, start a watchdog."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    # Who writes to a pipe waits until somebody opens it, even for a moment.
+    waiting = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_WRONLY)))
+    waiting.start()
+    try:
+        with pytest.raises(NotAFile):
+            read_file(pipe, 1)
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    finally:
+        os.close(os.open(pipe, os.O_RDONLY))
+        waiting.join()
+
+
 @pytest.mark.parametrize("content", [b"", b"\nPLANTED\n", b"PLANTED\x1b[2J\n"])
 def test_what_can_be_no_password_is_refused_and_not_repeated(
     tmp_path: Path, content: bytes
@@ -190,7 +209,7 @@ def test_a_reference_that_was_not_resolved_is_no_secret() -> None:
         ("env:NOT-A-NAME", "env:ROOT_PASSWORD"),
         ("env:", "env:ROOT_PASSWORD"),
         ("hunter2", "A password never stands in an answer file."),
-        ("$6$", "A password never stands"),
+        ("$6$", "the salt and the hash are missing"),
         ("Asked", "A password never stands"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from steps import kinds
 from steps.settings import ANSWERS_VERSION as SETTINGS_VERSION
 from steps.settings import Settings
+from tests.credentials import HASH
 from tests.machines import machines, stock
 from wizard.answer_file import (
     ANSWERS_VERSION,
@@ -24,7 +25,6 @@ from wizard.errors import AnswersInvalid, UsageError
 from wizard.questions import Known, asked
 
 PACKAGED = Path(__file__).parents[2] / "wizard/practice/first-guest.yaml"
-HASH = "$6$83ee69dfa52e$qIZjvO/ArWeaMmVcxtgbTLULf/3r4l6WjAPwc10Rwqe4qh1WueDtAtgfMu"
 
 
 def read(*lines: str) -> Answers[Settings]:

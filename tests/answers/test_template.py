@@ -45,7 +45,9 @@ def test_the_full_template_has_every_key_and_the_short_one_what_a_lab_changes() 
 
 
 def test_no_line_of_a_template_is_too_long_to_read() -> None:
-    long = [line for line in template("--full").splitlines() if len(line) > 95]
+    lines = template("--full").splitlines()
+    # A public key is one word, and as long as it is.
+    long = [line for line in lines if len(line) > 95 and "ssh-ed25519" not in line]
     assert [] == long
 
 

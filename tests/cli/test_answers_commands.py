@@ -104,6 +104,27 @@ def test_explain_tells_all_of_a_key(key: str) -> None:
         assert words in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("section", "first", "left_out"),
+    [
+        ("host", "host.dom0_memory", "storage.use"),
+        ("storage", "storage.use", "host.bridge"),
+        ("guests", "guests.name", "host.bridge"),
+        ("defaults", "defaults.memory", "defaults.name"),
+    ],
+)
+def test_explain_tells_the_keys_of_a_section(
+    section: str, first: str, left_out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Exit.DONE == cli.run(parse(["answers", "explain", section]))
+    said = capsys.readouterr().out
+    keys = [line.split()[0] for line in said.splitlines() if line.startswith(f"{section}.")]
+    assert first == keys[0]
+    assert len(keys) > 4
+    assert left_out not in keys
+    assert left_out.partition(".")[0] == section or f"\n{left_out}" not in said
+
+
 def test_explain_tells_what_this_machine_suggests_and_why() -> None:
     done = xen_setup("answers", "explain", "storage.use", "--facts", STOCK)
     assert "existing-group, free-space or device" in done.stdout

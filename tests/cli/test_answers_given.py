@@ -6,6 +6,7 @@ from pathlib import Path
 
 from steps.saved_facts import facts_text
 from tests.cli.program import ROOT, STOCK, xen_setup
+from tests.credentials import HASH
 from tests.machines import machines
 from wizard.arguments import Arguments
 from wizard.program_session import portable_answers
@@ -83,12 +84,11 @@ def test_a_problem_is_shown_with_its_line_marked(tmp_path: Path) -> None:
 def test_a_plan_does_not_depend_on_how_the_password_was_given(tmp_path: Path) -> None:
     answers = tmp_path / "lab.yaml"
     answers.write_text("version: 1\nguests: [{name: vm01}]\n")
-    hashed = "$6$83ee69dfa52e$qIZjvO/ArWeaMmVcxtgbTLULf/3r4l6WjAPwc10Rwqe4qh1WueDtAtgfMu"
     plans = {
         xen_setup(
             "plan", answers, "--facts", STOCK, "--set", f"guests.0.root_password={given}"
         ).stdout
-        for given in (hashed, "env:NOT_SET", "file:/nonexistent", "asked")
+        for given in (HASH, "env:NOT_SET", "file:/nonexistent", "asked")
     }
     assert 1 == len(plans)
     assert "chpasswd" in plans.pop()

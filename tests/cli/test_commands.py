@@ -177,6 +177,15 @@ def test_failed_checks_have_their_names_and_their_status(container: Path) -> Non
     assert "failed; nothing was changed." in done.stdout
 
 
+def test_a_misspelt_check_is_not_ignored_in_silence() -> None:
+    done = xen_setup("check", "--facts", STOCK, "--ignore", "spare-spce")
+    assert Exit.USAGE == done.returncode
+    assert "--ignore spare-spce: no check is called that.\nDid you mean spare-space" in done.stderr
+    done = xen_setup("check", "--facts", STOCK, "--set", "host.ignore=grub, nonsense")
+    assert Exit.ANSWERS_INVALID == done.returncode
+    assert "'grub, nonsense' is not names of checks." in done.stderr
+
+
 def test_an_ignored_check_is_a_warning(container: Path) -> None:
     before = xen_setup("check", "--facts", container)
     names = re.findall(r"PROBLEM .*\[([a-z0-9-]+)\]", before.stdout)

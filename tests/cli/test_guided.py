@@ -11,6 +11,7 @@ from steps import PIPELINE
 from steps.saved_facts import facts_text
 from steps.settings import Settings
 from tests.cli.program import STOCK, xen_setup
+from tests.credentials import HASH
 from tests.machines import foreign, machines, stock
 from wizard.answers import Answers, record, settle
 from wizard.arguments import Arguments
@@ -79,7 +80,7 @@ def test_the_plan_is_shown_before_the_decision(capsys: pytest.CaptureFixture[str
 def test_no_line_of_the_plan_in_short_is_wider_than_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    locked = ("guests.0.root_password=$6$abc$def",)
+    locked = (f"guests.0.root_password={HASH}",)
     interview(Arguments(facts=STOCK, plain=True, settings=locked), Agreeing("apply"))
     assert [] == [line for line in capsys.readouterr().out.splitlines() if len(line) > 80]
 

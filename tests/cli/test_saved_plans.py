@@ -11,11 +11,12 @@ import pytest
 
 from steps import guest_volumes, volume_group
 from steps.facts import Content, Facts, LogicalVolume
-from steps.saved_facts import facts_text
+from steps.saved_facts import facts_text, without_secrets
 from steps.settings import Settings
 from steps.spare_place import with_partition
 from tests import machines
 from tests.cli.program import ROOT, STOCK, xen_setup
+from tests.cli.test_commands import NOBODY
 from tests.cli.test_json import must_fit
 from wizard import VERSION as PROGRAM
 from wizard.actions import CreatePartition, MakeDirectory
@@ -95,7 +96,7 @@ def test_the_plan_of_every_machine_is_read_back_the_same_and_fits_that_machine(
     assert text == plan_text(plan)
     must_fit("saved-plan", text)
     held = opened(path, facts, tmp_path)
-    assert facts == held.promise.facts
+    assert without_secrets(facts) == held.promise.facts
     refuse_drift(held)
     for one in held.session.previews():
         assert one.plan
@@ -225,15 +226,57 @@ def test_a_password_in_a_file_of_the_host_is_not_in_a_plan(tmp_path: Path) -> No
         assert "wpa-psk" in (tmp_path / "lab.plan").read_text()
 
 
-@pytest.mark.parametrize("change", ["edited", "gone"])
+@pytest.mark.parametrize("change", ["edited", "gone", "a pipe", "a folder", "endless"])
 def test_a_secret_that_may_have_changed_is_not_used(tmp_path: Path, lab: Path, change: str) -> None:
     path = saved(tmp_path, lab)
     if change == "edited":
         lab.write_text(f"{lab.read_text()}# a remark\n")
     else:
         lab.unlink()
+    if change == "a pipe":
+        os.mkfifo(lab)
+    elif change == "a folder":
+        lab.mkdir()
+    elif change == "endless":
+        lab.touch()
+        os.truncate(lab, 1 << 40)
     with pytest.raises(PlanRefused, match=f"{lab} (was changed|cannot be read)"):
         opened(path, machines.stock(), tmp_path)
+
+
+def test_answers_that_cannot_be_read_again_have_no_plan_saved(tmp_path: Path, lab: Path) -> None:
+    path = tmp_path / "lab.plan"
+    done = xen_setup("plan", "/dev/stdin", "--facts", STOCK, "--out", path, stdin=lab.read_text())
+    assert Exit.USAGE == done.returncode
+    assert "it is no file. A saved plan holds no password" in done.stderr
+    assert not path.exists()
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("spoil", "words", "hint"),
+    [
+        (lambda path: os.chown(path, NOBODY, 0), "belongs to another user", "sudo chown root:"),
+        (lambda path: path.chmod(0o620), "Others may write to the plan", "sudo chmod 600"),
+        (lambda path: path.chmod(0o602), "(mode 602)", "sudo chmod 600"),
+    ],
+    ids=["owner", "group", "all"],
+)
+def test_a_plan_that_somebody_else_could_have_written_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], object], words: str, hint: str
+) -> None:
+    path = saved(tmp_path)
+    spoil(path)
+    with pytest.raises(PlanRefused) as caught:
+        opened(path, machines.stock(), tmp_path)
+    assert words in caught.value.what
+    assert hint in caught.value.hint
+
+
+def test_a_plan_that_others_may_only_read_is_as_good(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    path.chmod(0o644)
+    refuse_drift(opened(path, machines.stock(), tmp_path))
 
 
 def test_a_secret_of_the_command_line_cannot_be_saved(tmp_path: Path) -> None:

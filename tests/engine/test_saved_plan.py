@@ -153,6 +153,9 @@ def test_after_the_boot_the_run_is_still_held_to_the_plan(world: World) -> None:
         world.pipeline().resume("settings")
     assert ", text: “xxx" in error.value.details[0]
     assert error.value.details[0].endswith("” → “another text”")
+    # A new plan would find this run in its way.
+    assert "when all is taken back, make the plan anew" in error.value.hint
+    assert "sudo xen-setup rollback" in error.value.hint
     assert not (world.tree / "last.conf").exists()
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from steps.facts import Distribution
-from steps.reading.apt_sources import Source, mirrors, parse_deb822, parse_one_line, read_apt
+from steps.reading.apt_sources import (
+    Source,
+    has_login,
+    mirrors,
+    parse_deb822,
+    parse_one_line,
+    read_apt,
+    without_login,
+)
 from tests.reading.looking import Said, view_of
 
 MIRROR = "http://mirror.example.org/debian"
@@ -155,3 +163,64 @@ def test_the_mirror_is_tried_only_when_wanted(tmp_path: Path, status: int, reach
     helper = "/usr/lib/apt/apt-helper"
     view = view_of(tmp_path, {"/etc/apt/sources.list": ONE_LINE}, {helper: Said(status=status)})
     assert read_apt(view, BOOKWORM, reach=True).reachable is reachable
+
+
+# ---- a mirror that asks for a name and a password
+
+
+@pytest.mark.parametrize(
+    ("address", "bare", "login"),
+    [
+        ("http://me:PLANTED@mirror.example.org/debian", MIRROR, True),
+        ("http://me@mirror.example.org/debian", MIRROR, True),
+        ("http://me:P@ANTED@mirror.example.org/debian", MIRROR, True),
+        ("http://mirror.example.org/debian", MIRROR, False),
+        ("http://mirror.example.org/a@b", "http://mirror.example.org/a@b", False),
+        ("https://me:x@[2001:db8::1]:8080", "https://[2001:db8::1]:8080", True),
+        ("file:/srv/a@b", "file:/srv/a@b", False),
+        ("", "", False),
+    ],
+)
+def test_a_name_and_password_are_taken_out_of_an_address(
+    address: str, bare: str, login: bool
+) -> None:
+    assert (bare, login) == without_login(address)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("machine mirror.example.org login me password PLANTED", True),
+        ("machine mirror.example.org\nlogin me\npassword PLANTED\n", True),
+        ("machine other.example.org login a password b machine mirror.example.org login c", True),
+        ("machine http://mirror.example.org/deb login me", True),
+        ("machine https://mirror.example.org login me", False),
+        ("machine mirror.example.org/ubuntu login me", False),
+        ("machine mirror.example.org:8080 login me", False),
+        ("# machine mirror.example.org login me", False),
+        ("machine example.org login me", False),
+        ("", False),
+    ],
+)
+def test_what_auth_conf_has_for_a_mirror(text: str, found: bool) -> None:
+    assert has_login(text, MIRROR) is found
+
+
+@pytest.mark.parametrize("way", ["in the sources", "in auth.conf", "in auth.conf.d"])
+def test_the_login_of_a_mirror_is_in_no_fact(tmp_path: Path, way: str) -> None:
+    sources = f"deb {MIRROR} bookworm main\ndeb {SECURITY} bookworm-security main\n"
+    files = {"/etc/apt/sources.list": sources}
+    entry = "machine mirror.example.org login me password PLANTED\n"
+    match way:
+        case "in the sources":
+            files["/etc/apt/sources.list"] = sources.replace("http://", "http://me:PLANTED@")
+        case "in auth.conf":
+            files["/etc/apt/auth.conf"] = entry
+        case _:
+            files["/etc/apt/auth.conf.d/mirror.conf"] = entry
+    helper = "/usr/lib/apt/apt-helper"
+    apt = read_apt(view_of(tmp_path, files, {helper: Said(status=0)}), BOOKWORM, reach=True)
+    assert (MIRROR, SECURITY, True) == (apt.mirror, apt.security, apt.login)
+    assert "PLANTED" not in repr(apt)
+    # With an address without its login the mirror would only say no.
+    assert apt.reachable is (None if way == "in the sources" else True)

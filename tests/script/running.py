@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,17 @@ class Step:
         return []
 
 
-def script_of(actions: Sequence[Action], *, guard: Guard | None = None, name: str = "one") -> str:
+def script_of(
+    actions: Sequence[Action],
+    *,
+    guard: Guard | None = None,
+    name: str = "one",
+    same_secrets: Mapping[str, str] | None = None,
+) -> str:
     """The script of one step with these actions."""
     plan: Plan[Any] = Plan(tuple(actions), None, guard=guard)
-    return shell_script([StepPreview(name, Step(), (), plan, None)], MACHINE)
+    previews = [StepPreview(name, Step(), (), plan, None)]
+    return shell_script(previews, MACHINE, same_secrets=same_secrets)
 
 
 @dataclass

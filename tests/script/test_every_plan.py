@@ -14,6 +14,7 @@ import pytest
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.settings import Settings
+from tests.credentials import HASH
 from tests.script.running import MACHINE, Shell, script_of, shellcheck
 from tests.steps.answered import answered
 from tests.steps.test_laws import ANSWERS, GUESTS, all_machines
@@ -30,7 +31,6 @@ from wizard.apt import REPAIR, install_command
 from wizard.preview import StepPreview, preview
 from wizard.shell_script import shell_script
 
-HASH = "$6$rounds=1000$saltsalt$hashhashhash"
 PLANS = [(machine, kind) for machine in all_machines() for kind in ANSWERS]
 
 

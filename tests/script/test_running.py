@@ -301,6 +301,19 @@ def test_two_keys_that_look_alike_have_a_variable_each(shell: Shell) -> None:
     assert "$6$one$6$two" in done.stdout
 
 
+def test_one_password_for_all_is_asked_for_once(shell: Shell) -> None:
+    shell.stand_in("tell", "cat")
+    keys = [f"guests.vm0{number}.root_password" for number in (1, 2, 3)]
+    script = script_of(
+        [RunCommand(("tell",), "A password.", input=SecretInput(key)) for key in keys],
+        same_secrets=dict.fromkeys(keys, keys[0]),
+    )
+    done = shell.run(script, GUESTS_VM01_ROOT_PASSWORD="$6$one")
+    assert "$6$one$6$one$6$one" in done.stdout
+    assert 1 == script.count("\n        password_hash ")
+    assert "which serves 2 more, up to" in script
+
+
 def test_a_password_is_typed_twice_without_being_shown(shell: Shell) -> None:
     shell.stand_in("tell", "cat >$(dirname $0)/../got; echo done with it")
     (shell.programs / "dirname").symlink_to("/usr/bin/dirname")

@@ -12,6 +12,7 @@ from steps import guest_files, guest_system
 from steps.expected import with_file, with_tree
 from steps.facts import Domain, Facts, GuestTree
 from steps.hosts.guest_releases import RELEASES
+from tests.credentials import HASH, public_key
 from tests.machines import machines, running, stock
 from tests.steps.answered import answered
 from tests.steps.prepared import before
@@ -19,8 +20,7 @@ from wizard.actions import Action, RunCommand, SecretInput, WriteFile, undo_clas
 
 ROOT = "/dev/xendisks/vm01-root"
 PLACE = "/run/xen-setup/vm01"
-HASH = "$6$saltsalt$notarealhash"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ someone@example.org"
+KEY = public_key("someone@example.org")
 WITH_PASSWORD = {"guests.0.root_password": HASH}
 WITH_KEY = {"guests.0.ssh_keys": (KEY,), "guests.0.packages": ("openssh-server",)}
 FIXED = {
