@@ -138,12 +138,15 @@ def save_logs(machine: PracticeMachine) -> Path:
 def _teller(request: pytest.FixtureRequest) -> Say:
     """Words that are seen although pytest keeps the output of passing tests."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
 
     def say(words: str) -> None:
-        if reporter is None:
-            _UNSAID.append(words)
-        else:
+        if reporter is None or capture is None or hasattr(request.config, "workerinput"):
+            _UNSAID.append(words)  # a process of pytest-xdist: its report takes them along
+            return
+        # Within a test, what the reporter writes is captured too, and dropped when it passes.
+        with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            reporter.write_line(words)
+            reporter.write_line(words, flush=True)
 
     return say
