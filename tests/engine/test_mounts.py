@@ -224,6 +224,10 @@ def test_what_a_killed_run_left_mounted_and_running_is_found_by_the_next(place: 
     world.checkpoint = DieAt(at)
     assert -9 == in_child(world.apply)
     assert [str(place.point)] == place.mounts()
+    ends = time.monotonic() + 10
+    # None while it becomes a shell; two while that makes a child, which becomes `sleep`.
+    while _waiting_to_touch(name) != [str(name)] and time.monotonic() < ends:
+        time.sleep(0.05)
     assert [str(name)] == _waiting_to_touch(name)
     world.checkpoint = lambda _name: None
     world.roll_back()
