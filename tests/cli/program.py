@@ -28,6 +28,12 @@ def environment(**others: str) -> dict[str, str]:
     }
 
 
+def below_temporary(path: Path) -> list[Path]:
+    """The folders above a path that pytest made: one more where pytest-xdist runs it."""
+    whole = Path(tempfile.gettempdir()).resolve()
+    return [folder for folder in path.resolve().parents if whole in folder.parents]
+
+
 @cache
 def readable_by_all() -> Path:
     """A copy of the program for another user: the checkout may be in a home of one's own."""

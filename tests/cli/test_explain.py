@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -103,7 +102,6 @@ def test_of_a_hundred_megabytes_the_end_is_looked_at_in_little_memory(tmp_path: 
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20));"
         "sys.argv[0] = 'xen-setup'; from wizard.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-P", "-c", limited, "explain", big], cwd=ROOT, env=environment(),
         capture_output=True, text=True, check=False,
@@ -111,7 +109,6 @@ def test_of_a_hundred_megabytes_the_end_is_looked_at_in_little_memory(tmp_path: 
     assert done.returncode == Exit.DONE, done.stderr
     assert "Only the last 4 MiB were looked at." in done.stdout
     assert "the bridge xenbr0" in done.stdout
-    assert time.monotonic() - began < 60
 
 
 def test_on_a_terminal_it_is_told_how_to_end_the_input(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from steps import PIPELINE
 from steps.machines import example
-from tests.cli.program import xen_setup
+from tests.cli.program import below_temporary, xen_setup
 from tests.simulated.playing import play
 from wizard.errors import Exit
 from wizard.passwords import hash_password
@@ -191,10 +191,10 @@ def test_before_any_run_there_is_nothing_to_tell(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a directory that others cannot read")
 def test_who_may_not_read_the_journals_is_told_how_to(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *below_temporary(tmp_path)):
         folder.chmod(0o755)
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     done = xen_setup("transcript", "--state-dir", state, user=65534)
     assert done.returncode == Exit.USAGE
-    assert "with sudo in front" in done.stderr
+    assert "sudo xen-setup transcript" in done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from steps.machines import EXAMPLES, example
-from tests.cli.program import xen_setup
+from tests.cli.program import below_temporary, xen_setup
 from tests.simulated.playing import ANSWERS, NOBODY, NOTHING, place, play, tree
 from wizard.errors import Exit
 from wizard.journal import Store
@@ -63,7 +63,7 @@ def test_every_step_says_that_it_is_simulated(tmp_path: Path, answers: Path) -> 
 
 def test_it_needs_no_root_and_changes_nothing_that_anybody_could_change(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:
+    for folder in below_temporary(tmp_path):
         folder.chmod(0o755)
     (tmp_path / "answers.yaml").write_text(ANSWERS)
     given = place(tmp_path)
