@@ -100,7 +100,8 @@ def test_awaited_words_without_a_line_end_in_pieces_end_the_command() -> None:
     )
     assert "matched" == result.ended
     assert ["boot", "vm01 login: "] == seen
-    assert result.seconds < 5
+    # Five seconds' grace, if the shell's child was just being made when TERM was sent to all.
+    assert result.seconds < result.limit
 
 
 def test_a_command_that_is_awaited_keeps_its_input_open() -> None:
