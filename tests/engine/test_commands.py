@@ -44,7 +44,7 @@ def test_a_command_ends_and_its_last_lines_are_kept(
     result = sh(text)
     assert (ended, status) == (result.ended, result.status)
     assert tail is None or tail == result.tail
-    assert result.seconds < 5
+    assert result.seconds < 20
 
 
 def test_a_command_that_hangs_is_ended_with_all_its_children() -> None:
@@ -187,7 +187,7 @@ def test_asking_never_raises_for_how_it_ends() -> None:
     started = time.monotonic()
     assert 124 == ask(("sleep", "60"), timeout=0.2).status
     assert 124 == ask(("sh", "-c", "trap '' TERM; sleep 60"), timeout=0.2).status
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     assert "hello" == ask(("cat",), input="hello").out
     assert "daemon\n" == ask(("sh", "-c", "sleep 60 & echo daemon")).out
 
