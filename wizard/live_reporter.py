@@ -100,7 +100,7 @@ class LiveReporter:
         self._stream: IO[str] = rich.file
         self._schedule = Schedule(clock)
         self._recent: deque[str] = deque(maxlen=_RECENT)
-        self._keys = Keys(source, self._pressed)
+        self._keys = Keys(source, self.pressed)
         # Keys, the clock and the run itself draw from threads of their own.
         self._drawing = threading.RLock()
 
@@ -154,16 +154,17 @@ class LiveReporter:
         with self._drawing:
             self._rich.print(what)
 
-    def _pressed(self, key: str) -> None:
+    def pressed(self, key: str) -> None:
         """`v`: from now on what commands print stays on the screen, or not any more."""
         if key not in "vV":
             return
-        self._verbose = not self._verbose
-        if self._verbose:
-            for line in self._recent:
-                self._keep("       |", line)
-        else:
-            self._keep("     ·", "What commands print is in the log only again.")
+        with self._drawing:  # no line may come between those that are shown again
+            self._verbose = not self._verbose
+            if self._verbose:
+                for line in self._recent:
+                    self._keep("       |", line)
+            else:
+                self._keep("     ·", "What commands print is in the log only again.")
 
     def _render(self) -> RenderableType:
         rows: list[RenderableType] = []
@@ -250,15 +251,17 @@ class LiveReporter:
     def action_begins(self, action: Action, index: int, of: int, /) -> None:
         """What is done, and the command."""
         self._schedule.action_begins(action)
-        self._recent.clear()
+        with self._drawing:
+            self._recent.clear()
         self._show(f"{index}/{of}  {headline(action)}", "; ".join(commands(action)))
 
     def output(self, line: str, /) -> None:
         """The last line of output is shown while the command runs; all stay if that is wanted."""
-        self._recent.append(line.expandtabs(8))
-        if self._verbose:
-            self._keep("       |", line.expandtabs(8))
-            return
+        with self._drawing:
+            self._recent.append(line.expandtabs(8))
+            if self._verbose:
+                self._keep("       |", line.expandtabs(8))
+                return
         self._output = printable(line).replace("\n", " ").expandtabs(4).strip() or self._output
 
     def progress(self, fraction: float | None, words: str, /) -> None:
@@ -316,6 +319,10 @@ class LiveReporter:
     def note(self, words: str, /) -> None:
         """Something to know."""
         self._keep("     ·", words)
+
+    def machine_goes_down(self) -> None:
+        """Nothing is drawn any more: a terminal that is cut off would keep a hidden cursor."""
+        self.__exit__()
 
 
 def _cut(text: str, width: int) -> str:

@@ -322,6 +322,7 @@ class Pipeline(Generic[S, F]):
         by_hand = "Boot with `sudo reboot`; afterwards go on with `sudo xen-setup resume`."
         if not action.automatic:
             raise RebootNeeded("Everything is ready for the boot.", hint=by_hand)
+        self.reporter.machine_goes_down()
         try:
             self.machine.request_reboot()
         except StepFailed as error:

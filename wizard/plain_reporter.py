@@ -152,6 +152,9 @@ class PlainReporter:
         """Something to know."""
         self._line(f"    {words}")
 
+    def machine_goes_down(self) -> None:
+        """How the run ends says it."""
+
 
 class QuietReporter(PlainReporter):
     """Tells only what went wrong; how it ended is said by whoever started the run."""

@@ -48,6 +48,9 @@ class Reporter(Protocol):
     def note(self, words: str, /) -> None:
         """Something to know that is no problem."""
 
+    def machine_goes_down(self) -> None:
+        """It reboots now, and may cut this terminal off at any moment."""
+
 
 class NullReporter:
     """Tells nobody."""
@@ -67,3 +70,4 @@ class NullReporter:
     def failed(self, name: str, action: Action | None, error: SetupError, /) -> None: ...
     def waiting(self, words: str, seconds: float, /) -> None: ...
     def note(self, words: str, /) -> None: ...
+    def machine_goes_down(self) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from wizard.actions import InstallPackages, MakeDirectory, RunCommand
 from wizard.console import Console
 from wizard.errors import StepFailed
+from wizard.live_reporter import LiveReporter
 from wizard.plain_reporter import PlainReporter
 from wizard.reporter import Reporter
 from wizard.step import Plan, Problem
@@ -138,6 +140,54 @@ def test_the_cursor_comes_back_when_the_run_breaks(monkeypatch: pytest.MonkeyPat
         reporter.action_begins(COMMAND, 1, 1)
         raise KeyboardInterrupt
     assert not screen_of(stream.getvalue()).cursor.hidden
+
+
+def test_nothing_is_drawn_any_more_when_the_machine_goes_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = TerminalText()
+    with Console(stream).reporter() as reporter:
+        reporter.action_begins(COMMAND, 1, 1)
+        reporter.machine_goes_down()
+        written = stream.getvalue()
+        screen = screen_of(written)
+        assert not screen.cursor.hidden
+        assert "$ vgcreate" not in shown(screen)
+        reporter.refresh()
+        assert stream.getvalue() == written
+
+
+class Interrupting(TerminalText):
+    """A command prints a line whenever the lines before it are shown again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prints: Callable[[], None] = lambda: None
+
+    def write(self, text: str, /) -> int:
+        if "line 2" in text:
+            meanwhile = threading.Thread(target=self.prints)
+            meanwhile.start()
+            meanwhile.join(0.1)
+        return super().write(text)
+
+
+def test_lines_that_come_while_v_shows_the_last_ones_are_shown_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Once the thread that reads the keys died of this, and v worked only once.
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Interrupting()
+    with Console(stream).reporter() as reporter:
+        assert isinstance(reporter, LiveReporter)
+        reporter.action_begins(COMMAND, 1, 1)
+        for number in range(1, 6):
+            reporter.output(f"line {number}")
+        stream.prints = lambda: reporter.output("a new line")
+        reporter.pressed("v")
+    lines = [line for line in shown(screen_of(stream.getvalue())).splitlines() if "|" in line]
+    assert lines == [f"       | line {number}" for number in range(1, 6)] + ["       | a new line"]
 
 
 def test_plain_lines_hold_everything_and_no_escape() -> None:

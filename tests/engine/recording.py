@@ -79,3 +79,7 @@ class RecordingReporter:
     def note(self, words: str, /) -> None:
         """Kept."""
         self.events.append(("note", words))
+
+    def machine_goes_down(self) -> None:
+        """Kept."""
+        self.events.append(("machine goes down", ""))

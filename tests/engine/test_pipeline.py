@@ -368,6 +368,7 @@ def test_an_automatic_boot_is_asked_for_after_everything_is_journaled(world: Wor
         world.pipeline(machine).apply("settings", "")
     assert (world.top / "booting").exists()
     assert "waiting for a boot" == said(world).state
+    assert [""] == world.reporter.named("machine goes down")
 
 
 def test_a_boot_that_cannot_be_asked_for_is_left_to_the_user(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import socket
 import sys
 import termios
@@ -91,3 +93,19 @@ def test_a_console_that_is_not_there_is_told(tmp_path: Path) -> None:
     terminal.expect_exact("MachineTrouble\r\n")
     terminal.expect(pexpect.EOF)
     terminal.close()
+
+
+def cursor_shown_by(term: str) -> str:
+    shown = pexpect.run(
+        shlex.join(
+            [sys.executable, "-c", "from wizard.practice import serial; serial.show_cursor()"]
+        ),
+        env={**os.environ, "TERM": term},
+    )
+    return str(shown, "ascii")
+
+
+def test_the_cursor_is_shown_again_where_the_terminal_has_a_sequence_for_it() -> None:
+    assert "\x1b[?25h" in cursor_shown_by("xterm-256color").replace("\x1b[?12l", "")
+    assert cursor_shown_by("dumb").strip() == ""
+    assert cursor_shown_by("of-no-kind").strip() == ""

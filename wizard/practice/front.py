@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wizard.errors import Cancelled, Exit, UsageError
-from wizard.practice import program, variants
+from wizard.practice import program, serial, variants
 from wizard.practice.errors import ConnectionLost, MachineTrouble
 from wizard.practice.machine import PracticeMachine, State
 from wizard.practice.places import DEFAULT_NAME, MachineName
@@ -165,6 +165,8 @@ def _over_reboots(
         try:
             status = machine.execute(argv, tty=tty)
         except ConnectionLost:
+            if tty and "--plain" not in argv:
+                serial.show_cursor()
             # It may be rebooting by itself. If it is not, that is an error after all.
             if not _rebooted(machine, boot):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import curses
 import fcntl
 import os
 import select
@@ -10,7 +11,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wizard.errors import Locked, UsageError
@@ -71,6 +72,17 @@ def kept_terminal() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def show_cursor() -> None:
+    """What drew at this terminal was cut off, perhaps with the cursor hidden; and with a line
+    that was not ended.
+    """
+    with suppress(curses.error):  # a terminal that cannot do it, or is not known
+        curses.setupterm()
+        sequence = (curses.tigetstr("cnorm") or b"") + (curses.tigetstr("sgr0") or b"")
+        sys.stdout.write(sequence.decode("ascii") + "\n")
+        sys.stdout.flush()
 
 
 @contextmanager
