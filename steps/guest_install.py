@@ -27,6 +27,10 @@ _BOOTSTRAP_USUAL = 340.0
 # MiB: a bookworm with these packages is 101 archives of 31 together (by apt's own lists), and
 # their index, Packages.xz, is 9. Further packages are not counted.
 _BOOTSTRAP_DOWNLOAD = 40.0
+# Where apt keeps what it fetches (apt.conf(5), Dir::Cache::archives), under the names that
+# debootstrap gives its own: what came before a failure is there for the next try, and for the next
+# guest; what is not as the signed list says is fetched anew. `apt-get clean` empties it.
+_ARCHIVES = "/var/cache/apt/archives"
 # systemd's names in a Debian guest: lib is a link to usr/lib in releases of today.
 _GETTY = "etc/systemd/system/getty.target.wants"
 _CONSOLE = "serial-getty@hvc0.service"
@@ -127,13 +131,14 @@ def _bootstrap(
             f"--keyring={guest_files.keyring(facts, release)}",
             # Without it debootstrap goes on unsigned when it cannot check.
             "--force-check-gpg",
+            f"--cache-dir={_ARCHIVES}",
             guest.release,
             place,
             *([source] if source else []),
         ),
         why=f"debootstrap fetches the packages of a minimal {guest.release}, checks their "
         f"signatures, and installs them below {place}: a whole system, with what a login and the "
-        "network need.",
+        "network need. What it has fetched stays with apt's own files, and is not fetched twice.",
         # debootstrap moves its log there when all is installed, and not before.
         probe=PathPresent(f"{place}/var/log/bootstrap.log", inside=inside),
         traces=CommandShows(

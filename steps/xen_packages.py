@@ -83,7 +83,7 @@ def _plan_packages(settings: Settings, facts: Facts) -> Plan[Facts]:
         actions, then = loader.keep_default(facts)
     age = facts.apt.lists_age_hours
     if age is None or age >= _STALE_HOURS:
-        actions.append(_update_lists(age))
+        actions.append(update_lists(age))
         then = replace(then, apt=replace(then.apt, lists_age_hours=0))
     actions.append(_install(missing))
     then = _installed(settings, then, missing)
@@ -190,7 +190,8 @@ def _are_installed(names: list[str]) -> str:
     return f"The packages {', '.join(names[:-1])} and {names[-1]} are installed."
 
 
-def _update_lists(age: int | None) -> RunCommand:
+def update_lists(age: int | None) -> RunCommand:
+    """Have apt fetch its lists; `age` in hours."""
     state = "has no package lists yet" if age is None else f"has package lists of {age} hours ago"
     return RunCommand(
         ("apt-get", "update"),

@@ -56,7 +56,6 @@ RULES: tuple[Rule, ...] = (
         (
             r"NO_PUBKEY (?P<key>[0-9A-F]+)",
             r"Release signed by unknown key(?: \(key id (?P<key>[0-9A-F]+)\))?",
-            r"Invalid Release signature \(key id (?P<key>[0-9A-F]+)\)",
             r"signatures couldn't be verified because the public key",
             r"keyring file not available",
         ),
@@ -64,6 +63,19 @@ RULES: tuple[Rule, ...] = (
         "can say that the packages are genuine.",
         "Install the keyring of that distribution (debian-archive-keyring, ubuntu-keyring) and try "
         "again; do not switch the check off.",
+        lesson="guest_system",
+        row=15,
+    ),
+    Rule(
+        "signature-wrong",
+        (
+            r"The following signatures were invalid: (?:BADSIG|ERRSIG)",
+            r"Invalid Release signature \(key id [0-9A-F]+\)",
+        ),
+        "The mirror's list is not the one that was signed: it came damaged, or somebody changed "
+        "it. Nothing of it is used.",
+        "Try again in some minutes: the mirror may be in the middle of an update. If it stays so, "
+        "name another mirror; do not switch the check off.",
         lesson="guest_system",
         row=15,
     ),
@@ -105,6 +117,7 @@ RULES: tuple[Rule, ...] = (
         "mirror-unreachable",
         (
             r"Could not connect to \S+",
+            r"\bConnection failed\b",
             r"(?:Connection|connection) (?:timed out|refused)",
             r"Network is unreachable",
             r"No route to host",
@@ -112,6 +125,18 @@ RULES: tuple[Rule, ...] = (
         "The mirror was not reached: no route to it, a firewall, or it is down.",
         "Look at `ip route`, `ping` of the gateway. Name another mirror, or set a proxy if the "
         "network needs one.",
+        lesson="xen_packages",
+    ),
+    Rule(
+        "mirror-broke-off",
+        (
+            r"(?:Err:|E: Failed to fetch ).*Undetermined Error",
+            r"Error reading from server",
+            r"Connection reset by peer",
+        ),
+        "The line to the mirror broke off in the middle.",
+        "Try again: what came whole is kept. If it always breaks off, name another mirror, or look "
+        "at the network between.",
         lesson="xen_packages",
     ),
     Rule(
@@ -154,9 +179,24 @@ RULES: tuple[Rule, ...] = (
         lesson="xen_packages",
     ),
     Rule(
+        "release-unsigned",
+        (
+            r"Failed getting release signature file",
+            r"Error executing gpgv to check Release signature",
+            r"E: The repository '.*' is not signed",
+        ),
+        "What came as the release's list has no signature that can be read: a web page came in its "
+        "place (the network wants a login first), or that mirror does not sign.",
+        "Fetch the address of the mirror, with /dists behind it, in a browser: log in where that "
+        "is asked, or name another mirror. Nothing unsigned is installed.",
+        lesson="guest_system",
+        row=15,
+        consequence=True,
+    ),
+    Rule(
         "release-missing",
         (
-            r"Failed getting release (?:signature )?file",
+            r"Failed getting release file",
             r"does not have a Release file",
         ),
         "At that address there is no such release: the mirror or the release's name is wrong, or "
@@ -202,8 +242,8 @@ RULES: tuple[Rule, ...] = (
         (r"\bCouldn't download ", r"Couldn't find these debs"),
         "A part of the guest's system did not come over the network, came damaged, or found no "
         "room.",
-        "`df --human-readable` of the guest's volume: is it full? Else try again, or name another "
-        "guests.mirror.",
+        "`df --human-readable` of the guest's volume and of /var: is one full? Else try again, or "
+        "name another guests.mirror.",
         lesson="guest_system",
         row=15,
         consequence=True,

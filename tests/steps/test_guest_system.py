@@ -70,6 +70,10 @@ def test_debootstrap_checks_signatures_always() -> None:
     assert "--variant=minbase" in argv
 
 
+def test_what_debootstrap_has_fetched_is_kept_for_the_next_try_and_the_next_guest() -> None:
+    assert "--cache-dir=/var/cache/apt/archives" in bootstrap().argv
+
+
 def test_debootstrap_is_undone_when_it_is_half_done_too() -> None:
     made = bootstrap()
     assert made.traces is not None
