@@ -188,12 +188,18 @@ class Network:
     domain: str = ""
 
 
+# How the detail of a content begins for which blkid has no word: only wipefs finds it; or blkid
+# finds several that cannot all be true, and names none.
+REMAINS, SEVERAL = "remains of ", "several contradicting signatures"
+
+
 @dataclass(frozen=True)
 class Content:
     """What is on a disk, partition or volume, and what uses it.
 
-    `kind` "empty" means that nothing is known to be on it (blkid finds no signature, and the
-    first and last MiB are zero or unread); "unknown" that it could not be read.
+    `kind` "empty" means that neither blkid nor wipefs finds a signature on it; "unknown" that it
+    could not be read. What wipefs alone finds is no use to anybody, and may still be dear to
+    somebody (a disk whose partition table is damaged): it is "other".
     """
 
     kind: Literal[
@@ -204,6 +210,11 @@ class Content:
     uuid: str = ""
     mounted_at: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()  # holders, active swap, the volume group's name
+
+    @property
+    def word(self) -> str:
+        """blkid's own word for it; "" where it has none."""
+        return "" if self.detail.startswith((REMAINS, SEVERAL)) else self.detail
 
 
 @dataclass(frozen=True)

@@ -350,7 +350,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             size=thing.size_bytes,
             serial=place.disk.serial,
             table_id=place.disk.table_id if place.partition is not None else "",
-            content=place.content.detail,
+            content=place.content.word,
         )
         if place.partition is not None and settings.storage.use == "free-space":
             skipped.append(f"The partition {device} is there, empty and meant for LVM.")
@@ -392,7 +392,7 @@ def _disk_identity(disk: Disk) -> Identity:
         size=disk.size_bytes,
         serial=disk.serial,
         table_id=disk.table_id,
-        content=disk.content.detail,
+        content=disk.content.word,
     )
 
 

@@ -22,6 +22,7 @@ GROUPS = {
     "engine/test_mounts.py": "machine",
     "engine/test_partitions.py": "machine",
     "reading/test_guest_tree.py": "machine",
+    "reading/test_old_signatures.py": "machine",
     "test_read_facts.py": "machine",
     # Each file has a dear beginning that its tests share.
     "cli/test_completion.py": "completion",

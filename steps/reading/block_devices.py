@@ -1,7 +1,7 @@
 """The kernel's block devices: names, mounts, holders, and what stands on each of them.
 
 The structure comes from /sys, stable names and an ordinary user's knowledge of the content from
-udev's records, root's from `blkid --probe`, which reads the device itself.
+udev's records, root's from `blkid --probe` and `wipefs`, which read the device itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from steps.facts import Content
+from steps.facts import REMAINS, SEVERAL, Content
 from steps.reading.view import View
 
 Kind = Literal[
@@ -293,13 +293,21 @@ class BlockDevices:
             return None
         answer = self._view.ask(("blkid", "--probe", "--output", "export", device), 60.0)
         if answer.status == _AMBIVALENT:
-            return {"TYPE": "several contradicting signatures", "USAGE": "other"}
+            return {"TYPE": SEVERAL, "USAGE": "other"}
         if answer.status == _NOTHING:
-            return {}
+            return self._remains(device)
         if answer.status != 0:
             self._view.not_known(f"content of {device}", "blkid does not answer")
             return None
         return parse_export(answer.out)
+
+    def _remains(self, device: str) -> dict[str, str]:
+        """What `wipefs` finds where blkid sees nothing whole: the copy that a GPT keeps at the end
+        of its disk, say. LVM asks about these too, before it takes a device.
+        """
+        answer = self._view.ask(("wipefs", "--noheadings", "--output", "TYPE", device), 60.0)
+        kinds = dict.fromkeys(answer.out.split()) if answer.status == 0 else {}
+        return {"TYPE": f"{REMAINS}{' and '.join(kinds)}", "USAGE": "other"} if kinds else {}
 
     def _with_its_others(self, name: str) -> list[str]:
         for uuid in self._view.names("/sys/fs/btrfs"):
