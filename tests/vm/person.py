@@ -1,0 +1,55 @@
+"""A person at a terminal of 80 by 24: reads what is asked, and answers it.
+
+What was on the screen at each question is kept, so that it can be read afterwards as it was seen.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.terminal import ENTER, Terminal
+
+# A drawn question has the cursor in its line, behind a question mark; a plain one ends with what
+# is suggested, or with how it is answered.
+_ASKS = re.compile(r"^\? \S|(\]|\)|\?|yes'?):$")
+_STILL = 1.5  # seconds without a new character: it waits for an answer
+
+
+@dataclass
+class Person:
+    """Answers with `keys`, by words of the question; Enter, for what is suggested, to others.
+
+    `screens`: each question's line, and the whole screen when it was answered.
+    """
+
+    terminal: Terminal
+    keys: Mapping[str, str] = field(default_factory=dict)
+    screens: list[tuple[str, str]] = field(default_factory=list)
+
+    def answers_until(self, words: str, *, seconds: float) -> None:
+        """Answer whatever is asked, until these words show; AssertionError after `seconds`."""
+        ends = time.monotonic() + seconds
+        while words not in self.terminal.text:
+            assert time.monotonic() < ends, f"{words!r} did not come:\n{self.terminal.text}"
+            if not self.terminal.is_quiet(_STILL):
+                continue
+            asked = self.asked
+            if _ASKS.search(asked):
+                self.screens.append((asked, self.terminal.text))
+                self.terminal.type(self._key(asked))
+
+    @property
+    def asked(self) -> str:
+        """The line with the cursor."""
+        screen = self.terminal.screen
+        return str(screen.display[screen.cursor.y]).rstrip()
+
+    def told(self) -> str:
+        """All screens, one below the other."""
+        return "\n".join(f"{'=' * 80}\n{screen}" for _, screen in self.screens)
+
+    def _key(self, asked: str) -> str:
+        return next((key for words, key in self.keys.items() if words in asked), ENTER)
