@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from wizard.practice.errors import MachineTrouble
-from wizard.practice.remote import Remote, file_length
+from wizard.practice.remote import GOES_DOWN, Remote, file_length, init_is_told
 
 
 def nobody() -> Remote:
@@ -47,3 +48,32 @@ def test_a_log_that_is_not_there_has_no_length(tmp_path: Path) -> None:
     assert file_length(tmp_path / "none") == 0
     (tmp_path / "log").write_bytes(b"12345")
     assert file_length(tmp_path / "log") == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_down"),
+    [
+        (b"stopping", True),
+        (b"running", False),
+        (b"degraded", False),
+        (b"2 6", True),
+        (b"2 0", True),
+        (b"N 2", False),
+        (b"unknown", False),
+        (b"", False),
+    ],
+)
+def test_both_inits_say_whether_they_are_going_down(said: bytes, goes_down: bool) -> None:
+    assert goes_down == (GOES_DOWN.fullmatch(said) is not None)
+
+
+def test_the_init_that_runs_is_told(tmp_path: Path) -> None:
+    for name, words in (("systemctl", 'echo systemctl "$@"'), ("reboot", "echo reboot")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{words}\n")
+        (tmp_path / name).chmod(0o755)
+    command = init_is_told("reboot")
+    for systemd, told in ((tmp_path, "systemctl --no-block reboot"), (tmp_path / "no", "reboot")):
+        argv = [word.replace("/run/systemd/system", str(systemd)) for word in command]
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        done = subprocess.run(argv, capture_output=True, text=True, env=path, check=True)
+        assert f"{told}\n" == done.stdout

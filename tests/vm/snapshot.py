@@ -187,6 +187,9 @@ def _group(number: int) -> str:
 
 
 def _units() -> dict[str, str]:
+    first = _text("/proc/1/comm").strip()
+    if first != "systemd":  # SysV init's services are links, and these are in /etc
+        return {"process 1": first}
     listed = _run("systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain")
     units = {}
     for line in listed.splitlines():

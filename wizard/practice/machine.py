@@ -32,7 +32,14 @@ from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_priva
 from wizard.practice.processes import Finished
 from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
 from wizard.practice.recipe import MIB
-from wizard.practice.remote import Remote, file_length
+from wizard.practice.remote import (
+    GOES_DOWN,
+    IS_GOING_DOWN,
+    Remote,
+    file_length,
+    init_is_told,
+    shell_line,
+)
 from wizard.practice.variants import STOCK, ensure_image
 
 # About 30 when emulated on two free processors; others may use them too.
@@ -170,15 +177,14 @@ class PracticeMachine:
         With the boot id `before` it need not be asked for, and may be on its way down already.
         """
         before = before or self.boot_id()
-        # Without waiting, so that this connection ends before the network does.
         with suppress(ConnectionLost):
-            self.run(["systemctl", "--no-block", "reboot"])
+            self.run(init_is_told("reboot"))
         return self.wait_for_reboot(before, seconds=seconds)
 
     def is_going_down(self) -> bool:
         """Whether it is shutting down or rebooting; also when it just fell silent."""
         try:
-            return self.run(["systemctl", "is-system-running"]).out.strip() == b"stopping"
+            return GOES_DOWN.fullmatch(self.run(IS_GOING_DOWN).out.strip()) is not None
         except ConnectionLost:
             return True
 
@@ -194,9 +200,8 @@ class PracticeMachine:
             asked = False
             if remote.answers(seconds=3):
                 try:
-                    done = processes.run(
-                        remote.ssh("systemctl --no-block poweroff", connect_seconds=20), seconds=40
-                    )
+                    line = shell_line(init_is_told("poweroff"))
+                    done = processes.run(remote.ssh(line, connect_seconds=20), seconds=40)
                     asked = done.status == 0
                 except TimeoutError:
                     pass

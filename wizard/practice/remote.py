@@ -7,6 +7,7 @@ therefore leaves a mark when it ends with 255, and a second connection looks for
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import socket
@@ -25,6 +26,16 @@ from wizard.practice.processes import Finished
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # Silence that ends a connection: longer than a bridge taking over the card, shorter than a reboot.
 _ALIVE_INTERVAL, _ALIVE_COUNT = 10, 6
+# Without waiting for the end, so that this connection ends before the network does. SysV init's own
+# `reboot` and `poweroff` only ask process 1, and return.
+_TELL_INIT = '[ -d /run/systemd/system ] || exec "$1"; exec systemctl --no-block "$1"'
+# "stopping" from systemd; from SysV init the runlevels before and now, which ends in 6 or 0.
+IS_GOING_DOWN = (
+    "sh",
+    "-c",
+    "[ -d /run/systemd/system ] || exec runlevel; exec systemctl is-system-running",
+)
+GOES_DOWN = re.compile(rb"stopping|\S [06]")
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,11 @@ class Remote:
                     hint="See `xen-setup practice console`; `xen-setup practice stop` ends it.",
                 )
             time.sleep(0.5)
+
+
+def init_is_told(word: str) -> list[str]:
+    """The command that asks process 1, whichever it is, to `reboot` or `poweroff` in order."""
+    return ["sh", "-c", _TELL_INIT, "sh", word]
 
 
 def file_length(path: Path) -> int:
