@@ -42,12 +42,22 @@ _TREES = "etc/xen etc/network etc/default/grub.d var/lib/xen-setup var/log/apt v
 
 
 Say = Callable[[str], None]
+# Marks a file whose tests are one journey, in their order: after a failure the rest is not tried.
+JOURNEY = pytest.mark.usefixtures("one_after_the_other")
 
 
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Say:
     """Tells the person who watches: seen although pytest keeps the output of passing tests."""
     return _teller(request)
+
+
+@pytest.fixture
+def one_after_the_other(request: pytest.FixtureRequest) -> None:
+    module = request.node.getparent(pytest.Module)
+    assert module is not None
+    if module.stash.get(FAILED, False):
+        pytest.fail("An earlier part of this journey failed.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,9 +13,8 @@ import pytest
 
 from steps.hosts.menu_lst import Menu, own_entry, parse, with_default, without_own
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_unattended import state_of
-from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, typed
+from tests.vm.conftest import Say
+from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, state_of, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
@@ -56,11 +55,6 @@ class LegacyJourney:
     entries: int
     default: int
     own: int
-
-    @pytest.fixture(autouse=True)
-    def _one_after_the_other(self, request: pytest.FixtureRequest) -> None:
-        if request.node.getparent(pytest.Module).stash.get(FAILED, False):
-            pytest.fail("An earlier part of this journey failed.")
 
     def test_check_and_plan_find_nothing_wrong_and_change_nothing(
         self, machine: PracticeMachine, kept: Kept, say: Say

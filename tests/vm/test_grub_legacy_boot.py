@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.vm.conftest import JOURNEY
 from tests.vm.legacy_journey import LegacyJourney, kept
 
 __all__ = ["kept"]
 
 VARIANT = "grub-legacy-boot"
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 
 class TestOwnMenu(LegacyJourney):

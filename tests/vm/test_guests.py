@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_unattended import inside
+from tests.vm.conftest import JOURNEY, Say
+from tests.vm.whole_run import inside
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 
 # A host and a second guest are installed: half an hour and more, emulated.
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 ROOT = Path(__file__).parent.parent.parent
 MORE = b"""\
@@ -57,12 +57,6 @@ print(seen)
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 sys.exit(status if "vm01 login:" in seen else 99)
 """
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import ENTER, Terminal
-from tests.vm.conftest import FAILED, Say
+from tests.vm.conftest import JOURNEY, Say
 from tests.vm.person import Person
-from tests.vm.test_unattended import inside
+from tests.vm.whole_run import inside
 from wizard.practice.machine import PracticeMachine
 
 # Another quarter of an hour: drawn, it is part of every run (test_guided.py).
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 def test_plain_lines_lead_to_a_guests_login_prompt(

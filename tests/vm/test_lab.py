@@ -7,32 +7,25 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_unattended import inside, state_of
+from tests.vm.conftest import JOURNEY, Say
+from tests.vm.whole_run import give_program, inside, state_of
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
 # Three guests are installed one after the other: three quarters of an hour, emulated.
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 ROOT = Path(__file__).parent.parent.parent
 SECTION = (ROOT / "README.md").read_text().partition("## A lab")[2].partition("\n## ")[0]
 ANSWERS = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)[0]
 COMMANDS = re.findall(r"^    (?:sudo )?\./(xen-setup [^#\n]+)", SECTION, re.MULTILINE)
 GUESTS = ("vm01", "vm02", "vm03")
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 def typed(machine: PracticeMachine, say: Say, line: str) -> tuple[int, str]:
@@ -44,11 +37,7 @@ def typed(machine: PracticeMachine, say: Say, line: str) -> tuple[int, str]:
 
 
 def test_the_template_is_edited_and_found_right(machine: PracticeMachine, say: Say) -> None:
-    subprocess.run(
-        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    give_program(machine)
     template, validate, *_ = COMMANDS
     status, said = typed(machine, say, template)
     assert (status, said) == (0, said), said

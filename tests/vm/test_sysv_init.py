@@ -13,14 +13,13 @@ import time
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_unattended import state_of
-from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, typed
+from tests.vm.conftest import JOURNEY, Say
+from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, state_of, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
 VARIANT = "sysv-init"
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 # A second guest, only to see the order: its kernel comes up, finds no disk, and waits.
 FIRST = """\
@@ -43,12 +42,6 @@ class Kept:
 @pytest.fixture(scope="module")
 def kept() -> Kept:
     return Kept()
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 def links_of(machine: PracticeMachine) -> str:

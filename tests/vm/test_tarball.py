@@ -6,24 +6,17 @@ The tests of this file are one journey, in this order; after a failure the rest 
 
 from __future__ import annotations
 
-import subprocess
-import time
-from pathlib import Path
-
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_unattended import inside, state_of
+from tests.vm.conftest import JOURNEY, Say
+from tests.vm.whole_run import ANSWERS, ROOT, give_answers, log_in_to_guest, state_of, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
-ROOT = Path(__file__).parent.parent.parent
 TARBALL = "/root/xen-4.17.tgz"
-ANSWERS = "/root/tarball.yaml"
-HOUR = 3600.0
 
 
 class Journey:
@@ -38,39 +31,16 @@ def journey() -> Journey:
     return Journey()
 
 
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
-
-
-def typed(machine: PracticeMachine, say: Say, *argv: str) -> tuple[int, str]:
-    """A command in the machine, timed."""
-    started = time.monotonic()
-    status, said = inside(machine, *argv, seconds=2 * HOUR)
-    say(f"{' '.join(argv)[:60]}: exit {status} in {time.monotonic() - started:.0f} s")
-    return status, said
-
-
 def test_a_tarball_is_made_of_the_distributions_xen(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
-    subprocess.run(
-        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
     machine.write_file("/root/make.sh", (ROOT / "tests/vm/xen_tarball.sh").read_bytes())
     status, said = typed(machine, say, "sh", "/root/make.sh")
     assert status == 0, said
     sha256 = said.split()[-2]
     machine.run(["rm", "/root/make.sh"])
-    answers = (ROOT / "wizard/practice/first-guest.yaml").read_text()
-    answers = answers.replace(
-        "host:\n",
-        f"host:\n  xen_source: tarball\n  tarball: {TARBALL}\n  tarball_sha256: {sha256}\n",
-    )
-    machine.write_file(ANSWERS, answers.encode(), mode=0o600)
+    source = f"  xen_source: tarball\n  tarball: {TARBALL}\n  tarball_sha256: {sha256}\n"
+    give_answers(machine, source)
     # Nothing of Xen is on the machine before.
     assert machine.run(["sh", "-c", "ls /boot/xen* /usr/sbin/xl /etc/xen"]).status != 0
     journey.before = state_of(machine)
@@ -116,11 +86,7 @@ def test_dom0_is_there_and_the_guest_lets_root_in(machine: PracticeMachine, say:
     status, listed = typed(machine, say, "xl", "list")
     assert status == 0
     assert ["Domain-0", "vm01"] == [line.split()[0] for line in listed.splitlines()[1:]]
-    machine.write_file("/tmp/guest_login.py", (ROOT / "tests/vm/guest_login.py").read_bytes())
-    status, said = typed(machine, say, "python3", "/tmp/guest_login.py", "vm01", "root", "xen")
-    machine.run(["rm", "/tmp/guest_login.py"])
-    assert status == 0, said
-    assert "uid=0(root)" in said
+    assert "uid=0(root)" in log_in_to_guest(machine, say)
 
 
 def test_a_second_apply_changes_nothing(machine: PracticeMachine, say: Say) -> None:

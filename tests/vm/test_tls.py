@@ -8,22 +8,16 @@ not tried.
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
-from tests.vm.test_tarball import typed
-from tests.vm.test_unattended import state_of
+from tests.vm.conftest import JOURNEY, Say
+from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, state_of, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
-ROOT = Path(__file__).parent.parent.parent
-ANSWERS = "/root/tls.yaml"
 LIB = "/lib/x86_64-linux-gnu"
 # Real libraries of the very system, where its loader takes them first.
 PLANT = """\
@@ -52,12 +46,6 @@ def journey() -> Journey:
     return Journey()
 
 
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
-
-
 def loaded(machine: PracticeMachine) -> str:
     """Where the loader takes the C library from."""
     return machine.run(["ldd", "/bin/ls"]).out.decode()
@@ -66,18 +54,11 @@ def loaded(machine: PracticeMachine) -> str:
 def test_the_planted_libraries_are_what_the_loader_takes(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
-    subprocess.run(
-        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    give_answers(machine, "  tls: move\n")
     assert f"{LIB}/tls/" not in loaded(machine)
     status, said = typed(machine, say, "sh", "-c", PLANT.format(top="", lib=LIB))
     assert status == 0, said
     assert f"{LIB}/tls/libc.so.6" in loaded(machine)
-    answers = (ROOT / "wizard/practice/first-guest.yaml").read_text()
-    answers = answers.replace("host:\n", "host:\n  tls: move\n")
-    machine.write_file(ANSWERS, answers.encode(), mode=0o600)
     journey.before = state_of(machine)
 
 
@@ -109,11 +90,7 @@ def test_in_a_guest_too_they_are_moved_and_it_boots(machine: PracticeMachine, sa
     status, said = typed(machine, say, "xen-setup", "apply", ANSWERS)
     assert status == 0, said[-4000:]
     assert "tls.disabled" in said
-    machine.write_file("/tmp/guest_login.py", (ROOT / "tests/vm/guest_login.py").read_bytes())
-    status, said = typed(machine, say, "python3", "/tmp/guest_login.py", "vm01", "root", "xen")
-    machine.run(["rm", "/tmp/guest_login.py"])
-    assert status == 0, said
-    assert "uid=0(root)" in said
+    assert "uid=0(root)" in log_in_to_guest(machine, say)
 
 
 def test_an_upgrade_that_brings_it_back_is_noticed(machine: PracticeMachine, say: Say) -> None:

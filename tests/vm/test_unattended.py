@@ -17,12 +17,13 @@ import pytest
 
 from tests.bench.share import share
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say, keep_finished_host
+from tests.vm.conftest import JOURNEY, Say, keep_finished_host
+from tests.vm.whole_run import ANSWERS, give_answers, inside, log_in_to_guest, state_of
 from wizard.practice.machine import PracticeMachine
 
+pytestmark = JOURNEY
+
 ROOT = Path(__file__).parent.parent.parent
-ANSWERS = "/root/answers.yaml"
-MINUTES = 60.0
 
 
 class Journey:
@@ -38,27 +39,6 @@ def journey() -> Journey:
     return Journey()
 
 
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
-
-
-def state_of(machine: PracticeMachine) -> snapshot.Snapshot:
-    """The machine's state as data, taken inside."""
-    script = Path(snapshot.__file__).read_bytes()
-    done = machine.run(["python3", "-"], stdin=script, seconds=300)
-    assert done.status == 0, done.err.decode()
-    taken: snapshot.Snapshot = json.loads(done.out)
-    return taken
-
-
-def inside(machine: PracticeMachine, *argv: str, seconds: float = 30 * MINUTES) -> tuple[int, str]:
-    """A command in the machine: its exit status, and all that it said."""
-    done = machine.run(argv, seconds=seconds)
-    return done.status, (done.out + done.err).decode(errors="replace")
-
-
 def records_of(machine: PracticeMachine) -> list[dict[str, Any]]:
     """The newest run's journal."""
     done = machine.run(["sh", "-c", "cat $(ls -d /var/lib/xen-setup/runs/* | tail -1)/journal*"])
@@ -68,13 +48,7 @@ def records_of(machine: PracticeMachine) -> list[dict[str, Any]]:
 def test_check_and_plan_find_nothing_wrong_and_change_nothing(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
-    answers = (ROOT / "wizard/practice/first-guest.yaml").read_bytes()
-    subprocess.run(
-        [ROOT / "xen-setup", "practice", "exec", "--name", str(machine.name), "--", "true"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
-    machine.write_file(ANSWERS, answers, mode=0o600)
+    give_answers(machine)
     journey.before = state_of(machine)
     for command in ("check", "plan"):
         started = time.monotonic()
@@ -124,14 +98,8 @@ def test_the_host_runs_under_xen_and_xen_is_the_default(machine: PracticeMachine
     assert link == b"/etc/xen/vm01.cfg"
 
 
-def test_the_guest_lets_root_in_and_reaches_the_network(machine: PracticeMachine) -> None:
-    conversation = (ROOT / "tests/vm/guest_login.py").read_bytes()
-    machine.write_file("/tmp/guest_login.py", conversation)
-    status, said = inside(
-        machine, "python3", "/tmp/guest_login.py", "vm01", "root", "xen", seconds=600
-    )
-    machine.run(["rm", "/tmp/guest_login.py"])
-    assert status == 0, said
+def test_the_guest_lets_root_in_and_reaches_the_network(machine: PracticeMachine, say: Say) -> None:
+    said = log_in_to_guest(machine, say)
     assert "uid=0(root)" in said
     assert re.search(r"inet 10\.0\.2\.\d+/24", said), said
     assert "/dev/xvda1 on / type ext4" in said

@@ -14,16 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say, finished_host
-from tests.vm.test_unattended import ANSWERS, inside, state_of
+from tests.vm.conftest import JOURNEY, Say, finished_host
+from tests.vm.whole_run import ANSWERS, inside, log_in_to_guest, state_of
 from wizard.practice.machine import PracticeMachine
 
 # Another quarter of an hour, for what a table cannot tell.
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = "/root/by-hand.sh"
-LOGIN = "/tmp/guest_login.py"
 
 DIFFERS = (
     *snapshot.ALLOWED,
@@ -31,12 +30,6 @@ DIFFERS = (
     snapshot.Allowed("lvm", "vg *", "its identifier is made up by vgcreate"),
     snapshot.Allowed("lvm", "lv *", "its identifier is made up by lvcreate"),
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +90,8 @@ def test_xen_setup_finds_nothing_left_to_do(machine: PracticeMachine) -> None:
     assert status == 0, said
 
 
-def test_its_guest_is_there_and_lets_root_in(machine: PracticeMachine) -> None:
-    machine.write_file(LOGIN, (ROOT / "tests/vm/guest_login.py").read_bytes())
-    status, said = inside(machine, "python3", LOGIN, "vm01", "root", "xen", seconds=600)
-    machine.run(["rm", LOGIN])
-    assert status == 0, said
-    assert "uid=0(root)" in said
+def test_its_guest_is_there_and_lets_root_in(machine: PracticeMachine, say: Say) -> None:
+    assert "uid=0(root)" in log_in_to_guest(machine, say)
 
 
 def test_the_two_hosts_are_the_same(
