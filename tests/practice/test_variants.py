@@ -93,6 +93,24 @@ def test_grub_legacy_gets_filesystems_that_it_reads() -> None:
     assert "-t ext4" in RECIPES[STOCK].fill_script(UUID)
 
 
+@pytest.mark.parametrize(
+    ("last", "status"), [("succeeded\nDone.", 0), ("failed\n\nError 22: No such partition", 1)]
+)
+def test_a_grub_that_was_not_installed_is_no_image(tmp_path: Path, last: str, status: int) -> None:
+    """GRUB's shell ends with 0 all the same (seen)."""
+    (tmp_path / "grub").write_text(f"#!/bin/sh\ncat >/dev/null\necho '{last}'\n")
+    (tmp_path / "grub").chmod(0o755)
+    for variant in ("grub-legacy", "grub-legacy-boot"):
+        script = file_of(variant, "first-boot")
+        install = script[script.index("grub --batch") : script.index("exit 1; fi\n") + 11]
+        done = subprocess.run(
+            ["sh", "-euc", install.replace("/run/", f"{tmp_path}/")],
+            env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+            check=False,
+        )
+        assert status == done.returncode
+
+
 def test_the_menu_that_somebody_keeps_has_four_entries_of_which_the_third_boots() -> None:
     script = file_of("grub-legacy-boot", "first-boot")
     menu = parse(script.partition("menu.lst <<END\n")[2].partition("\nEND\n")[0])

@@ -36,19 +36,23 @@ _DIVERT = "dpkg-divert --local --rename --divert /usr/sbin/update-grub.later"
 _NO_UPDATE_GRUB = f'chroot "$1" {_DIVERT} --add /usr/sbin/update-grub'
 
 # grub(8): `setup` embeds stage 1.5 between the partition table and the first partition. Stage 2
-# must be on the disk before GRUB's shell looks for it through the device.
+# must be on the disk before GRUB's shell looks for it through the device. It writes to stage 2 by
+# the partition's name, made of the disk's name and the number: only of a kernel's name, like vda,
+# that is one (seen: "Error 22: No such partition"). It ends with 0 after any error.
 _GRUB_LEGACY = f"""\
-test -e {DISK_BY_ID}
 {_DIVERT} --remove /usr/sbin/update-grub
 mkdir -p /boot/grub
-echo "(hd0) {DISK_BY_ID}" >/boot/grub/device.map
+disk=$(readlink -e {DISK_BY_ID})
+printf '(hd0)\\t%s\\n' "$disk" >/boot/grub/device.map
 cp /usr/lib/grub/x86_64-pc/* /boot/grub/
 sync
-grub --batch --no-floppy --device-map=/boot/grub/device.map <<'END'
+grub --batch --no-floppy --device-map=/boot/grub/device.map >/run/grub.said 2>&1 <<'END'
 root (hd0,0)
 setup (hd0)
 quit
 END
+cat /run/grub.said
+if grep -q '^Error' /run/grub.said; then exit 1; fi
 """
 
 # Debian's own menu: update-grub keeps what stands before its list, and the options in it.
