@@ -124,6 +124,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "tarball-missing",
     "tarball-not-installed",
     "tarball-refused",
+    "tarball-signature",
     "tarball-unread",
     "tls-active",
     "tls-taken",

@@ -357,6 +357,18 @@ class TarballEntry:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """A detached signature and the keyring that it was held against. `signers`: whose it is, with
+    the key's fingerprint; `wrong`: why it does not count, "" when it does.
+    """
+
+    file: str
+    keyring: str
+    signers: tuple[str, ...] = ()
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
 class Tarball:
     """The tarball or unpacked dist/ that was asked for. `wrong`: why it is none that could be
     installed. `top` is the folder in it with install.sh; `sha256` is that of the file, "" for a
@@ -374,6 +386,7 @@ class Tarball:
     machines: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    signature: Signature | None = None  # None: no answer names one
 
 
 @dataclass(frozen=True)

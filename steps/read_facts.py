@@ -33,6 +33,7 @@ from steps.reading.kernels import read_kernels
 from steps.reading.network import read_network
 from steps.reading.packages import read_installable, read_packages
 from steps.reading.services import read_services
+from steps.reading.signature import read_signature
 from steps.reading.storage import read_storage
 from steps.reading.tarball import read_tarball
 from steps.reading.tls import read_tls
@@ -150,12 +151,18 @@ def look_into_guests(
     )
 
 
-def look_into_tarball(facts: Facts, path: str, root: Path = Path("/")) -> Facts:
-    """These facts, and what the tarball or folder at that path holds ("": there is none)."""
+def look_into_tarball(
+    facts: Facts, path: str, signature: str = "", keyring: str = "", root: Path = Path("/")
+) -> Facts:
+    """These facts, and what the tarball or folder at that path holds ("": there is none), with
+    what its signature says, if there is to be one.
+    """
     if not path:
         return facts
     view = View(ask=commands.ask, as_root=facts.as_root, root=root)
     tarball = read_tarball(view, path)
+    if tarball is not None and (signature or keyring):
+        tarball = replace(tarball, signature=read_signature(view, path, signature, keyring))
     return replace(facts, tarball=tarball, unknown=(*facts.unknown, *view.unknown))
 
 

@@ -24,6 +24,7 @@ from steps.suggest_host import (
     default_source,
     default_toolstack,
     from_tarball,
+    signed_tarball,
 )
 from steps.suggestions import (
     GUEST_MEMORY,
@@ -205,6 +206,28 @@ class HostSettings:
         because="you know where the file comes from",
         needed=from_tarball,
         advanced=True,
+    )
+    tarball_signature: str = asked(
+        "Which file has the tarball's signature?",
+        kinds.PATH,
+        help="A detached OpenPGP signature by its maker (.sig, .asc). gpgv must find it good, by a "
+        "key of the keyring that you name next; else the tarball is refused. Empty: there is none.",
+        default="",
+        because="few tarballs of Xen have one",
+        needed=from_tarball,
+        advanced=True,
+        example="/root/xen-4.17.tgz.sig",
+    )
+    tarball_keyring: str = asked(
+        "In which keyring is its maker's key?",
+        kinds.PATH,
+        help="A file of public keys, as `gpg --export KEY` writes it. Whose keys are in it is for "
+        "you to be sure of: any of them may have signed.",
+        default="",
+        because="it is only needed for a signature",
+        needed=signed_tarball,
+        advanced=True,
+        example="/root/xen-maker.gpg",
     )
     tls: str = asked(
         "What becomes of the libraries in /lib/tls?",

@@ -60,3 +60,7 @@ def because_source(known: Known) -> str:
 
 def from_tarball(known: Known) -> bool:
     return known.answers.get("host.xen_source") == "tarball"
+
+
+def signed_tarball(known: Known) -> bool:
+    return from_tarball(known) and bool(known.answers.get("host.tarball_signature"))

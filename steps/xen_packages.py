@@ -17,7 +17,10 @@ from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
 LESSON = lesson.LESSON
-QUESTIONS = ("host.xen_source", "host.tarball", "host.tarball_sha256", "host.toolstack")
+QUESTIONS = (
+    "host.xen_source", "host.tarball", "host.tarball_sha256", "host.tarball_signature",
+    "host.tarball_keyring", "host.toolstack",
+)  # fmt: skip
 
 _XEN = "xen-system-amd64"
 _STALE_HOURS = 24

@@ -62,8 +62,31 @@ def problems(settings: Settings, facts: Facts) -> Iterator[Problem]:
             "Fetch or build it again, and have its maker's checksum compared (host.tarball_sha256)."
             " Nothing of it was unpacked.",
         )
+    yield from _is_not_signed(settings, tarball)
     if not tarball.wrong:
         yield from _does_not_fit(settings, facts, tarball)
+
+
+def _is_not_signed(settings: Settings, tarball: Tarball) -> Iterator[Problem]:
+    wanted = (settings.host.tarball_signature, settings.host.tarball_keyring)
+    if wanted == ("", ""):
+        return
+    found = tarball.signature
+    if found is None or (found.file, found.keyring) != wanted:
+        yield Problem(
+            "tarball-signature",
+            f"Whether the signature of {tarball.source} is good is not known.",
+            "Look on the machine itself, as root: sudo xen-setup check",
+            "unknown",
+        )
+    elif found.wrong:
+        yield Problem(
+            "tarball-signature",
+            f"The signature of {tarball.source} does not count: {found.wrong}.",
+            "Fetch tarball, signature and key again, each from its maker, and compare the key's "
+            "fingerprint with what the maker says of it elsewhere (gpg --show-keys KEYRING). "
+            "Answers: host.tarball_signature, host.tarball_keyring.",
+        )
 
 
 def _does_not_fit(settings: Settings, facts: Facts, tarball: Tarball) -> Iterator[Problem]:
@@ -134,7 +157,10 @@ def notes(tarball: Tarball) -> tuple[str, ...]:
     shown = "\n".join(lines[:_README_LINES]).strip()
     more = f"\n(and {len(lines) - _README_LINES} lines more)" if len(lines) > _README_LINES else ""
     script = f"install.sh has {len(tarball.script.splitlines())} lines: read it in the tarball."
-    return (f"Its README says:\n{shown}{more}" if shown else "It has no README.", script)
+    signers = tarball.signature.signers if tarball.signature is not None else ()
+    signed = (f"It is signed by {' and by '.join(signers)}.",) if signers else ()
+    readme_says = f"Its README says:\n{shown}{more}" if shown else "It has no README."
+    return (*signed, readme_says, script)
 
 
 def installed(facts: Facts, tarball: Tarball) -> Facts:

@@ -111,10 +111,11 @@ def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Sessi
     """A session on this machine; the guests that are there already are looked into."""
     volumes = [root_device(settings, guest) for guest in settings.guests]
     names = [guest.name for guest in settings.guests]
-    tarball = settings.host.tarball
+    host = settings.host
+    tarball = (host.tarball, host.tarball_signature, host.tarball_keyring)
 
     def read() -> Facts:
-        again = look_into_tarball(read_facts(volumes, names), tarball)
+        again = look_into_tarball(read_facts(volumes, names), *tarball)
         # Whether the mirror answers was tried once, at the start.
         return replace(again, apt=replace(again.apt, reachable=facts.apt.reachable))
 
@@ -122,7 +123,7 @@ def session_for(arguments: Arguments, settings: Settings, facts: Facts) -> Sessi
     if arguments.facts is None and (there.intersection(volumes) or facts.xen.domains):
         facts = look_into_guests(facts, volumes, names)
     if arguments.facts is None:
-        facts = look_into_tarball(facts, tarball)
+        facts = look_into_tarball(facts, *tarball)
     return Session(settings, facts, read)
 
 

@@ -135,7 +135,8 @@ def _look_into_file(place: Path, size: int) -> tuple[_Found, str, str]:
             top = _top([member.name for member in members], found)
             _take(members, top, found)
     except (tarfile.TarError, EOFError, OSError, ValueError, MemoryError) as error:
-        words = str(error) or "it is cut off"
+        # tarfile tells of every kind that it tried, a line each.
+        words = str(error).partition("\n")[0].rstrip(":") or "it is cut off"
         found.refuse(f"it is no tar file that can be read to its end ({words})")
         return found, "", ""
     return found, sha256, top

@@ -196,3 +196,9 @@ def test_libraries_that_are_nowhere_are_named(tmp_path: Path) -> None:
 def test_what_only_root_may_read_is_not_known(tmp_path: Path) -> None:
     tarball(tmp_path / "xen.tgz").chmod(0)
     assert looked(tmp_path, "/xen.tgz", as_root=False) is None
+
+
+def test_what_is_no_tar_file_at_all_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "xen.tgz").write_text("A letter.\n" * 200)
+    (words,) = found(tmp_path).wrong
+    assert ("it is no tar file", False) == (words[:17], "\n" in words)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from steps import PIPELINE, xen_packages
-from steps.facts import Facts, Tarball
+from steps.facts import Facts, Signature, Tarball
 from tests.cli.program import xen_setup
 from tests.machines import stock
 from tests.reading.tarballs import ELF, FILES, HOSTILE, TREE, tarball
@@ -130,6 +130,25 @@ def test_another_checksum_processor_or_library_is_refused(facts: Facts, tmp_path
     lacking = replace(facts, tarball=replace(facts.tarball, lacking=("libyajl.so.2",)))
     (other,) = problems(lacking)
     assert ("tarball-libraries", True) == (other.name, "libyajl.so.2" in other.what)
+
+
+def test_only_a_good_signature_by_the_keyring_of_the_answers_will_do(facts: Facts) -> None:
+    assert facts.tarball is not None
+    wanted = {"host.tarball_signature": "/x.sig", "host.tarball_keyring": "/x.gpg"}
+
+    def told(signature: Signature | None) -> list[tuple[str, str]]:
+        assert facts.tarball is not None
+        signed = replace(facts, tarball=replace(facts.tarball, signature=signature))
+        return [(one.name, one.severity) for one in problems(signed, **wanted)]
+
+    good = Signature("/x.sig", "/x.gpg", ("maker, ABCD",))
+    assert [] == told(good)
+    assert [("tarball-signature", "error")] == told(replace(good, signers=(), wrong="it is bad"))
+    assert [("tarball-signature", "unknown")] == told(None)
+    assert [("tarball-signature", "unknown")] == told(replace(good, keyring="/another.gpg"))
+    signed = replace(facts, tarball=replace(facts.tarball, signature=good))
+    noted = xen_packages.plan(answered(signed, {**ANSWERS, **wanted}), signed).notes
+    assert "It is signed by maker, ABCD." in noted
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="check reads this machine's own facts as root")
