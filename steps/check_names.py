@@ -127,6 +127,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "tarball-signature",
     "tarball-unread",
     "tls-active",
+    "tls-nosegneg",
     "tls-taken",
     "too-little-free-memory",
     "tools",

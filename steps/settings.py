@@ -231,10 +231,11 @@ class HostSettings:
     )
     tls: str = asked(
         "What becomes of the libraries in /lib/tls?",
-        kinds.one_of("what becomes of /lib/tls", "auto", "move", "leave"),
+        kinds.one_of("what becomes of /lib/tls", "auto", "move", "nosegneg", "leave"),
         help="The tutorial of 2006 moves them, in the host and in every guest. `auto` does so "
         "where it helps: on 32-bit machines, with a C library that looks there (glibc before "
-        "2.37). `move` moves them wherever they are; `leave` never does.",
+        "2.37). `move` moves them wherever they are; `leave` never does. `nosegneg`: the host "
+        "keeps them, and its loader takes the C library that was built for Xen instead.",
         default="auto",
         because="a 64-bit machine loses nothing by them",
         advanced=True,

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from steps.facts import TlsDirectory
 
 DISABLED = ".disabled"
 _LAST_SEARCHED = (2, 36)  # glibc 2.37 took the search of such directories out of its loader
+# Bit 1: so says the note in the vDSO of a Linux under Xen (its vdso32/note.S).
+NOSEGNEG_LINE = "hwcap 1 nosegneg"
+NOSEGNEG_FILE = "/etc/ld.so.conf.d/xen.conf"
+LOADER_FILES = "/etc/ld.so.conf.d/"
+_NOSEGNEG = re.compile(r"^\s*hwcap\s+\d+\s+nosegneg\s*$", re.MULTILINE)
 _32_BIT = re.compile(r"i[3-6]86|x86")
 
 
 def is_moved(choice: str, architecture: str, glibc: str) -> bool:
-    """Whether such libraries are moved away here, by the answer host.tls."""
-    return choice == "move" or (choice == "auto" and matters(architecture, glibc))
+    """Whether such libraries are moved away here, by the answer host.tls.
+
+    With `nosegneg` they are in a guest, whose C library is another one than the host's.
+    """
+    return choice == "move" or (choice in ("auto", "nosegneg") and matters(architecture, glibc))
+
+
+def takes_nosegneg(choice: str, architecture: str, glibc: str) -> bool:
+    """Whether the host is to use the C library that was built for Xen, by the answer host.tls."""
+    return choice == "nosegneg" and matters(architecture, glibc)
+
+
+def is_told_of_nosegneg(files: Mapping[str, str]) -> bool:
+    """Whether a file of the loader's, of these texts by path, has such a line already."""
+    return any(
+        _NOSEGNEG.search(text) for path, text in files.items() if path.startswith(LOADER_FILES)
+    )
+
+
+def text_with_nosegneg(before: str) -> str:
+    """The loader's file with the line in it, and what was there before it."""
+    kept = before if not before or before.endswith("\n") else f"{before}\n"
+    return f"{kept}# The C library that was built for Xen (xen-setup).\n{NOSEGNEG_LINE}\n"
 
 
 def matters(architecture: str, glibc: str) -> bool:
@@ -32,7 +58,7 @@ def to_move(
     choice: str, directories: Sequence[TlsDirectory], architecture: str, glibc: str
 ) -> tuple[TlsDirectory, ...]:
     """Those that must be moved out of the loader's way."""
-    if not is_moved(choice, architecture, glibc):
+    if takes_nosegneg(choice, architecture, glibc) or not is_moved(choice, architecture, glibc):
         return ()
     return tuple(known for known in directories if known.libraries and not known.disabled)
 
@@ -61,9 +87,8 @@ def about_nosegneg(directories: Sequence[TlsDirectory], architecture: str, glibc
     if not matters(architecture, glibc) or not any(known.nosegneg for known in directories):
         return ""
     return (
-        "This C library is here a second time, built for Xen (nosegneg): with the line "
-        "`hwcap 1 nosegneg` in /etc/ld.so.conf.d/xen.conf, and ldconfig, the loader takes that, "
-        "and nothing need be moved (host.tls: leave)."
+        "This C library is here a second time, built for Xen (nosegneg). The loader can be told "
+        "to take that, and then nothing need be moved: host.tls: nosegneg."
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steps import tls
+from steps.expected import with_file
 from steps.facts import Facts, TlsDirectory
 from steps.lessons import tls_libraries as lesson
 from steps.settings import Settings
-from wizard.actions import MovePath
+from wizard.actions import MovePath, WriteFile
 from wizard.step import Plan, Problem
 
 TITLE = "Libraries for thread-local storage"
@@ -17,7 +18,16 @@ QUESTIONS: tuple[str, ...] = ("host.tls",)
 
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
-    """Whether the place to move each directory to is free."""
+    """Whether the place to move each directory to is free, or the library built for Xen is here."""
+    if _takes_nosegneg(settings, facts) and not any(known.nosegneg for known in facts.tls):
+        return [
+            Problem(
+                "tls-nosegneg",
+                "host.tls says nosegneg, and no C library that was built so is here.",
+                "Debian's is in libc6-xen (to Debian 10), Fedora's in glibc.i686. Or move the "
+                "libraries: host.tls: auto",
+            )
+        ]
     taken = {known.path for known in facts.tls}
     return [
         Problem(
@@ -35,6 +45,8 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
 
 def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     """Move what slows this host down; mostly nothing."""
+    if _takes_nosegneg(settings, facts):
+        return _plan_nosegneg(facts)
     moving = _to_move(settings, facts)
     better = tls.about_nosegneg(facts.tls, facts.architecture, facts.glibc)
     notes = (better,) if better else ()
@@ -57,7 +69,15 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
 
 
 def verify(settings: Settings, facts: Facts) -> list[Problem]:
-    """Nothing that matters is left where the loader looks."""
+    """Nothing that matters is left where the loader looks, or it is told of what is better."""
+    if _takes_nosegneg(settings, facts) and not tls.is_told_of_nosegneg(facts.files):
+        return [
+            Problem(
+                "tls-active",
+                "The loader does not know that it shall take the C library built for Xen.",
+                f"Write `{tls.NOSEGNEG_LINE}` into {tls.NOSEGNEG_FILE}, then: ldconfig",
+            )
+        ]
     return [
         Problem(
             "tls-active",
@@ -66,6 +86,25 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
         )
         for known in _to_move(settings, facts)
     ]
+
+
+def _plan_nosegneg(facts: Facts) -> Plan[Facts]:
+    if tls.is_told_of_nosegneg(facts.files):
+        return Plan((), facts, skipped=("The loader takes the C library built for Xen already.",))
+    text = tls.text_with_nosegneg(facts.files.get(tls.NOSEGNEG_FILE, ""))
+    write = WriteFile(
+        tls.NOSEGNEG_FILE,
+        text,
+        "Under Xen the kernel says that it has nosegneg; by this line the loader then takes the C "
+        "library that was built without the segments that Xen must guard.",
+        refresh=("ldconfig",),
+        estimate=1.0,
+    )
+    return Plan((write,), with_file(facts, tls.NOSEGNEG_FILE, text))
+
+
+def _takes_nosegneg(settings: Settings, facts: Facts) -> bool:
+    return tls.takes_nosegneg(settings.host.tls, facts.architecture, facts.glibc)
 
 
 def _to_move(settings: Settings, facts: Facts) -> tuple[TlsDirectory, ...]:

@@ -94,6 +94,7 @@ FILES = (
     "/etc/hosts",
     "/etc/initramfs-tools/initramfs.conf",
     "/etc/initramfs-tools/modules",
+    "/etc/ld.so.conf.d/*",
     "/etc/modules",
     "/etc/network/interfaces",
     "/etc/network/interfaces.d/*",

@@ -53,7 +53,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "host.tarball_sha256": st.just("none") | st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
     "host.tarball_signature": st.just("") | _label.map(lambda name: f"/srv/{name}.tar.gz.sig"),
     "host.tarball_keyring": st.just("") | _label.map(lambda name: f"/srv/{name}.gpg"),
-    "host.tls": st.sampled_from(["auto", "move", "leave"]),
+    "host.tls": st.sampled_from(["auto", "move", "nosegneg", "leave"]),
     "host.ignore": st.lists(st.sampled_from(CHECK_NAMES), max_size=3).map(tuple),
     "storage.use": st.sampled_from(["existing-group", "free-space", "device"]),
     "storage.volume_group": st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,20}", fullmatch=True),

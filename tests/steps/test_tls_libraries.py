@@ -14,7 +14,7 @@ from steps.facts import Facts, TlsDirectory
 from tests.machines import stock
 from tests.steps.answered import answered
 from tests.steps.prepared import before
-from wizard.actions import MovePath, RunCommand
+from wizard.actions import MovePath, RunCommand, WriteFile
 
 ACTIVE = TlsDirectory("/lib/tls", 12, disabled=False)
 EMPTY = TlsDirectory("/lib/tls", 0, disabled=False)
@@ -116,7 +116,53 @@ def test_a_library_built_for_xen_is_offered_where_the_loader_knows_of_it() -> No
     for architecture, offered in (("i686", True), ("x86_64", False)):
         facts = machine(architecture, "2.31", built)
         notes = tls_libraries.plan(answered(facts), facts).notes
-        assert offered == any("hwcap 1 nosegneg" in note for note in notes)
+        assert offered == any("host.tls: nosegneg" in note for note in notes)
+
+
+NOSEGNEG = {"host.tls": "nosegneg"}
+CONF = "/etc/ld.so.conf.d/xen.conf"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "hwcap 1 nosegneg\n"),
+        ("/opt/lib\n", "/opt/lib\n"),
+        ("# no newline", "# no newline\n"),
+    ],
+)
+def test_the_loader_is_told_of_the_library_built_for_xen(before: str | None, after: str) -> None:
+    facts = machine("i686", "2.31", replace(ACTIVE, nosegneg=True))
+    facts = facts if before is None else replace(facts, files={**facts.files, CONF: before})
+    settings = answered(facts, NOSEGNEG)
+    assert [] == tls_libraries.check(settings, facts)
+    assert ["tls-active"] == [one.name for one in tls_libraries.verify(settings, facts)]
+    plan = tls_libraries.plan(settings, facts)
+    (write,) = plan.actions
+    assert isinstance(write, WriteFile)
+    assert (CONF, ("ldconfig",)) == (write.path, write.refresh)
+    assert after in write.text
+    assert write.text.endswith("\nhwcap 1 nosegneg\n")
+    assert plan.then.tls == facts.tls
+    assert [] == tls_libraries.verify(settings, plan.then)
+    assert () == tls_libraries.plan(settings, plan.then).actions
+
+
+def test_what_the_distribution_told_the_loader_is_enough() -> None:
+    facts = machine("i686", "2.31", replace(ACTIVE, nosegneg=True))
+    line = {"/etc/ld.so.conf.d/libc6-xen.conf": "# libc6-xen\nhwcap 0 nosegneg\n"}
+    told = replace(facts, files={**facts.files, **line})
+    assert () == tls_libraries.plan(answered(told, NOSEGNEG), told).actions
+    assert [] == tls_libraries.verify(answered(told, NOSEGNEG), told)
+
+
+def test_a_library_that_is_not_here_cannot_be_taken() -> None:
+    facts = machine("i686", "2.31", ACTIVE)
+    (problem,) = tls_libraries.check(answered(facts, NOSEGNEG), facts)
+    assert ("tls-nosegneg", True) == (problem.name, "libc6-xen" in problem.hint)
+    moot = machine("x86_64", "2.36", ACTIVE)
+    assert [] == tls_libraries.check(answered(moot, NOSEGNEG), moot)
+    assert () == tls_libraries.plan(answered(moot, NOSEGNEG), moot).actions
 
 
 def guest_with_tls() -> Facts:
