@@ -14,6 +14,7 @@ from steps import kinds
 from steps.hosts.choices import BOOT_LOADERS, SOURCES
 from steps.hosts.service_managers import MANAGERS
 from steps.hosts.toolstacks import TOOLSTACKS
+from steps.storage import SPARE_SPACE
 from steps.suggest_host import (
     because_boot_loader,
     because_service_manager,
@@ -26,42 +27,44 @@ from steps.suggest_host import (
     from_tarball,
     signed_tarball,
 )
-from steps.suggestions import (
-    GUEST_MEMORY,
-    NO_BRIDGE,
-    SPARE_SPACE,
-    address_is_free,
-    address_is_not_the_hosts,
-    because_card,
-    because_console,
+from steps.suggest_storage import (
     because_device,
-    because_dom0_memory,
-    because_gateway,
     because_use,
-    card_choices,
-    default_bridge,
-    default_card,
-    default_console,
     default_device,
-    default_dom0_memory,
-    default_gateway,
     default_group,
-    default_name,
-    default_release,
     default_use,
     device_choices,
-    gateway_is_no_guest,
+    device_would_lose,
     group_choices,
-    has_bridge,
-    has_static_address,
-    name_is_free,
     needs_device,
-    next_address,
     partition_is_large_enough,
     share_of_free_space,
     takes_device,
     takes_free_space,
     use_choices,
+)
+from steps.suggestions import (
+    GUEST_MEMORY,
+    NO_BRIDGE,
+    address_is_free,
+    address_is_not_the_hosts,
+    because_card,
+    because_console,
+    because_dom0_memory,
+    because_gateway,
+    card_choices,
+    default_bridge,
+    default_card,
+    default_console,
+    default_dom0_memory,
+    default_gateway,
+    default_name,
+    default_release,
+    gateway_is_no_guest,
+    has_bridge,
+    has_static_address,
+    name_is_free,
+    next_address,
 )
 from wizard.questions import asked, listed
 
@@ -280,8 +283,9 @@ class StorageSettings:
         "Which device?",
         kinds.DEVICE,
         help="The place on this machine's disks that the volume group gets. For free space: the "
-        "disk that has it. Otherwise the partition or disk to take. Only an empty one is accepted. "
-        "Names under /dev/disk/by-id stay the same over reboots.",
+        "disk that has it. Otherwise the partition or disk to take: an empty one, or one whose "
+        "content is lost, after you typed its name. The system's own disk is never taken. Names "
+        "under /dev/disk/by-id stay the same over reboots.",
         default=default_device,
         because=because_device,
         choices=device_choices,
@@ -309,6 +313,7 @@ class StorageSettings:
         because="nothing of yours is overwritten unless you say so",
         needed=takes_device,
         advanced=True,
+        asked_if=device_would_lose,
     )
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from steps import identifiers
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition, VolumeGroup
-from steps.settings import SPARE_SPACE, Settings
+from steps.settings import Settings
 from steps.storage import (
+    SPARE_SPACE,
+    content_in_words,
     find_disk,
     find_partition,
-    in_words,
     is_for_lvm,
     kernel_path,
     largest_region,
@@ -115,29 +116,40 @@ def must_be_wiped(settings: Settings, facts: Facts, place: Place) -> bool:
     )
 
 
-def content_in_words(place: Place) -> str:
-    """What is on a device, in words, with what is on each of its partitions."""
-    if place.partition is not None or not place.disk.partitions:
-        return in_words(place.content)
-    parts = "; ".join(
-        f"{part.path} holds {in_words(part.content)}" for part in place.disk.partitions
-    )
-    return f"a partition table ({parts})"
-
-
 def what_will_be_lost(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
     """A warning of what is on a device that the answers agree to lose."""
     if not must_be_wiped(settings, facts, place):
         return []
+    held = content_in_words(place.disk, place.partition)
     return [
         Problem(
             "device-is-overwritten",
-            f"{settings.storage.device} holds {content_in_words(place)}: that will be lost, and no "
-            "rollback brings it back.",
+            f"{settings.storage.device} holds {held}: that will be lost, and no rollback brings it "
+            "back.",
             "storage.overwrite agrees to it; take that answer out if it is not meant so.",
             severity="warning",
         )
     ]
+
+
+def wanted_volumes(settings: Settings) -> dict[str, int]:
+    """The volumes that all guests together want, by name, in MiB."""
+    wanted = {}
+    for guest in settings.guests:
+        wanted[f"{guest.name}-root"] = guest.root_size
+        if guest.swap_size:
+            wanted[f"{guest.name}-swap"] = guest.swap_size
+    return wanted
+
+
+def lost_devices(settings: Settings, facts: Facts) -> tuple[str, ...]:
+    """The kernel's paths of the devices whose content these settings agree to lose."""
+    if settings.storage.use != "device":
+        return ()
+    place = place_for(settings, facts)
+    if place is None or not must_be_wiped(settings, facts, place):
+        return ()
+    return ((place.partition or place.disk).path,)
 
 
 def with_partition(facts: Facts, disk: Disk, action: CreatePartition, size: int) -> Facts:

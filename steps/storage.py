@@ -1,14 +1,18 @@
-"""Disks, partitions and volume groups in the facts: found by name, measured, said in words."""
+"""Disks, partitions and volume groups in the facts: found by name, measured, said in words, and
+whether one can be taken at all.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition
 from steps.kinds import show_size
-from steps.settings import Settings
 from wizard.step import Problem
 
+SPARE_SPACE = 5 * 1024  # MiB: what the tutorial asks for beyond the distribution
 EXTENT = 4  # MiB: LVM's default, for groups that we make
 
 # MBR type and GPT type of a partition that is meant for LVM.
@@ -82,16 +86,6 @@ def group_size(device_size: int) -> int:
     return max(device_size - 1, 0) // EXTENT * EXTENT
 
 
-def wanted_volumes(settings: Settings) -> dict[str, int]:
-    """The volumes that all guests together want, by name, in MiB."""
-    wanted = {}
-    for guest in settings.guests:
-        wanted[f"{guest.name}-root"] = guest.root_size
-        if guest.swap_size:
-            wanted[f"{guest.name}-swap"] = guest.swap_size
-    return wanted
-
-
 def room_problem(needed: int, free: int, group: str, guests: int) -> Problem:
     """The volumes of so many guests do not fit: what is needed, what there is, what to do."""
     over = needed - free
@@ -128,3 +122,69 @@ def in_words(content: Content) -> str:
             return "nothing"
         case "unknown":
             return "something that cannot be read"
+
+
+def content_in_words(disk: Disk, partition: Partition | None = None) -> str:
+    """What is on a device, in words; of a whole disk, what is on each of its partitions too."""
+    if partition is not None or not disk.partitions:
+        return in_words(partition.content if partition is not None else disk.content)
+    parts = "; ".join(f"{part.path} holds {in_words(part.content)}" for part in disk.partitions)
+    return f"a partition table ({parts})"
+
+
+def is_empty(disk: Disk, partition: Partition | None = None) -> bool:
+    """Whether nothing is on a device that could be lost."""
+    if partition is not None:
+        return partition.content.kind == "empty"
+    return disk.content.kind == "empty" and not disk.partitions
+
+
+class Obstacle(NamedTuple):
+    """Why a device cannot be taken, whatever is agreed to: a check's name, and the sentence
+    without its end.
+    """
+
+    name: str
+    words: str
+
+
+def obstacles(disk: Disk, partition: Partition | None, called: str = "it") -> Iterator[Obstacle]:
+    """What stands against taking a whole disk, or one of its partitions, for the guests' disks:
+    the system is on it, something uses it, it is too small. What is on it, is none of these.
+    """
+    system = disk.system if partition is None else partition.system
+    if system:
+        yield Obstacle("device-is-the-systems", f"the running system is on {called}")
+    elif partition is not None and is_extended(partition):
+        words = f"{called} is an extended partition: a frame around logical ones"
+        yield Obstacle("device-is-extended", words)
+    else:
+        yield from _uses(disk, partition, called)
+    content = disk.content if partition is None else partition.content
+    if content.kind == "unknown":
+        words = f"what is on {called} is not known: only root can read it"
+        yield Obstacle("device-unread", words)
+    if disk.read_only:
+        yield Obstacle("device-read-only", f"{called} is read-only")
+    size = disk.size if partition is None else partition.size
+    if size < SPARE_SPACE:
+        words = f"{called} has {show_size(size)}; {show_size(SPARE_SPACE)} is needed"
+        yield Obstacle("device-too-small", words)
+
+
+def _uses(disk: Disk, partition: Partition | None, called: str) -> Iterator[Obstacle]:
+    """The first use of it, or of a partition on it."""
+    own = disk.content if partition is None else partition.content
+    inside = disk.partitions if partition is None else ()
+    for name, content in ((called, own), *((part.path, part.content) for part in inside)):
+        if content.mounted_at:
+            words = f"{name} is mounted at {' and '.join(content.mounted_at)}"
+            yield Obstacle("device-in-use", words)
+            return
+        if content.used_by:
+            words = (
+                f"{name} is in use: it holds {in_words(content)}, "
+                f"used by {' '.join(content.used_by)}"
+            )
+            yield Obstacle("device-in-use", words)
+            return

@@ -18,29 +18,30 @@ from steps.settings import SPARE_SPACE, Settings
 from steps.spare_place import (
     Place,
     agreed,
-    content_in_words,
     is_our_member,
     is_ours,
     made_before,
     must_be_wiped,
     place_for,
+    wanted_volumes,
     what_will_be_lost,
     with_content,
     with_partition,
 )
 from steps.storage import (
     EXTENT,
+    content_in_words,
     find_disk,
     find_partition,
     group_size,
     in_words,
-    is_extended,
+    is_empty,
     largest_region,
+    obstacles,
     partition_name,
     room_problem,
     rounded,
     stable_name,
-    wanted_volumes,
 )
 from wizard.actions import Action, CommandShows, CreatePartition, Identity, RunCommand
 from wizard.step import Plan, Problem
@@ -57,6 +58,18 @@ QUESTIONS = (
 )
 
 _LVM_MEMBER = "LVM2_member"
+
+# What to do about a device that cannot be taken, by the check's name.
+_HINTS = {
+    "device-is-the-systems": "Choose another device. This one cannot be taken, and no answer "
+    "changes that.",
+    "device-is-extended": "Choose a logical partition, or take free space (storage.use: "
+    "free-space).",
+    "device-in-use": "Choose another device, or free it first if nothing needs what is on it.",
+    "device-unread": "Start with sudo to see it.",
+    "device-read-only": "Choose another device.",
+    "device-too-small": "Choose a larger one.",
+}
 
 
 # ---- check
@@ -198,19 +211,15 @@ def _check_device(settings: Settings, facts: Facts) -> list[Problem]:
             )
         ]
     problems = [
-        *_why_not_touched(device, place),
-        *_why_not_overwritten(settings, facts, place),
-    ]
-    if place.disk.read_only:
-        problems.append(_read_only(device))
-    if place.size < SPARE_SPACE:
-        problems.append(
-            Problem(
-                "device-too-small",
-                f"{device} has {show_size(place.size)}; {show_size(SPARE_SPACE)} is needed.",
-                "Choose a larger one.",
-            )
+        Problem(
+            one.name,
+            f"{one.words[0].upper()}{one.words[1:]}.",
+            _HINTS[one.name],
+            severity="unknown" if one.name == "device-unread" and not facts.as_root else "error",
         )
+        for one in obstacles(place.disk, place.partition, device)
+    ]
+    problems += _why_not_overwritten(settings, facts, place)
     if not problems:
         problems = [
             *what_will_be_lost(settings, facts, place),
@@ -219,71 +228,21 @@ def _check_device(settings: Settings, facts: Facts) -> list[Problem]:
     return problems
 
 
-def _why_not_touched(device: str, place: Place) -> list[Problem]:
-    """The system's own disk, and what is in use: no agreement makes these possible."""
-    disk, partition = place.disk, place.partition
-    if (partition is None and disk.system) or (partition is not None and partition.system):
-        return [
-            Problem(
-                "device-is-the-systems",
-                f"The running system is on {device}.",
-                "Choose another device. This one cannot be taken, and no answer changes that.",
-            )
-        ]
-    if partition is not None and is_extended(partition):
-        return [
-            Problem(
-                "device-is-extended",
-                f"{device} is an extended partition: a frame around logical ones.",
-                "Choose a logical partition, or take free space (storage.use: free-space).",
-            )
-        ]
-    parts = () if partition is not None else disk.partitions
-    for name, content in ((device, place.content), *((part.path, part.content) for part in parts)):
-        if content.mounted_at:
-            where = " and ".join(content.mounted_at)
-            return [
-                Problem(
-                    "device-in-use",
-                    f"{name} is mounted at {where}.",
-                    "Choose another device, or unmount it if nothing needs it any more.",
-                )
-            ]
-        if content.used_by:
-            return [
-                Problem(
-                    "device-in-use",
-                    f"{name} is in use: it holds {in_words(content)}, "
-                    f"used by {' '.join(content.used_by)}.",
-                    "Choose another device.",
-                )
-            ]
-    return []
-
-
 def _why_not_overwritten(settings: Settings, facts: Facts, place: Place) -> list[Problem]:
     """What is on it, unless nothing is, or the user typed that it may be lost."""
     device, content = settings.storage.device, place.content
     if content.kind == "unknown":
-        return [
-            Problem(
-                "device-unread",
-                f"What is on {device} is not known: only root can read it.",
-                "Start with sudo to see it.",
-                severity="error" if facts.as_root else "unknown",
-            )
-        ]
-    inside = place.partition is None and bool(place.disk.partitions)
-    if (content.kind == "empty" and not inside) or is_our_member(content, settings, facts):
+        return []  # that it is not known stands against it already
+    if is_empty(place.disk, place.partition) or is_our_member(content, settings, facts):
         return []
     if agreed(settings, facts):
         return []
     return [
         Problem(
             "device-not-empty",
-            f"{device} is not empty: it holds {content_in_words(place)}.",
-            "Choose an empty device. To lose what is on this one, type its path as "
-            f"storage.overwrite: {device}",
+            f"{device} is not empty: it holds {content_in_words(place.disk, place.partition)}.",
+            "Choose an empty device. To lose what is on this one, choose it among the questions, "
+            f"and type its name there; or write storage.overwrite: {device}",
         )
     ]
 
@@ -411,7 +370,7 @@ def _new_partition(disk: Disk, region: FreeRegion, size: int, device: str) -> Cr
 
 
 def _wipes(device: str, place: Place, identity: Identity) -> list[Action]:
-    held = in_words(place.content)
+    held = content_in_words(place.disk, place.partition)
     return [
         RunCommand(
             ("wipefs", "--all", device),

@@ -89,6 +89,10 @@ class Answers(Generic[S]):
         """These and one more, already parsed; it takes the place of an earlier one."""
         return replace(self, given={**self.given, key: Given(value)})
 
+    def without_answer(self, key: str) -> Answers[S]:
+        """These without the answer of that key, if there is one."""
+        return replace(self, given={name: one for name, one in self.given.items() if name != key})
+
     def with_count(self, name: str, count: int) -> Answers[S]:
         """These with so many items in that list; answers for further ones are dropped, and those
         that are new get what the file has for all.

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from wizard.answers import Answers, draft, parts, record, text_of, walk
+from wizard.consent import confirm
 from wizard.failure import Changing
-from wizard.interview import Interview, confirm
+from wizard.interview import Interview
 from wizard.prompts import Option, Prompter
 from wizard.step import Problem, Step, step_name
 

@@ -1,4 +1,4 @@
-"""The interview: each step's questions in turn, until every answer is there; then one decision.
+"""The interview: each step's questions in turn, until every answer is there.
 
 A person can go back at every question, over step borders too: what was answered stays, as the new
 default. Each answer is checked when it is given, with the reason. Nothing is changed here.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from wizard.answer_file import refusal, save_answers, write_answers
-from wizard.answers import Answers, Part, Settled, draft, parts, record, text_of, walk
-from wizard.errors import Cancelled, Exit, Interrupted, UsageError
+from wizard.answer_file import refusal
+from wizard.answers import Answers, Part, Settled, parts, text_of, walk
+from wizard.consent import agreed_to_choose
+from wizard.errors import Cancelled
 from wizard.passwords import hash_password
-from wizard.prompts import InputEnded, Option, Prompter
+from wizard.prompts import Option, Prompter
 from wizard.questions import Choice, is_reference
 from wizard.step import Problem, Step
 
@@ -30,19 +30,6 @@ BACK, QUIT, HELP, OTHER = "back", "quit", "?", "other"
 NOTHING_CHANGED = "Nothing was changed."
 _INSIST = "Give another answer; or the same again, to keep it for now."
 _HOW_TO_ANSWER = "Enter takes what is suggested. ? explains; or type: back, quit."
-
-
-@dataclass(frozen=True)
-class Review:
-    """What came of showing the plan: whether it can be applied, and what it destroys.
-
-    Each of `destroys` (a device's path, say) must be typed before it is agreed to. `browse` shows
-    all of it to whoever wants to see every command.
-    """
-
-    ready: bool
-    destroys: tuple[str, ...] = ()
-    browse: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +73,7 @@ class Interview(Generic[S]):
         self._hasher = hasher
         self._objects = objects
         self._objected: tuple[str, Any] = ("", None)  # an answer that stays if given once more
+        self._agreed: set[str] = set()  # the keys that were answered by agreeing to a loss
         self._preset = frozenset(answers.given if preset is None else preset)
         self._preset_lists = frozenset(answers.counts if preset_lists is None else preset_lists)
         self._behind: list[str] = []  # the screens passed: Back goes through them
@@ -137,10 +125,17 @@ class Interview(Generic[S]):
             item = settled[screen.key]
             if not item.needed or (self._is_preset(screen.key) and item.problem is None):
                 continue
-            if item.question.advanced and not self._every_question and item.problem is None:
+            if item.problem is None and not self._matters(item):
                 continue
             return screen
         return None
+
+    def _matters(self, item: Settled) -> bool:
+        """Whether a question is for this person, or this machine calls for it."""
+        question = item.question
+        if not question.advanced or self._every_question:
+            return True
+        return not item.given and question.asked_if is not None and question.asked_if(item.known)
 
     def _is_preset(self, key: str) -> bool:
         section, _, rest = key.partition(".")
@@ -238,17 +233,17 @@ class Interview(Generic[S]):
             if answer == HELP:
                 self._prompter.say(item.question.help, "note")
             elif answer == OTHER:
-                if self._ask_other(item, options):
+                if self._ask_other(item):
                     return "on"
             elif move := self._moved(answer):
                 return move
             elif self._take(item, answer):
                 return "on"
 
-    def _ask_other(self, item: Settled, options: list[Option]) -> bool:
+    def _ask_other(self, item: Settled) -> bool:
         text = self._prompter.line(f"Type {item.question.kind.name} (Enter: back to the list)")
         text = text.strip()
-        refused = next((option.refused for option in options if option.value == text), "")
+        refused = next((one.refused for one in self._choices(item) if one.is_called(text)), "")
         if refused and not self._every_question:
             self._prompter.say(f"That is not possible: {refused}.", "wrong")
             return False
@@ -326,7 +321,10 @@ class Interview(Generic[S]):
         if wrong := question.refuses(value, item.known):
             self._prompter.say(wrong, "wrong")
             return False
-        answers = self.answers.with_answer(item.key, value)
+        beside = self._with_consent(item, text)
+        if beside is None:
+            return False
+        answers = beside.with_answer(item.key, value)
         if self._objected != (item.key, value) and (found := self._objects(self.answers, answers)):
             self._prompter.say("\n".join(f"{one.what} {one.hint}" for one in found), "wrong")
             self._prompter.say(_INSIST)
@@ -335,6 +333,29 @@ class Interview(Generic[S]):
         self.answers = answers
         return True
 
+    def _with_consent(self, item: Settled, text: str) -> Answers[S] | None:
+        """The answers with the agreement that this one needs, and without an earlier one that was
+        given for another; None if the person does not agree.
+        """
+        costly = {one: one.loss for one in self._choices(item) if one.loss is not None}
+        answers = self.answers
+        for key in {loss.key for loss in costly.values()} & self._agreed:
+            answers = answers.without_answer(key)
+        for choice, loss in costly.items():
+            if not choice.is_called(text):
+                continue
+            given = self.answers.given.get(loss.key)
+            if given is not None and choice.is_called(given.value):
+                return self.answers
+            if not agreed_to_choose(self._prompter, choice, loss):
+                return None
+            self._agreed.add(loss.key)
+            return answers.with_answer(loss.key, text)
+        return answers
+
+    def _choices(self, item: Settled) -> Sequence[Choice]:
+        return item.question.choices(item.known) if item.question.choices else ()
+
     def _options(self, item: Settled) -> list[Option]:
         """The list to pick from, or nothing when the answer is typed."""
         question = item.question
@@ -342,7 +363,7 @@ class Interview(Generic[S]):
         words = schema.get("enum")
         if schema.get("type") == "boolean":
             words = ["yes", "no"]
-        choices: Sequence[Choice] = question.choices(item.known) if question.choices else ()
+        choices = self._choices(item)
         if not choices and not isinstance(words, list):
             return []
         if not choices and isinstance(words, list):
@@ -384,116 +405,3 @@ def _unquoted(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return text[1:-1]
     return text
-
-
-# ---- the whole conversation
-
-
-def guided(
-    interview: Interview[S],
-    facts: object,
-    prompter: Prompter,
-    show: Callable[[S], Review],
-    save_as: Path = Path("xen-setup-answers.yaml"),
-) -> S:
-    """Interview, show, decide; the settings that the person agreed to.
-
-    `show` shows the plan for settings. Raises Cancelled when the person quits (after saving the
-    answers, if wanted), and Interrupted or InputEnded when they cannot go on: nothing was changed.
-    """
-    try:
-        while True:
-            interview.ask_all()
-            drafted = draft(interview.answers, facts)
-            review = Review(ready=False)
-            if drafted.problems:
-                prompter.say("These answers do not fit together:", "wrong")
-                for problem in drafted.problems:
-                    prompter.say(f"{problem}", "wrong")
-            else:
-                review = show(drafted.settings)
-            match _decide(prompter, review, can_go_back=interview.can_go_back):
-                case "apply" if agreed_to_lose(prompter, review.destroys):
-                    return drafted.settings
-                case "back":
-                    interview.go_back()
-                case "save":
-                    answers = interview.answers
-                    if not drafted.problems:
-                        answers = record(drafted.settings, facts)
-                    path = _save(prompter, write_answers(answers), save_as)
-                    if path is not None:
-                        raise Cancelled(
-                            f"The answers are in {path}. {NOTHING_CHANGED}",
-                            hint=f"To go on with them: sudo xen-setup apply {path}",
-                        )
-                case "quit":
-                    raise Cancelled("You quit.", hint=NOTHING_CHANGED)
-    except KeyboardInterrupt:  # between two prompts, where nothing catches the signal
-        raise Interrupted(
-            "Stopped by Ctrl-C.", hint=NOTHING_CHANGED, status=Exit.INTERRUPTED
-        ) from None
-    except Interrupted as error:
-        raise Interrupted(error.what, hint=NOTHING_CHANGED, status=error.status) from None
-    except InputEnded as error:
-        raise InputEnded(f"{error.what} {NOTHING_CHANGED}", hint=error.hint) from None
-
-
-def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
-    options = [
-        Option("apply", "do all of this now", "" if review.ready else "see the problems above"),
-        *([Option("details", "show every command first")] if review.browse else []),
-        Option(BACK, "go back to the questions", "" if can_go_back else "none was asked"),
-        Option("save", "save the answers and quit"),
-        Option(QUIT, "quit"),
-    ]
-    prompt = "Nothing has been changed yet. What now?"
-    while True:
-        decision = prompter.pick(prompt, options, "apply" if review.ready else BACK)
-        if decision != "details" or review.browse is None:
-            return decision
-        review.browse()
-
-
-def agreed_to_lose(prompter: Prompter, destroys: Sequence[str]) -> bool:
-    """Whether the name of each thing that is destroyed was typed."""
-    for name in destroys:
-        prompter.say(f"Everything that is on {name} now will be lost.", "wrong")
-        if prompter.line(f"Type {name} to agree, or only Enter to go back").strip() != name:
-            prompter.say(f"Not agreed: {name} stays as it is.", "good")
-            return False
-    return True
-
-
-def _save(prompter: Prompter, text: str, suggested: Path) -> Path | None:
-    """Where the answers were saved, or None when the person thought better of it."""
-    while True:
-        typed = prompter.line("Which file? (back: not at all)", str(suggested)).strip()
-        if typed == BACK:
-            return None
-        path = Path(typed or suggested).expanduser()
-        if path.exists() or path.is_symlink():
-            prompter.say(f"There is something at {path} already. Give another name.", "wrong")
-            continue
-        try:
-            save_answers(path, text)
-        except UsageError as error:
-            prompter.say(f"{error.what} {error.hint}", "wrong")
-            continue
-        return path.absolute()
-
-
-def confirm(
-    prompter: Prompter, question: str, *, default: bool | None = None, seconds: float | None = None
-) -> bool:
-    """Yes or no, typed. Without a default Enter is no answer. Raises TimeIsUp after `seconds`."""
-    shown = {True: "yes", False: "no", None: ""}[default]
-    while True:
-        match prompter.line(question, shown or "yes or no", seconds=seconds).strip().lower():
-            case "yes" | "y":
-                return True
-            case "no" | "n":
-                return False
-            case "" if default is not None:
-                return default
-        prompter.say("Type yes or no.", "wrong")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from wizard.consent import confirm
 from wizard.errors import Cancelled
 from wizard.failure import Failure, OnFailure
-from wizard.interview import confirm
 from wizard.prompts import Option, Prompter, TimeIsUp
 from wizard.wording import commands, headline, printable
 

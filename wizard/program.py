@@ -17,13 +17,15 @@ from steps.facts import Facts
 from steps.failures import RULES
 from steps.read_facts import read_facts
 from steps.settings import Settings
+from steps.spare_place import lost_devices
 from steps.what_now import after_rollback, what_now
 from wizard.answer_file import write_answers
 from wizard.answers import Answers, record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
+from wizard.decision import Review
+from wizard.decision import guided as converse
 from wizard.errors import Exit, SetupError, Stopped, UsageError
-from wizard.interview import Interview, Review
-from wizard.interview import guided as converse
+from wizard.interview import Interview
 from wizard.journal import unfinished_run
 from wizard.machine import Machine
 from wizard.objections import objections
@@ -156,10 +158,9 @@ def interview(
         sessions.append(session)
         previews = session.shown()
         show_in_short(console, previews)
-        lost = settings.storage.overwrite
         return Review(
             ready=not any(errors_in(preview.problems) for preview in previews),
-            destroys=(lost,) if lost.startswith("/") else (),
+            destroys=lost_devices(settings, facts),
             browse=lambda: browse(console, previews, text_of, prompter),
         )
 

@@ -25,10 +25,10 @@ from steps.reading.network import read_network
 from steps.reading.view import View
 from wizard import VERSION, commands
 from wizard.arguments import Arguments
+from wizard.consent import confirm
 from wizard.console import Console
 from wizard.diagnosis import explain, in_words
 from wizard.errors import Cancelled, ChecksFailed, Exit, RollbackIncomplete, Stopped, UsageError
-from wizard.interview import confirm
 from wizard.lesson import Line
 from wizard.machine import Machine
 from wizard.pipeline import GO_ON, unfinished_run

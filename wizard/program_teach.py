@@ -8,6 +8,7 @@ from dataclasses import replace
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.settings import Settings
+from steps.spare_place import lost_devices
 from steps.teaching import exercises
 from wizard import commands
 from wizard.answers import Answers
@@ -55,7 +56,7 @@ def tutor_for(
         exercises=exercises,
         look=look or (lambda exercise, _facts: commands.ask(exercise.command, _LOOK_TIME)),
         text_of=text_of,
-        destroys=_destroys,
+        destroys=lost_devices,
         ignored=lambda settings: frozenset(settings.host.ignore),
     )
     return Tutor(
@@ -82,8 +83,3 @@ def led_session(arguments: Arguments, tutor: SettingsTutor, facts: Facts) -> Ses
 def goes_on_with_lesson(error: SetupError) -> None:
     """Let an error's advice lead back into the lesson."""
     error.hint = error.hint.replace("xen-setup resume", "xen-setup resume --teach")
-
-
-def _destroys(settings: Settings) -> tuple[str, ...]:
-    lost = settings.storage.overwrite
-    return (lost,) if lost.startswith("/") else ()

@@ -49,12 +49,31 @@ class Kind(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Loss:
+    """What is destroyed if a thing is chosen, in words. Who agrees types the thing's name; the
+    question `key` then gets the same answer, which is what agrees in a file.
+    """
+
+    what: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Choice:
-    """One thing of this machine that can be chosen: its answer, what it is, why not (if not)."""
+    """One thing of this machine that can be chosen: its answer, what it is, why not (if not).
+
+    `names`: how else it is called when it is typed, the shortest first. `loss`: what it costs.
+    """
 
     value: str
     title: str
     refused: str = ""
+    names: tuple[str, ...] = ()
+    loss: Loss | None = None
+
+    def is_called(self, text: str) -> bool:
+        """Whether that is its answer, or another name for it."""
+        return text == self.value or text in self.names
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,9 @@ class Question(Generic[T]):
     machine, why that default, or why there is none.
     `choices` lists real things of this machine. `needed` tells whether the question makes sense
     after the earlier answers (its default counts when not). `check` looks at a parsed value
-    against the machine and returns what is wrong with it ("" for nothing). `secret` answers are
+    against the machine and returns what is wrong with it ("" for nothing). `advanced` questions are
+    asked of those who want every one; of others only when `asked_if` says that it matters on this
+    machine, and nothing was answered yet. `secret` answers are
     never shown or recorded in the clear; they can be references (`is_reference`). `constant` is
     the default where it is the same on every machine; `example` is what a template writes where it
     is not, or says nothing.
@@ -102,6 +123,7 @@ class Question(Generic[T]):
     check: Callable[[T, Known], str] | None = None
     secret: bool = False
     advanced: bool = False  # asked only when the user wants every question
+    asked_if: Callable[[Known], bool] | None = None
     constant: T | None = None
     example: T | None = None
     among: Callable[[T, Known], str] | None = None
@@ -136,6 +158,7 @@ def asked(
     check: Callable[[T, Known], str] | None = None,
     secret: bool = False,
     advanced: bool = False,
+    asked_if: Callable[[Known], bool] | None = None,
     example: T | None = None,
     among: Callable[[T, Known], str] | None = None,
     identity: bool = False,
@@ -154,6 +177,7 @@ def asked(
         check=check,
         secret=secret,
         advanced=advanced,
+        asked_if=asked_if,
         constant=None if callable(default) else default,
         example=example,
         among=among,

@@ -19,10 +19,11 @@ from wizard.actions import Reboot, undo_class
 from wizard.answer_file import write_answers
 from wizard.answers import Answers, draft, parts, record, walk
 from wizard.commands import Answer
+from wizard.consent import agreed_to_lose
 from wizard.console import Console
 from wizard.errors import Cancelled
 from wizard.exercise import Exercise
-from wizard.interview import BACK, Interview, agreed_to_lose
+from wizard.interview import BACK, Interview
 from wizard.lesson import Line
 from wizard.lesson import lines as lesson_lines
 from wizard.preview import errors_in
@@ -65,7 +66,7 @@ class Classroom(Generic[S, F]):
     exercises: Callable[[str, S, F], Sequence[Exercise]]
     look: Callable[[Exercise, F], Answer]
     text_of: Callable[[F, str], str | None]
-    destroys: Callable[[S], Sequence[str]]
+    destroys: Callable[[S, F], Sequence[str]]
     ignored: Callable[[S], frozenset[str]]
 
 
@@ -152,7 +153,7 @@ class Tutor(Generic[S, F]):
             if plan.actions:
                 self._show_plan(plan, facts)
                 if any(undo_class(action) == "no undo" for action in plan.actions):
-                    self._agree(self._room.destroys(self.settings))
+                    self._agree(self._room.destroys(self.settings, facts))
             if not because and not any(isinstance(action, Reboot) for action in plan.actions):
                 self._predict(step, plan.then)
 

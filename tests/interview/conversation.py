@@ -20,8 +20,10 @@ from tests.machines import machines
 from tests.small_lesson import SMALL_LESSON
 from wizard.answer_file import read_answers
 from wizard.cli import tell
+from wizard.consent import confirm
+from wizard.decision import Review, guided
 from wizard.errors import SetupError
-from wizard.interview import Interview, Review, confirm, guided
+from wizard.interview import Interview
 from wizard.lesson import Lesson
 from wizard.prompts import TimeIsUp, choose_prompter
 from wizard.step import Plan, Problem

@@ -16,11 +16,13 @@ from steps.settings import Settings
 from tests.credentials import HASH
 from tests.interview.conversation import STEPS, Part
 from tests.interview.replay import check_replay
-from tests.machines import machines, stock
+from tests.machines import disk, machines, stock
 from wizard.answer_file import read_answers, read_text
 from wizard.answers import Answers, settle
+from wizard.consent import confirm
+from wizard.decision import Review, guided
 from wizard.errors import Cancelled, Exit
-from wizard.interview import Interview, Review, confirm, guided
+from wizard.interview import Interview
 from wizard.prompts import InputEnded, ScriptedPrompter
 from wizard.questions import asked
 from wizard.secret_references import Surroundings, resolve
@@ -218,20 +220,54 @@ def test_what_cannot_be_chosen_is_shown_with_its_reason() -> None:
     assert {"existing-group": "there is none on this machine"} == refused
 
 
-def test_a_device_that_is_not_empty_can_only_be_had_by_typing_it() -> None:
+KEEP = "/dev/disk/by-id/virtio-vdd-serial"  # in `foreign`: an ext4 filesystem labelled keep
+AT_DEVICE = ["", "", "", "", "device", ""]
+
+
+def test_a_device_that_is_not_empty_is_chosen_by_typing_its_name() -> None:
     facts = machines()["foreign"]
-    ntfs = "/dev/disk/by-id/virtio-vdc-serial-part2"
-    answers = ["", "", "", "", "device", "", "other", ntfs, "quit"]
-    talk = Talk(answers, facts)
+    refusals = [KEEP, "yes", KEEP, "y", KEEP, ""]
+    talk = Talk([*AT_DEVICE, *refusals, KEEP, "/dev/vdd", *[""] * 9, "apply"], facts)
+    storage = talk.hold().storage  # and its record, replayed, plans the same
+    assert (KEEP, KEEP) == (storage.device, storage.overwrite)
+    assert 3 == talk.prompter.said.count("Not agreed: /dev/vdd is not chosen.")
+    said = "\n".join(talk.prompter.said)
+    assert "/dev/vdd holds an ext4 filesystem labelled keep. A plan with it destroys that" in said
+    assert "Type /dev/vdd to agree, or only Enter to choose again" in talk.prompts
+
+
+def test_a_device_that_is_typed_loses_nothing_without_its_name_either() -> None:
+    facts = machines()["foreign"]
+    typed = ["other", "/dev/vdd", "no", "other", "/dev/vdd", KEEP]
+    storage = Talk([*AT_DEVICE, *typed, *[""] * 9, "apply"], facts).hold().storage
+    assert ("/dev/vdd", "/dev/vdd") == (storage.device, storage.overwrite)
+
+
+def test_an_agreement_goes_with_its_device_and_is_asked_for_once() -> None:
+    facts = machines()["foreign"]
+    facts = replace(facts, disks=(*facts.disks, disk("/dev/vde", 8192)))
+    empty = "/dev/disk/by-id/virtio-vde-serial"
+    again = ["back", KEEP, "back", empty]
+    talk = Talk([*AT_DEVICE, KEEP, "/dev/vdd", *again, *[""] * 9, "apply"], facts)
+    storage = talk.hold().storage
+    assert (empty, "no") == (storage.device, storage.overwrite)
+    assert 1 == sum("to agree" in prompt for prompt in talk.prompts)
+
+
+def test_a_device_that_was_given_beforehand_and_holds_something_is_asked_about() -> None:
+    given = read_answers([], Settings, ["storage.use=device", "storage.device=/dev/vdd"])
+    talk = Talk([*[""] * 5, "/dev/vdd", *[""] * 9, "apply"], machines()["foreign"], given)
+    assert "/dev/vdd" == talk.hold().storage.overwrite
+
+
+def test_what_is_in_use_is_never_to_be_chosen() -> None:
+    talk = Talk([*AT_DEVICE, "other", "/dev/vdb", "other", "/dev/vdc", "quit"],
+                machines()["foreign"])  # fmt: skip
     with pytest.raises(Cancelled):
         talk.hold()
-    assert "That is not possible: it holds: ntfs Windows." in talk.prompter.said
-    # With every question asked, it can be typed; the last question before is the agreement.
-    answers = ["", "", "", "", "", "device", "", "other", ntfs, ntfs]
-    talk = Talk([*answers, *[""] * 9, "apply", ntfs], facts, every_question=True,
-                review=Review(True, (ntfs,)))  # fmt: skip
-    assert ntfs == talk.hold().storage.overwrite
-    assert f"Type {ntfs} to agree, or only Enter to go back" in talk.prompts
+    said = "\n".join(talk.prompter.said)
+    assert "That is not possible: it is in use: it holds a member of a RAID array" in said
+    assert "That is not possible: /dev/vdc1 is in use: it holds an encrypted LUKS" in said
 
 
 def test_what_was_typed_instead_is_offered_on_the_way_back() -> None:

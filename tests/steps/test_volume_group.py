@@ -10,6 +10,8 @@ import pytest
 from steps import identifiers, volume_group
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition
 from steps.settings import Settings
+from steps.spare_place import lost_devices
+from steps.suggest_storage import device_choices
 from tests.machines import (
     MIB,
     as_user,
@@ -27,6 +29,7 @@ from tests.machines import (
 )
 from tests.steps.answered import answered
 from wizard.actions import CommandShows, CreatePartition, RunCommand, undo_class
+from wizard.questions import Known
 from wizard.step import Problem
 
 VDA = "/dev/disk/by-id/virtio-practice-disk"
@@ -131,7 +134,7 @@ CHECKS = {
     "luks in use": Case(
         foreign(stock()),
         device("/dev/vdc1"),
-        ("device-in-use", "device-not-empty", "device-too-small"),
+        ("device-in-use", "device-too-small", "device-not-empty"),
         "LUKS",
     ),
     "filesystem": Case(
@@ -195,6 +198,38 @@ def test_check_names_each_problem(name: str) -> None:
     assert all(problem.hint for problem in problems)
     warned = {problem.name for problem in problems if problem.severity != "error"}
     assert warned <= {"device-is-overwritten"}
+
+
+@pytest.mark.parametrize("name", machines())
+def test_what_the_interview_offers_is_what_the_check_accepts(name: str) -> None:
+    facts = machines()[name]
+    if facts.volume_groups is None or facts.group("xendisks") is not None:
+        facts = replace(facts, volume_groups=())
+    for choice in device_choices(Known(facts, {"storage.use": "device"})):
+        agreed = choice.value if choice.loss is not None else "no"
+        settings = answered(facts, device(choice.value, agreed))
+        found = [
+            problem
+            for problem in volume_group.check(settings, facts)
+            # How much the guests want is not the device's.
+            if problem.severity != "warning" and problem.name != "guests-do-not-fit"
+        ]
+        assert bool(choice.refused) == bool(found), (choice, found)
+        lost = lost_devices(settings, facts)
+        assert bool(choice.loss) == bool(lost), (choice, lost)
+        if choice.loss is not None:
+            assert choice.is_called(lost[0])
+            without = volume_group.check(answered(facts, device(choice.value)), facts)
+            assert ["device-not-empty"] == [problem.name for problem in without]
+
+
+def test_the_systems_own_disk_is_never_offered() -> None:
+    for name, facts in machines().items():
+        choices = device_choices(Known(facts, {"storage.use": "device"}))
+        own = {disk.path for disk in facts.disks if disk.system}
+        own |= {part.path for disk in facts.disks for part in disk.partitions if part.system}
+        refused = {choice.title.split()[0] for choice in choices if choice.refused}
+        assert own <= refused, name
 
 
 UNKNOWN: dict[str, tuple[Facts, dict[str, object], str]] = {

@@ -1,0 +1,217 @@
+"""What is suggested and offered of this machine's disks and volume groups for the guests' disks.
+
+Sizes are in MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steps.facts import Disk, Facts, Partition
+from steps.kinds import Share, show_size
+from steps.storage import SPARE_SPACE, in_words, is_empty, obstacles, stable_name
+from wizard.questions import Choice, Known, Loss
+
+
+def _facts(known: Known) -> Facts:
+    facts: Facts = known.facts
+    return facts
+
+
+def _best_place(facts: Facts, use: str = "") -> tuple[str, str]:
+    """The best (use, device), of that use if one is named: free space, then an empty partition,
+    then an empty disk.
+    """
+    regions = [
+        (region.size, stable_name(disk))
+        for disk in facts.disks
+        for region in disk.free
+        if disk.table and region.usable and region.size >= SPARE_SPACE and not disk.read_only
+    ]
+    if regions and use in ("", "free-space"):
+        return "free-space", max(regions)[1]
+    partitions = [
+        (part.size, stable_name(part))
+        for disk in facts.disks
+        for part in disk.partitions
+        if part.content.kind == "empty" and not part.system and part.size >= SPARE_SPACE
+    ]
+    empty = [
+        (disk.size, stable_name(disk))
+        for disk in facts.disks
+        if disk.content.kind == "empty" and not disk.partitions and not disk.system
+        if disk.size >= SPARE_SPACE and not disk.read_only and not disk.removable
+    ]
+    if (partitions or empty) and use in ("", "device"):
+        return "device", max(partitions or empty)[1]
+    return "", ""
+
+
+def _roomy_group(facts: Facts) -> str:
+    groups = [
+        (group.free, group.name)
+        for group in facts.volume_groups or ()
+        if group.free >= SPARE_SPACE or "xen-setup" in group.tags
+    ]
+    return max(groups)[1] if groups else ""
+
+
+def default_use(known: Known) -> str | None:
+    facts = _facts(known)
+    return "existing-group" if _roomy_group(facts) else _best_place(facts)[0] or None
+
+
+def because_use(known: Known) -> str:
+    match default_use(known):
+        case "existing-group":
+            return f"the volume group {_roomy_group(_facts(known))} is here and has room"
+        case "free-space":
+            return f"{_best_place(_facts(known))[1]} has unpartitioned space: nothing is lost there"
+        case "device":
+            return f"{_best_place(_facts(known))[1]} is empty"
+    return _why_no_place(_facts(known))
+
+
+def _why_no_place(facts: Facts) -> str:
+    if not facts.as_root:
+        return "only root can read what is free on the disks"
+    return (
+        f"no group, empty partition, empty disk or unpartitioned space of {show_size(SPARE_SPACE)} "
+        "was found"
+    )
+
+
+def default_device(known: Known) -> str | None:
+    return _best_place(_facts(known), str(known.answers.get("storage.use", "")))[1] or None
+
+
+def because_device(known: Known) -> str:
+    if default_device(known) is None:
+        return _why_no_place(_facts(known))
+    best = default_device(known)
+    disk = next((disk for disk in _facts(known).disks if best in disk.names), None)
+    shorter = f"{disk.path}, " if disk is not None and disk.path != best else ""
+    return f"it is {shorter}the largest spare place of this machine"
+
+
+def default_group(known: Known) -> str:
+    if known.answers.get("storage.use") == "existing-group":
+        return _roomy_group(_facts(known)) or "xendisks"
+    return "xendisks"
+
+
+def needs_device(known: Known) -> bool:
+    return known.answers.get("storage.use") != "existing-group"
+
+
+def takes_free_space(known: Known) -> bool:
+    return known.answers.get("storage.use") == "free-space"
+
+
+def takes_device(known: Known) -> bool:
+    return known.answers.get("storage.use") == "device"
+
+
+def share_of_free_space(size: int, known: Known) -> int:
+    """In MiB, for a share of the largest unpartitioned region; 0 (all) where that is not known."""
+    if not isinstance(size, Share):
+        return size
+    device = known.answers.get("storage.device")
+    regions = [
+        region.size
+        for disk in _facts(known).disks
+        for region in disk.free
+        if disk.table and region.usable and (device == disk.path or device in disk.names)
+    ]
+    return max(regions, default=0) * size // 100
+
+
+def partition_is_large_enough(size: int, known: Known) -> str:
+    if not 0 < size < SPARE_SPACE:
+        return ""
+    device = known.answers.get("storage.device")
+    return f"Of {device} that is {show_size(size)}; {show_size(SPARE_SPACE)} is needed."
+
+
+def use_choices(known: Known) -> Sequence[Choice]:
+    facts = _facts(known)
+    groups = ", ".join(
+        f"{group.name} ({show_size(group.free)} free)" for group in facts.volume_groups or ()
+    )
+    return [
+        Choice(
+            "existing-group",
+            f"a volume group that is here: {groups or 'none'}",
+            "" if groups else "there is none on this machine",
+        ),
+        Choice(
+            "free-space",
+            "unpartitioned space of a disk: a new partition is made in it",
+            "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
+        ),
+        Choice(
+            "device", "a whole partition or disk: an empty one, or one that may lose its content"
+        ),
+    ]
+
+
+def group_choices(known: Known) -> Sequence[Choice]:
+    if known.answers.get("storage.use") != "existing-group":
+        return []
+    return [
+        Choice(
+            group.name,
+            f"{group.name}  {show_size(group.size)}, {show_size(group.free)} of it free",
+            "" if group.free or "xen-setup" in group.tags else "it is full",
+        )
+        for group in _facts(known).volume_groups or ()
+    ]
+
+
+def device_choices(known: Known) -> Sequence[Choice]:
+    facts = _facts(known)
+    if takes_free_space(known):
+        return [
+            Choice(
+                stable_name(disk),
+                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}, of it free in one "
+                f"piece {show_size(max((region.size for region in disk.free), default=0))}",
+                "" if disk.free and disk.table else "no unpartitioned space",
+            )
+            for disk in facts.disks
+        ]
+    return [
+        _device_choice(disk, partition)
+        for disk in facts.disks
+        for partition in (None, *disk.partitions)
+    ]
+
+
+def device_would_lose(known: Known) -> bool:
+    """Whether the device that was answered holds what could be lost."""
+    device = str(known.answers.get("storage.device", ""))
+    return any(choice.loss and choice.is_called(device) for choice in device_choices(known))
+
+
+def _device_choice(disk: Disk, partition: Partition | None) -> Choice:
+    """A whole disk, or a partition: what it is, why it cannot be taken, or what would be lost."""
+    thing = partition or disk
+    stands = next(obstacles(disk, partition), None)
+    if partition is None:
+        title = f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}  whole disk"
+        held = "partitions, with all that is on them" if disk.partitions else ""
+        held = held or in_words(disk.content)
+    else:
+        title = f"{partition.path}  {show_size(partition.size)}"
+        held = in_words(partition.content)
+    names = (thing.path, *thing.names)
+    if stands is not None:
+        return Choice(stable_name(thing), title, stands.words, names)
+    if is_empty(disk, partition):
+        return Choice(stable_name(thing), f"{title}  empty", names=names)
+    return Choice(
+        stable_name(thing),
+        f"{title}  holds {held}: you would lose that",
+        names=names,
+        loss=Loss(held, "storage.overwrite"),
+    )

@@ -1,0 +1,114 @@
+"""A guided run's conversation: interview, plan, one decision. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from wizard.answer_file import save_answers, write_answers
+from wizard.answers import draft, record
+from wizard.consent import agreed_to_lose
+from wizard.errors import Cancelled, Exit, Interrupted, UsageError
+from wizard.interview import BACK, NOTHING_CHANGED, QUIT, Interview
+from wizard.prompts import InputEnded, Option, Prompter
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Review:
+    """What came of showing the plan: whether it can be applied, and what it destroys.
+
+    Each of `destroys` (a device's path, say) must be typed before it is agreed to. `browse` shows
+    all of it to whoever wants to see every command.
+    """
+
+    ready: bool
+    destroys: tuple[str, ...] = ()
+    browse: Callable[[], None] | None = None
+
+
+def guided(
+    interview: Interview[S],
+    facts: object,
+    prompter: Prompter,
+    show: Callable[[S], Review],
+    save_as: Path = Path("xen-setup-answers.yaml"),
+) -> S:
+    """Interview, show, decide; the settings that the person agreed to.
+
+    `show` shows the plan for settings. Raises Cancelled when the person quits (after saving the
+    answers, if wanted), and Interrupted or InputEnded when they cannot go on: nothing was changed.
+    """
+    try:
+        while True:
+            interview.ask_all()
+            drafted = draft(interview.answers, facts)
+            review = Review(ready=False)
+            if drafted.problems:
+                prompter.say("These answers do not fit together:", "wrong")
+                for problem in drafted.problems:
+                    prompter.say(f"{problem}", "wrong")
+            else:
+                review = show(drafted.settings)
+            match _decide(prompter, review, can_go_back=interview.can_go_back):
+                case "apply" if agreed_to_lose(prompter, review.destroys):
+                    return drafted.settings
+                case "back":
+                    interview.go_back()
+                case "save":
+                    answers = interview.answers
+                    if not drafted.problems:
+                        answers = record(drafted.settings, facts)
+                    path = _save(prompter, write_answers(answers), save_as)
+                    if path is not None:
+                        raise Cancelled(
+                            f"The answers are in {path}. {NOTHING_CHANGED}",
+                            hint=f"To go on with them: sudo xen-setup apply {path}",
+                        )
+                case "quit":
+                    raise Cancelled("You quit.", hint=NOTHING_CHANGED)
+    except KeyboardInterrupt:  # between two prompts, where nothing catches the signal
+        raise Interrupted(
+            "Stopped by Ctrl-C.", hint=NOTHING_CHANGED, status=Exit.INTERRUPTED
+        ) from None
+    except Interrupted as error:
+        raise Interrupted(error.what, hint=NOTHING_CHANGED, status=error.status) from None
+    except InputEnded as error:
+        raise InputEnded(f"{error.what} {NOTHING_CHANGED}", hint=error.hint) from None
+
+
+def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
+    options = [
+        Option("apply", "do all of this now", "" if review.ready else "see the problems above"),
+        *([Option("details", "show every command first")] if review.browse else []),
+        Option(BACK, "go back to the questions", "" if can_go_back else "none was asked"),
+        Option("save", "save the answers and quit"),
+        Option(QUIT, "quit"),
+    ]
+    prompt = "Nothing has been changed yet. What now?"
+    while True:
+        decision = prompter.pick(prompt, options, "apply" if review.ready else BACK)
+        if decision != "details" or review.browse is None:
+            return decision
+        review.browse()
+
+
+def _save(prompter: Prompter, text: str, suggested: Path) -> Path | None:
+    """Where the answers were saved, or None when the person thought better of it."""
+    while True:
+        typed = prompter.line("Which file? (back: not at all)", str(suggested)).strip()
+        if typed == BACK:
+            return None
+        path = Path(typed or suggested).expanduser()
+        if path.exists() or path.is_symlink():
+            prompter.say(f"There is something at {path} already. Give another name.", "wrong")
+            continue
+        try:
+            save_answers(path, text)
+        except UsageError as error:
+            prompter.say(f"{error.what} {error.hint}", "wrong")
+            continue
+        return path.absolute()
