@@ -149,9 +149,7 @@ def use_choices(known: Known) -> Sequence[Choice]:
             "unpartitioned space of a disk: a new partition is made in it",
             "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
         ),
-        Choice(
-            "device", "a whole partition or disk: an empty one, or one that may lose its content"
-        ),
+        Choice("device", "a whole partition or disk: empty, or one that may lose its content"),
     ]
 
 

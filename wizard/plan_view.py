@@ -19,7 +19,6 @@ from wizard.wording import amount, commands, duration, headline, in_short
 
 F = TypeVar("F")
 
-_TITLE = 38  # columns: the longest title, and two
 _WIDEST = 100
 _ALL, _ENOUGH = "all", "enough"
 
@@ -27,21 +26,21 @@ _ALL, _ENOUGH = "all", "enough"
 def show_in_short(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None:
     """The plan for a decision: a line or three a step, points of no return marked, totals last."""
     console.heading("The plan")
+    width = max((len(preview.step.TITLE) for preview in previews), default=0)
     for number, preview in enumerate(previews, start=1):
-        _step(console, preview, number)
+        _step(console, preview, f"{number:2}  {preview.step.TITLE:{width}}")
     console.line()
     _totals(console, previews)
 
 
-def _step(console: Console, preview: StepPreview[Any, Any], number: int) -> None:
-    title = preview.step.TITLE
+def _step(console: Console, preview: StepPreview[Any, Any], head: str) -> None:
     plan = preview.plan
     if plan is None:
-        console.line(f"{number:2}  {title:{_TITLE}}  problems stand in its way", "bold red")
+        console.line(f"{head}  problems stand in its way", "bold red")
     elif not plan.actions:
-        console.line(f"{number:2}  {title:{_TITLE}}  nothing to do")
+        console.line(f"{head}  nothing to do")
     else:
-        console.line(f"{number:2}  {title:{_TITLE}}  {_costs(plan.actions)}", "bold")
+        console.line(f"{head}  {_costs(plan.actions)}", "bold")
         width = min(console.width, _WIDEST) - 4
         console.line(wrapped(in_short(plan.actions, 2 * width - 20), width), indent=4)
         if plan.guard is not None:

@@ -242,6 +242,8 @@ _STYLE: dict[Look, str] = {
     "wrong": "fg:ansired",
     "good": "fg:ansigreen",
 }
+# What stands before a line of a list, or before what is left of it on the next.
+_BESIDE = " " * 5
 _PROMPT_STYLE = (
     ("qmark", "bold"),
     ("question", "bold"),
@@ -296,29 +298,34 @@ class TerminalPrompter:
         import questionary  # noqa: PLC0415
 
         choices: list[Any] = []
+        width = shutil.get_terminal_size().columns - len(_BESIDE)
         for option in options:
             if option.move and not any(isinstance(each, questionary.Separator) for each in choices):
                 choices.append(questionary.Separator("  " + "─" * 20))
-            choices.append(
-                questionary.Choice(
-                    f"{option.title}  [{option.value[0]}]" if option.move else option.title,
-                    value=option.value,
-                    disabled=option.refused or None,
-                )
-            )
+            title = f"{option.title}  [{option.value[0]}]" if option.move else option.title
+            if option.refused:
+                title += f" ({option.refused})"
+            title = wrapped(title, width).replace("\n", f"\n{_BESIDE}")
+            disabled: Any = bool(option.refused) or None  # declared as text: it would be appended
+            choices.append(questionary.Choice(title, value=option.value, disabled=disabled))
         # A list in which nothing can be taken still has its moves; the pointer needs a place.
         takeable = [option.value for option in options if not option.refused]
         start = default if default in takeable else takeable[0]
         with _session():
             question = questionary.select(
-                prompt, choices, default=start, instruction=" ", use_jk_keys=False,
+                wrapped(prompt, width), choices, default=start, instruction=" ", use_jk_keys=False,
                 style=questionary.Style(list(_PROMPT_STYLE)),
             )  # fmt: skip
             keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
-            keys["c-d"] = _leave_with(None)
+            keys |= {"c-d": _leave_with(None), "c-c": _stop}
+            # The list goes when it is answered; what was picked stays, in whole words.
+            question.application.erase_when_done = True
             answer = _run(question, keys, None)
         if answer is None:
             raise _input_ended()
+        for option in options:
+            if option.value == answer and not option.move:
+                questionary.print(wrapped(f"? {prompt} {option.title}"), style="bold")
         return str(answer)
 
 
@@ -363,6 +370,7 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
 
         def leave(interrupts: Interrupts | None) -> None:
             if application.is_running and not application.is_done:
+                application.erase_when_done = False
                 error = TimeIsUp() if interrupts is None else interrupts.error()
                 application.exit(exception=error)
 
@@ -378,9 +386,14 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
         return answer
 
 
+def _stop(event: Any) -> None:
+    """Ctrl-C: what was asked stays to be seen."""
+    event.app.erase_when_done = False
+    event.app.exit(exception=KeyboardInterrupt)
+
+
 def _leave_with(value: str | None) -> Callable[[Any], None]:
     def leave(event: Any) -> None:
-        event.app.erase_when_done = True  # the list comes again, or another question
         event.app.exit(result=value)
 
     return leave
