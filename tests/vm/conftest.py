@@ -1,6 +1,7 @@
 """A practice machine for each file of journeys; what it leaves when a test fails is kept.
 
-A file's VARIANT says which practice machine it is; without one it is the stock one.
+A file's VARIANT says which practice machine it is; without one it is the stock one. Its HARDWARE
+says what that is made of: a disk that keeps flushes, say.
 The machine has a name of its own, so that several test runs, and the person's own machine, do not
 meet. XEN_SETUP_KEEP=1 leaves it running, for looking around.
 """
@@ -49,7 +50,7 @@ JOURNEY = pytest.mark.usefixtures("one_after_the_other")
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Say:
     """Tells the person who watches: seen although pytest keeps the output of passing tests."""
-    return _teller(request)
+    return teller(request)
 
 
 @pytest.fixture
@@ -109,8 +110,13 @@ def finished_host(config: pytest.Config) -> Snapshot | None:
 def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[PracticeMachine]:
     module = Path(str(request.node.path)).stem
     name = MachineName(f"{module}-{secrets.token_hex(3)}")
-    say = _teller(request)
-    machine = PracticeMachine(name, progress=say, variant=getattr(request.module, "VARIANT", STOCK))
+    say = teller(request)
+    machine = PracticeMachine(
+        name,
+        progress=say,
+        variant=getattr(request.module, "VARIANT", STOCK),
+        hardware=getattr(request.module, "HARDWARE", None),
+    )
     try:
         if start:
             machine.start()
@@ -145,7 +151,7 @@ def save_logs(machine: PracticeMachine) -> Path:
     return folder
 
 
-def _teller(request: pytest.FixtureRequest) -> Say:
+def teller(request: pytest.FixtureRequest) -> Say:
     """Words that are seen although pytest keeps the output of passing tests."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     capture = request.config.pluginmanager.get_plugin("capturemanager")

@@ -28,8 +28,9 @@ class Hardware:
     processors: int = 2
     accelerator: Accelerator = "tcg"
     # `unsafe` ignores the machine's flushes: fast, and enough while QEMU ends in order.
-    # `writeback` keeps them, for tests in which this computer itself may crash.
-    cache: Literal["unsafe", "writeback"] = "unsafe"
+    # `writeback` keeps them: what the machine flushed is in the file, and of the rest some, when
+    # QEMU is killed. `none` also passes by this computer's own cache.
+    cache: Literal["unsafe", "writeback", "none"] = "unsafe"
     # What QEMU keeps of translated code. Its default, 1 GiB, is a trap: memory that once held much
     # used code (libc's pages) takes up to 30 ms for each byte written to it, as QEMU 7.2 looks
     # through all translations of that page; loading the initrd after a reboot never ended.
@@ -152,9 +153,15 @@ class Control:
             self._socket.close()
             raise
 
-    def command(self, name: str) -> Any:
-        """What QEMU returns for this command; raises OSError when it refuses or is gone."""
-        self._file.write(json.dumps({"execute": name}).encode() + b"\n")
+    def command(self, name: str, **arguments: object) -> Any:
+        """What QEMU returns for this command; raises OSError when it refuses or is gone.
+
+        A `_` in an argument's name is QMP's "-".
+        """
+        message: dict[str, object] = {"execute": name}
+        if arguments:
+            message["arguments"] = {key.replace("_", "-"): arguments[key] for key in arguments}
+        self._file.write(json.dumps(message).encode() + b"\n")
         self._file.flush()
         while True:
             answer = self._read()
