@@ -12,9 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.engine.world import DieAt, World, full_world, in_child
-from wizard.actions import MakeLink, MovePath, PathPresent, Reboot, RunCommand, Volume
+from wizard.actions import (
+    CreatePartition,
+    Identity,
+    MakeLink,
+    MovePath,
+    PathPresent,
+    Reboot,
+    RunCommand,
+    Volume,
+)
+from wizard.codec import encode
+from wizard.commands import Answer
 from wizard.errors import (
     Cancelled,
+    Conflict,
     Exit,
     Locked,
     RebootNeeded,
@@ -23,11 +35,12 @@ from wizard.errors import (
     Stopped,
     UsageError,
 )
+from wizard.failure import OnFailure
 from wizard.journal import Holder, JournalDamaged, Means, Store, _checksum
 from wizard.machine import Machine
 from wizard.pipeline import Wishes
-from wizard.records import StepVerified
-from wizard.running import Unwatched
+from wizard.records import VERSION, Done, Record, RunBegun, StepVerified
+from wizard.running import Unwatched, Workplace
 from wizard.undo import PlainUndo, RebootUndo
 
 
@@ -280,3 +293,55 @@ def test_a_failure_whose_rollback_is_incomplete_says_both(world: World) -> None:
         world.apply()
     assert "is not right" in caught.value.what
     assert world.store.ledger(world.store.runs()[0]).state == "incomplete"
+
+
+def test_a_person_who_changes_their_mind_about_changing_is_asked_again(world: World) -> None:
+    decisions: list[OnFailure] = ["change", "stop"]
+    world.wishes = Wishes(on_failure=lambda _failure: decisions.pop(0), change=lambda _asking: None)
+    world.tasks[1].broken = True
+    with pytest.raises(Stopped):
+        world.apply()
+    assert decisions == []
+
+
+def test_what_cannot_be_agreed_to_be_done_is_a_failed_step_and_no_conflict(
+    machine: Machine, tree: Path
+) -> None:
+    class Tables:
+        """A table in which something else is at the place."""
+
+        def create(self, *_words: object) -> None:
+            raise Conflict("Another partition is there.", hint="Look.", details=("sda2",))
+
+    machine.partition_tables = Tables()  # type: ignore[assignment]
+    device = tree / "disk"
+    device.touch()
+    action = CreatePartition(Identity(str(device), 0), 2, 2048, 2048, 512, "Why.", f"{device}2")
+    machine.ask_command = lambda *_: Answer(0, "0\n", "")
+    machine.__post_init__()
+    machine.attend(Workplace(tree / "log", tree))
+    with pytest.raises(StepFailed, match="Another partition is there") as caught:
+        machine.perform(action, PlainUndo(), Unwatched())
+    assert (caught.value.hint, caught.value.details) == ("Look.", ("sda2",))
+
+
+def test_a_journal_that_speaks_of_what_was_never_begun_is_refused(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+    run = store.new_run("version: 1\n")
+    journal = store.journal(run)
+    journal.append(RunBegun(VERSION, "this machine", "1.0", ("one",)))
+    text = run.journal.read_bytes()
+    body = {"n": 1, "time": "", "record": encode(Done(7), Record)}
+    checksum = _checksum(body, json.loads(text)["sum"])
+    run.journal.write_bytes(text + json.dumps({**body, "sum": checksum}).encode() + b"\n")
+    with pytest.raises(JournalDamaged, match="speaks of something that was never begun"):
+        store.ledger(run)
+
+
+def test_answers_that_cannot_be_kept_stop_the_run(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+    run = store.new_run("version: 1\n")
+    run.answers.unlink()
+    run.answers.mkdir()
+    with pytest.raises(Stopped, match=r"answers\.yaml cannot be written"):
+        store.keep_answers(run, "version: 1\n")

@@ -13,8 +13,7 @@ from typing import Any
 from tests.vm import snapshot
 from tests.vm.conftest import Say
 from tests.vm.snapshot import Allowed, Difference, Snapshot
-from tests.vm.test_unattended import inside
-from tests.vm.whole_run import ANSWERS, typed
+from tests.vm.whole_run import ANSWERS, inside, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 

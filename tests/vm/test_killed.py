@@ -16,8 +16,7 @@ import pytest
 from tests.vm import snapshot
 from tests.vm.conftest import FAILED, Say
 from tests.vm.running_inside import is_xen, nothing_is_left, status_of, watched
-from tests.vm.test_unattended import state_of
-from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest
+from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, state_of
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 

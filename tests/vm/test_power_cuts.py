@@ -28,8 +28,7 @@ from tests.vm.running_inside import (
     watched,
 )
 from tests.vm.snapshot import Snapshot
-from tests.vm.test_unattended import state_of
-from tests.vm.whole_run import ANSWERS, give_answers
+from tests.vm.whole_run import ANSWERS, give_answers, state_of
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName

@@ -1,0 +1,138 @@
+"""A run with a learner: what the pipeline asks of a companion, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.engine.test_failure_choices import Writing
+from tests.engine.world import Facts, World
+from wizard.errors import Cancelled, Interrupted, Stopped
+from wizard.pipeline import Pipeline, Wishes
+from wizard.step import Plan, Step, step_name
+
+ANSWERS = "version: 1\n# {}\n"
+
+
+@dataclass
+class Tutor:
+    """Answers with these settings, step after step (the last ones from then on); notes all."""
+
+    settings: list[str]
+    told: list[str] = field(default_factory=list)
+    left: list[Facts] = field(default_factory=list)
+    leaves_after: str = ""
+    gone: bool = False
+    warn: frozenset[str] = frozenset()
+
+    def before(self, step: Step[str, Facts], facts: Facts, /, *, again: bool) -> str:
+        self.told.append(f"before {step_name(step)}{' again' if again else ''}")
+        if self.gone:
+            raise EOFError
+        return self.settings.pop(0) if len(self.settings) > 1 else self.settings[0]
+
+    def answers(self, facts: Facts, /) -> str:
+        return ANSWERS.format(self.settings[0])
+
+    def ignored(self) -> frozenset[str]:
+        return self.warn
+
+    def ready(
+        self, step: Step[str, Facts], plan: Plan[Facts], facts: Facts, /, *, because: str
+    ) -> None:
+        self.told.append(f"{len(plan.actions)} for {step_name(step)} {because}".strip())
+
+    def after(self, step: Step[str, Facts], facts: Facts, /) -> None:
+        self.told.append(f"after {step_name(step)}")
+        self.left.append(facts)
+        if self.leaves_after == step_name(step):
+            raise Cancelled("You left.", hint="")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.tree.mkdir()
+    world.boot.write_text("boot-1")
+    world.tasks = [
+        Writing(name, [], TITLE=f"The {name}", place=world.tree, nth=nth)
+        for nth, name in enumerate(("first", "second"))
+    ]
+    return world
+
+
+def pipeline(world: World, tutor: Tutor) -> Pipeline[str, Facts]:
+    made = world.pipeline()
+    made.companion = tutor
+    return made
+
+
+def words(world: World) -> list[str]:
+    return sorted(path.read_text() for path in world.tree.glob("*.txt"))
+
+
+def test_each_step_is_asked_shown_done_and_looked_at_before_the_next(world: World) -> None:
+    tutor = Tutor(["one two"])
+    outcome = pipeline(world, tutor).apply("nothing yet", ANSWERS)
+    assert tutor.told == [
+        "before first", "1 for first", "after first",
+        "before second", "1 for second", "after second",
+    ]  # fmt: skip
+    assert words(world) == ["one", "two"]
+    assert tutor.left == [{"first=one"}, {"first=one", "second=two"}]
+    assert outcome.run is not None
+    assert outcome.run.answers.read_text() == ANSWERS.format("one two")
+
+
+def test_an_answer_that_asks_for_more_of_an_earlier_step_has_that_done_first(world: World) -> None:
+    tutor = Tutor(["one x", "other two"])
+    pipeline(world, tutor).apply("nothing yet", ANSWERS)
+    because = "Your answers ask for more of an earlier step: The first."
+    assert tutor.told[3:] == [
+        "before second", f"1 for first {because}", "1 for second", "after second",
+    ]  # fmt: skip
+    assert words(world) == ["other", "two"]
+
+
+def test_a_check_of_a_later_step_does_not_keep_a_learner_from_beginning(world: World) -> None:
+    world.tasks[1].unfit = True
+    world.wishes = Wishes(on_failure="stop")
+    tutor = Tutor(["one two"])
+    with pytest.raises(Stopped, match="The step second cannot go on"):
+        pipeline(world, tutor).apply("nothing yet", ANSWERS)
+    assert words(world) == ["one"]
+    # What the learner agrees to ignore only warns: the run goes on.
+    tutor.warn = frozenset({"unfit"})
+    pipeline(world, tutor).resume("nothing yet")
+    assert words(world) == ["one", "two"]
+    assert tutor.told[-3:] == ["before second", "1 for second", "after second"]
+
+
+def test_a_learner_who_leaves_pauses_the_run_and_comes_back_to_the_same_step(world: World) -> None:
+    tutor = Tutor(["one two"], leaves_after="first")
+    with pytest.raises(Stopped, match="You left"):
+        pipeline(world, tutor).apply("nothing yet", ANSWERS)
+    assert world.store.ledger(world.store.runs()[0]).state == "paused"
+    again = Tutor(["one two"])
+    pipeline(world, again).resume("nothing yet")
+    assert again.told == ["before second", "1 for second", "after second"]
+
+
+def test_a_learner_whose_terminal_is_gone_is_no_mistake(world: World) -> None:
+    with pytest.raises(Interrupted) as caught:
+        pipeline(world, Tutor(["one two"], gone=True)).apply("nothing yet", ANSWERS)
+    assert caught.value.status == 129
+    assert words(world) == []
+
+
+def test_a_step_that_goes_on_after_a_failure_is_met_again(world: World) -> None:
+    world.wishes = Wishes(on_failure="stop")
+    tutor = Tutor(["one bad"])
+    with pytest.raises(Stopped):
+        pipeline(world, tutor).apply("nothing yet", ANSWERS)
+    again = Tutor(["one two"])
+    pipeline(world, again).resume("nothing yet")
+    assert again.told[0] == "before second again"
+    assert words(world) == ["one", "two"]
