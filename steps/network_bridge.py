@@ -18,7 +18,7 @@ TITLE = "A network bridge for the guests"
 LESSON = lesson.LESSON
 QUESTIONS = ("host.bridge", "host.bridge_card")
 
-_GUARD_SECONDS = 90
+GUARD_SECONDS = 90
 _MANAGERS = {
     "NetworkManager": "nmcli connection add type bridge ifname {bridge}, and then nmcli connection "
     "add type bridge-slave ifname {card} master {bridge}",
@@ -300,7 +300,7 @@ def _guard(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Guard 
     if not card.addresses and not session:
         return None
     return Guard(
-        seconds=_GUARD_SECONDS,
+        seconds=GUARD_SECONDS,
         probe=_reaches(facts, card, name, files),
         ask=session,
         question=f"The host's address is on {name} now. Are you still connected?",

@@ -10,8 +10,8 @@ from wizard.errors import StepFailed
 from wizard.running import Running
 
 UNIT = "xen-setup-unconfirmed"
-_AGAIN = 20  # seconds between tries: the first may come while the program still holds the lock
-_LATER = 15  # seconds after the program itself would have taken the step back
+AGAIN = 20  # seconds between tries: the first may come while the program still holds the lock
+LATER = 15  # seconds after the program itself would have taken the step back
 _TIME = 30.0
 
 
@@ -22,8 +22,8 @@ def arm_command(argv: Argv, seconds: int) -> Argv:
         f"--unit={UNIT}",
         "--collect",  # a failed try must not be in the way of the next timer
         "--description=Take back a change that was not confirmed",
-        f"--on-active={seconds + _LATER}",
-        f"--on-unit-inactive={_AGAIN}",
+        f"--on-active={seconds + LATER}",
+        f"--on-unit-inactive={AGAIN}",
         "--timer-property=AccuracySec=1s",
         "--",
         *argv,

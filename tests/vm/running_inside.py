@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from tests.vm import snapshot
 from tests.vm.conftest import Say
+from tests.vm.power import Shelf, cut_power
 from tests.vm.snapshot import Allowed, Difference, Snapshot
 from tests.vm.whole_run import ANSWERS, inside, typed
 from wizard.errors import Exit
@@ -145,3 +147,45 @@ def nothing_is_left(machine: PracticeMachine) -> None:
     """
     status, said = inside(machine, "sh", "-c", script)
     assert (status, said.strip()) == (0, ""), said
+
+
+_BEGINS = re.compile(r"^\d+/\d+ .*\((\w+)\)(?:;|$)")
+
+
+def copied_as_it_begins(
+    machine: PracticeMachine, shelf: Shelf, step: str, say: Say, *argv: str
+) -> str:
+    """Run `xen-setup` until it says that this step begins: the disk of that moment is put on the
+    shelf under the step's name, and the machine's power is cut. What was said until then.
+    """
+
+    def look(line: str) -> None:
+        found = _BEGINS.match(line)
+        if found and found[1] == step and not shelf.has(step):
+            say(f"before {step}: frozen for {shelf.put(machine, step):.1f} s")
+            cut_power(machine)
+
+    _status, said = watched(machine, "xen-setup", *argv, "--no-input", on_line=look)
+    assert shelf.has(step), said[-3000:]
+    return said
+
+
+def booted_from(shelf: Shelf, name: str, machine: PracticeMachine) -> PracticeMachine:
+    """The machine, running from a copy of the shelf; what it did before goes."""
+    if machine.status().pid is not None:
+        cut_power(machine)
+    shelf.machine_from(name, machine).start(seconds=1200)
+    return machine
+
+
+def stops(machine: PracticeMachine, say: Say, *argv: str, words: str) -> str:
+    """A run that a fault stops: it says these words in its explanation, it can go on, and nobody
+    was asked. All that it said.
+    """
+    status, said = typed(machine, say, "xen-setup", *argv, "--no-input", "--on-failure", "stop")
+    assert status in (Exit.STOPPED, Exit.CHECKS_FAILED), f"exit {status}: {said[-3000:]}"
+    flat = " ".join(said.split())
+    assert words in flat, said[-3000:]
+    document = status_of(machine)
+    assert status == Exit.CHECKS_FAILED or document["next"] == "sudo xen-setup resume", document
+    return flat
