@@ -101,6 +101,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "no-partition-table",
     "no-spare-place",
     "no-ssh-server",
+    "no-such-region",
     "no-xen-entry",
     "nobody-can-log-in",
     "not-dom0",

@@ -22,6 +22,7 @@ from steps.memory import (
     wanted_memory,
 )
 from steps.settings import NO_BRIDGE, SPARE_SPACE, Settings
+from steps.storage import wanted_region
 from wizard.step import Plan, Problem
 
 TITLE = "What this machine has"
@@ -208,7 +209,8 @@ def _spare_space(settings: Settings, facts: Facts) -> Iterator[Problem]:
         disk = next(
             item for item in facts.disks if _names_disk(storage.device, item.path, item.names)
         )
-        free = max((item.size for item in disk.free if item.usable), default=0)
+        region = wanted_region(disk, storage.region)
+        free = region.size if region is not None else 0
         if storage.use == "free-space" and disk.table is None and not facts.as_root:
             yield Problem(
                 "spare-space",

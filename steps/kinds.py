@@ -126,18 +126,18 @@ def size_or_share(minimum: int) -> Kind[int]:
     )
 
 
-def size_or_none(minimum: int) -> Kind[int]:
-    """A size in MiB, or `none` (0)."""
+def size_or(word: str, minimum: int) -> Kind[int]:
+    """A size in MiB, or a word that stands for 0."""
     inner = size(minimum)
 
     def parse(value: object) -> int:
-        return 0 if value == "none" else inner.parse(value)
+        return 0 if value == word else inner.parse(value)
 
     return Kind(
-        f"{inner.name}, or `none`",
+        f"{inner.name}, or `{word}`",
         parse,
-        lambda mib: show_size(mib) if mib else "none",
-        {"anyOf": [{"const": "none"}, dict(inner.schema)]},
+        lambda mib: show_size(mib) if mib else word,
+        {"anyOf": [{"const": word}, dict(inner.schema)]},
     )
 
 

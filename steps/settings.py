@@ -32,12 +32,16 @@ from steps.suggest_storage import (
     because_use,
     default_device,
     default_group,
+    default_region,
     default_use,
     device_choices,
     device_would_lose,
+    exact_region,
     group_choices,
+    has_several_regions,
     needs_device,
     partition_is_large_enough,
+    region_choices,
     share_of_free_space,
     takes_device,
     takes_free_space,
@@ -292,6 +296,21 @@ class StorageSettings:
         needed=needs_device,
         example="/dev/disk/by-id/ata-EXAMPLE-disk",
     )
+    region: int = asked(
+        "Which piece of its unpartitioned space?",
+        kinds.size_or("largest", 1),
+        help="A disk can have unpartitioned space in several pieces, between its partitions and "
+        "after them; the new partition is made in one of them. `largest` takes the largest; "
+        "otherwise say where the piece begins, counted from the start of the disk: 4097MiB.",
+        default=default_region,
+        because="it has the most room",
+        on_machine=exact_region,
+        example=0,
+        choices=region_choices,
+        needed=takes_free_space,
+        advanced=True,
+        asked_if=has_several_regions,
+    )
     partition_size: int = asked(
         "How large shall the new partition be?",
         kinds.size_or_share(SPARE_SPACE),
@@ -355,7 +374,7 @@ class GuestSettings:
     )
     swap_size: int = asked(
         "How large is its swap volume?",
-        kinds.size_or_none(16),
+        kinds.size_or("none", 16),
         help="Swap is where the guest puts what does not fit into its memory. `none` makes no swap "
         "volume.",
         default=128,

@@ -16,6 +16,7 @@ from steps.storage import (
     kernel_path,
     largest_region,
     partition_name,
+    wanted_region,
 )
 from wizard.actions import CreatePartition
 from wizard.step import Problem
@@ -65,7 +66,7 @@ def place_for(settings: Settings, facts: Facts) -> Place | None:
             return None
         if (made := made_before(settings, facts, disk)) is not None:
             return Place(disk, partition=made)
-        region = largest_region(disk)
+        region = wanted_region(disk, settings.storage.region)
         return Place(disk, region=region) if region is not None and disk.table else None
     if disk is not None:
         return Place(disk)
@@ -77,7 +78,8 @@ def made_before(settings: Settings, facts: Facts, disk: Disk) -> Partition | Non
     """The partition that an earlier start of this step made there, before it was cut off.
 
     Ours is one with our physical volume on it, or one that is empty, meant for LVM, and of the
-    size that was asked for (for `rest`: with no room beside it for another).
+    size that was asked for (for `rest`: with no room beside it for another); where a piece of the
+    disk was asked for, it begins there.
     """
     for partition in disk.partitions:
         if is_our_member(partition.content, settings, facts):
@@ -88,7 +90,11 @@ def made_before(settings: Settings, facts: Facts, disk: Disk) -> Partition | Non
             continue
         if partition.content.used_by or partition.size < SPARE_SPACE:
             continue
-        size = settings.storage.partition_size
+        size, start = settings.storage.partition_size, settings.storage.region
+        if start and partition.start * disk.sector_size != start * 1024 * 1024:
+            continue
+        if start and not size:
+            return partition
         if partition.size == size or (not size and (region is None or region.size < SPARE_SPACE)):
             return partition
     return None

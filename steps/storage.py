@@ -66,6 +66,23 @@ def largest_region(disk: Disk) -> FreeRegion | None:
     return max(usable, key=lambda region: (region.size, -region.start), default=None)
 
 
+def region_start(disk: Disk, region: FreeRegion) -> int:
+    """Where a piece of unpartitioned space begins, in MiB from the start of the disk (a new
+    partition begins at a whole MiB).
+    """
+    return region.start * disk.sector_size // (1024 * 1024)
+
+
+def wanted_region(disk: Disk, start: int) -> FreeRegion | None:
+    """The piece of unpartitioned space that begins at that MiB; 0: the largest."""
+    if not start:
+        return largest_region(disk)
+    for region in disk.free:
+        if region.usable and region_start(disk, region) == start:
+            return region
+    return None
+
+
 def is_for_lvm(partition: Partition) -> bool:
     """Whether the partition's type says that it is meant for LVM."""
     return partition.type.lower() in _LVM_TYPES

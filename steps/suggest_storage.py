@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steps.facts import Disk, Facts, Partition
+from steps.facts import Disk, Facts, FreeRegion, Partition
 from steps.kinds import Share, show_size
-from steps.storage import SPARE_SPACE, in_words, is_empty, obstacles, stable_name
+from steps.storage import (
+    SPARE_SPACE,
+    find_disk,
+    in_words,
+    is_empty,
+    largest_region,
+    obstacles,
+    region_start,
+    stable_name,
+    wanted_region,
+)
 from wizard.questions import Choice, Known, Loss
 
 
@@ -112,18 +122,81 @@ def takes_device(known: Known) -> bool:
     return known.answers.get("storage.use") == "device"
 
 
+def _disk_of(known: Known) -> Disk | None:
+    """The disk that was answered, if it has a partition table."""
+    disk = find_disk(_facts(known), str(known.answers.get("storage.device", "")))
+    return disk if disk is not None and disk.table else None
+
+
+def _roomy_regions(disk: Disk) -> list[FreeRegion]:
+    """The pieces of a disk that are worth a partition."""
+    return [each for each in disk.free if each.usable and each.size >= SPARE_SPACE]
+
+
+def has_several_regions(known: Known) -> bool:
+    disk = _disk_of(known)
+    return disk is not None and len(_roomy_regions(disk)) > 1
+
+
+def exact_region(start: int, known: Known) -> int:
+    """Where the piece begins that is taken; 0 where there is only one. What is the largest now is
+    not the largest any more when the partition is in it.
+    """
+    disk = _disk_of(known)
+    largest = largest_region(disk) if disk is not None else None
+    if start or disk is None or largest is None or not has_several_regions(known):
+        return start
+    return region_start(disk, largest)
+
+
+def default_region(known: Known) -> int:
+    return exact_region(0, known)
+
+
+def region_choices(known: Known) -> Sequence[Choice]:
+    disk = _disk_of(known)
+    largest = largest_region(disk) if disk is not None else None
+    if disk is None or largest is None:
+        return []
+    alone = not has_several_regions(known)
+    return [
+        Choice(
+            "largest" if alone and region == largest else show_size(region_start(disk, region)),
+            _region_title(disk, region) + (", the largest" if region == largest else ""),
+            _why_no_partition(region),
+            names=(show_size(region_start(disk, region)),),
+        )
+        for region in sorted(disk.free, key=lambda region: region.start)
+    ]
+
+
+def _region_title(disk: Disk, region: FreeRegion) -> str:
+    """How large a piece is, where it begins, and between what it lies."""
+    before = max(
+        (part for part in disk.partitions if part.start < region.start),
+        key=lambda part: part.start,
+        default=None,
+    )
+    where = f"after {before.path}" if before is not None else "before all partitions"
+    start = show_size(region_start(disk, region))
+    return f"{show_size(region.size)}  from {start} on, {where}"
+
+
+def _why_no_partition(region: FreeRegion) -> str:
+    if not region.usable:
+        return "the partition table has no room for another one here"
+    return f"{show_size(SPARE_SPACE)} is needed" if region.size < SPARE_SPACE else ""
+
+
 def share_of_free_space(size: int, known: Known) -> int:
-    """In MiB, for a share of the largest unpartitioned region; 0 (all) where that is not known."""
+    """In MiB, for a share of the unpartitioned region that is taken; 0 (all) where that is not
+    known.
+    """
     if not isinstance(size, Share):
         return size
-    device = known.answers.get("storage.device")
-    regions = [
-        region.size
-        for disk in _facts(known).disks
-        for region in disk.free
-        if disk.table and region.usable and (device == disk.path or device in disk.names)
-    ]
-    return max(regions, default=0) * size // 100
+    disk = _disk_of(known)
+    region = wanted_region(disk, known.answers.get("storage.region", 0)) if disk else None
+    return region.size * size // 100 if region is not None else 0
 
 
 def partition_is_large_enough(size: int, known: Known) -> str:
@@ -172,9 +245,9 @@ def device_choices(known: Known) -> Sequence[Choice]:
         return [
             Choice(
                 stable_name(disk),
-                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}, of it free in one "
-                f"piece {show_size(max((region.size for region in disk.free), default=0))}",
-                "" if disk.free and disk.table else "no unpartitioned space",
+                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}{_free_of(disk)}",
+                _why_no_region(disk),
+                names=(disk.path, *disk.names),
             )
             for disk in facts.disks
         ]
@@ -183,6 +256,26 @@ def device_choices(known: Known) -> Sequence[Choice]:
         for disk in facts.disks
         for partition in (None, *disk.partitions)
     ]
+
+
+def _free_of(disk: Disk) -> str:
+    """What is free on a disk, piece by piece, the large ones."""
+    pieces = [show_size(region.size) for region in _roomy_regions(disk)]
+    if not pieces:
+        return ""
+    return f"  free: {pieces[0]}" if len(pieces) == 1 else f"  free in pieces: {', '.join(pieces)}"
+
+
+def _why_no_region(disk: Disk) -> str:
+    if not disk.table or not disk.free:
+        return "no unpartitioned space"
+    if disk.read_only:
+        return "it is read-only"
+    reasons = [_why_no_partition(region) for region in disk.free]
+    if "" in reasons:
+        return ""
+    largest = max(disk.free, key=lambda region: region.size)
+    return f"{show_size(largest.size)} free in one piece: {_why_no_partition(largest)}"
 
 
 def device_would_lose(known: Known) -> bool:

@@ -39,9 +39,11 @@ from steps.storage import (
     largest_region,
     obstacles,
     partition_name,
+    region_start,
     room_problem,
     rounded,
     stable_name,
+    wanted_region,
 )
 from wizard.actions import Action, CommandShows, CreatePartition, Identity, RunCommand
 from wizard.step import Plan, Problem
@@ -53,6 +55,7 @@ QUESTIONS = (
     "storage.use",
     "storage.volume_group",
     "storage.device",
+    "storage.region",
     "storage.partition_size",
     "storage.overwrite",
 )
@@ -147,7 +150,7 @@ def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
     if made_before(settings, facts, disk) is not None:
         place = place_for(settings, facts)
         return _check_room(settings, group_size(place.size), EXTENT) if place else []
-    region = largest_region(disk)
+    region = wanted_region(disk, settings.storage.region)
     if not facts.as_root and (disk.table is None or region is None):
         return [
             Problem(
@@ -165,6 +168,20 @@ def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
                 f"{device} has no partition table, so no partition can be made on it: "
                 f"it holds {in_words(disk.content)}.",
                 "An empty disk is taken as a whole: storage.use: device.",
+            )
+        ]
+    if region is None and settings.storage.region and largest_region(disk) is not None:
+        pieces = ", ".join(
+            f"{show_size(piece.size)} from {show_size(region_start(disk, piece))} on"
+            for piece in disk.free
+            if piece.usable
+        )
+        return [
+            Problem(
+                "no-such-region",
+                f"No unpartitioned space of {device} begins at "
+                f"{show_size(settings.storage.region)}.",
+                f"Its pieces: {pieces}. Choose one of them, or the largest (storage.region).",
             )
         ]
     if region is None:
@@ -187,12 +204,14 @@ def _check_free_space(settings: Settings, facts: Facts) -> list[Problem]:
         ]
     wanted = settings.storage.partition_size or SPARE_SPACE
     if region.size < wanted:
+        which = "That" if settings.storage.region else "The largest"
         return [
             Problem(
                 "free-space-too-small",
-                f"The largest unpartitioned piece of {device} has {show_size(region.size)}; "
+                f"{which} unpartitioned piece of {device} has {show_size(region.size)}; "
                 f"{show_size(wanted)} is needed.",
-                "Choose another disk, or a smaller storage.partition_size (5GiB at the least).",
+                "Choose another disk or piece of it, or a smaller storage.partition_size (5GiB at "
+                "the least).",
             )
         ]
     size = settings.storage.partition_size or region.size

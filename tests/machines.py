@@ -114,6 +114,21 @@ def gpt(whole: Disk, partitions: tuple[Partition, ...], free: tuple[FreeRegion, 
     )
 
 
+def in_pieces(facts: Facts) -> Facts:
+    """A disk with unpartitioned space in three pieces, two of them worth a partition."""
+    home, data = ext4("home", "4f2c1a60-7d3b-4e8e-9a11-0c5d2e7f8a90"), ext4("data", "u")
+    pieces = gpt(
+        disk("/dev/vdb", 40960),
+        (partition("/dev/vdb", 1, 1, 8192, home), partition("/dev/vdb", 2, 16385, 8192, data)),
+        (
+            FreeRegion(8193 * 2048, 8192 * 2048, 8192, 3),
+            FreeRegion(24577 * 2048, 12288 * 2048, 12288, 3),
+            FreeRegion(39937 * 2048, 1022 * 2048, 1022, 3),
+        ),
+    )
+    return replace(facts, disks=(replace(facts.disks[0], free=()), pieces))
+
+
 def with_volume_group(facts: Facts) -> Facts:
     """A second disk holds the group `xendisks`, with 8 GiB free and one volume of somebody's."""
     member = disk(
@@ -348,6 +363,7 @@ VARIANTS: dict[str, Callable[[Facts], Facts]] = {
     "full": full,
     "foreign": foreign,
     "static": static_with_session,
+    "pieces": in_pieces,
     "bridge": with_bridge,
     **machines_of_2006.VARIANTS,
 }

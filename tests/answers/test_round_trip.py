@@ -58,6 +58,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "storage.use": st.sampled_from(["existing-group", "free-space", "device"]),
     "storage.volume_group": st.from_regex(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]{0,20}", fullmatch=True),
     "storage.device": _device,
+    "storage.region": _mib | st.just(0),
     "storage.partition_size": _mib | st.just(0) | st.integers(50, 99).map(Share),
     "storage.overwrite": _device | st.just("no"),
     "guests.name": _label,

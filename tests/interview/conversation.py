@@ -54,8 +54,8 @@ STEPS = (
     Part(
         "Volume group",
         (
-            "storage.use", "storage.volume_group", "storage.device", "storage.partition_size",
-            "storage.overwrite",
+            "storage.use", "storage.volume_group", "storage.device", "storage.region",
+            "storage.partition_size", "storage.overwrite",
         ),
     ),
     Part("Guest volumes", ("guests.name", "guests.root_size", "guests.filesystem")),

@@ -220,6 +220,7 @@ def test_what_cannot_be_chosen_is_shown_with_its_reason() -> None:
     assert {"existing-group": "there is none on this machine"} == refused
 
 
+VDB = "/dev/disk/by-id/virtio-vdb-serial"
 KEEP = "/dev/disk/by-id/virtio-vdd-serial"  # in `foreign`: an ext4 filesystem labelled keep
 AT_DEVICE = ["", "", "", "", "device", ""]
 
@@ -307,6 +308,24 @@ def test_a_word_of_the_interview_in_quotes_is_an_answer() -> None:
     assert "back" == Talk([*script(NAME='"back"'), "apply"]).hold().guests[0].name
 
 
+def test_the_pieces_of_a_disk_are_offered_one_by_one() -> None:
+    facts = machines()["pieces"]
+    talk = Talk([*script(SIZE=("8193MiB", "")), "apply"], facts)
+    assert 8193 == talk.hold().storage.region  # and its record, replayed, plans the same
+    assert "Which piece of its unpartitioned space?" == talk.prompts[SIZE]
+    (pieces,) = [offered for offered in talk.prompter.offered if "8193MiB" in
+                 {option.value for option in offered}]  # fmt: skip
+    assert [
+        ("8GiB  from 8193MiB on, after /dev/vdb1", ""),
+        ("12GiB  from 24577MiB on, after /dev/vdb2, the largest", ""),
+        ("1022MiB  from 39937MiB on, after /dev/vdb2", "5GiB is needed"),
+    ] == [(option.title, option.refused) for option in pieces[:3]]
+    device = next(offered for offered in talk.prompter.offered if offered[1].value == VDB)
+    assert "/dev/vdb  disk  40GiB  free in pieces: 8GiB, 12GiB" == device[1].title
+    usual = Talk([*script(SIZE=("", "")), "apply"], facts).hold()
+    assert 24577 == usual.storage.region
+
+
 # ---- passwords
 
 
@@ -379,10 +398,16 @@ def test_a_name_that_is_taken_is_refused_at_once() -> None:
 def test_advanced_questions_come_only_when_every_question_is_wanted() -> None:
     usual = Talk([*script(), "apply"])
     usual.hold()
-    every = Talk([*script(CONSOLE=("", "spare-space")), "apply"], every_question=True)
+    every = Talk(
+        [*script(CONSOLE=("", "spare-space"), SIZE=("", "")), "apply"], every_question=True
+    )
     assert ("spare-space",) == every.hold().host.ignore
     asked = set(every.prompts) - set(usual.prompts)
-    assert {"Which failed checks shall be taken as warnings?"} == asked
+    # Of a disk with one piece of free space, nobody else is asked which.
+    assert {
+        "Which failed checks shall be taken as warnings?",
+        "Which piece of its unpartitioned space?",
+    } == asked
 
 
 def test_an_advanced_question_that_nothing_answers_is_asked_all_the_same() -> None:

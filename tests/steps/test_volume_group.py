@@ -10,7 +10,7 @@ import pytest
 from steps import identifiers, volume_group
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition
 from steps.settings import Settings
-from steps.spare_place import lost_devices
+from steps.spare_place import lost_devices, with_partition
 from steps.suggest_storage import device_choices
 from tests.machines import (
     MIB,
@@ -20,6 +20,7 @@ from tests.machines import (
     foreign,
     full,
     gpt,
+    in_pieces,
     machines,
     partition,
     stock,
@@ -54,6 +55,7 @@ def with_region(facts: Facts, region: FreeRegion) -> Facts:
 
 
 FREE_SPACE: dict[str, object] = {"storage.use": "free-space", "storage.device": VDA}
+PIECES: dict[str, object] = {"storage.use": "free-space", "storage.device": VDB}
 MOUNTED = gpt(
     disk("/dev/vdb", 20480), (partition("/dev/vdb", 1, 1, 8192, ext4("", "u", "/srv")),), ()
 )
@@ -385,6 +387,36 @@ def test_a_physical_volume_that_was_made_before_a_crash_is_used() -> None:
     settings = answered(facts, FREE_SPACE)
     assert [] == volume_group.check(settings, facts)
     assert ["vgcreate"] == [argv[0] for argv in argvs(facts, settings)]
+
+
+@pytest.mark.parametrize("start", [8193, 24577, 0])
+@pytest.mark.parametrize("size", [0, 6144])
+def test_the_piece_of_the_disk_that_was_asked_for_is_taken_and_known_again(
+    start: int, size: int
+) -> None:
+    facts = in_pieces(stock())
+    answers = {**PIECES, "storage.region": start, "storage.partition_size": size}
+    settings = answered(facts, answers)
+    assert (start or 24577) == settings.storage.region
+    action = volume_group.plan(settings, facts).actions[0]
+    assert isinstance(action, CreatePartition)
+    whole = {8193: 8192, 24577: 12288}[start or 24577]
+    assert ((start or 24577) * 2048, (size or whole) * 2048) == (action.start, action.sectors)
+    # Cut off after that action: another piece is the largest now, and the partition is still ours.
+    (other,) = [disk for disk in facts.disks if disk.path == "/dev/vdb"]
+    made = with_partition(facts, other, action, size or whole)
+    again = answered(made, {**answers, "storage.region": settings.storage.region})
+    assert [] == volume_group.check(again, made)
+    assert ["pvcreate", "vgcreate"] == [argv[0] for argv in argvs(made, again)]
+    assert (f"{VDB}-part3",) == argvs(made, again)[0][-1:]
+
+
+def test_a_piece_that_is_not_there_is_named_with_those_that_are() -> None:
+    facts = in_pieces(stock())
+    (problem,) = volume_group.check(answered(facts, {**PIECES, "storage.region": 5}), facts)
+    assert "no-such-region" == problem.name
+    assert "begins at 5MiB" in problem.what
+    assert "8GiB from 8193MiB on, 12GiB from 24577MiB on" in problem.hint
 
 
 @pytest.mark.parametrize(
