@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from wizard.actions import Action, Argv, WriteFile, agreed_by, download, undo_class
+from wizard.columns import at_words, columns_of
 from wizard.lesson import WIDTH, Kind, Lesson, Line, wrapped
 from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
@@ -98,7 +99,7 @@ class Console:
     """
 
     def __init__(self, stream: TextIO, *, plain: bool = False, telling: Telling = "usual") -> None:
-        self.stream = stream
+        self.stream = self._terminal = stream
         self._telling = telling
         self.plain = is_plain(stream, asked=plain)
         self._rich = RichConsole(
@@ -112,12 +113,17 @@ class Console:
         )
         self._rich.width = max(self._rich.width, _NARROWEST)
 
-    def line(self, text: str = "", style: str = "", indent: int = 0) -> None:
-        """One line, or a paragraph that keeps its indentation where it is wrapped."""
+    def line(
+        self, text: str = "", style: str = "", indent: int = 0, *, whole: bool = False
+    ) -> None:
+        """One line, or a paragraph that keeps its indentation where it is wrapped. What is `whole`
+        (of a file, a command) a plain terminal gets as it is.
+        """
         text = printable(text)
         if self.plain:
+            columns = None if whole else columns_of(self._terminal)
             for part in text.split("\n"):
-                self.stream.write(f"{' ' * indent}{part}".rstrip() + "\n")
+                self.stream.write(at_words(f"{' ' * indent}{part}".rstrip(), columns) + "\n")
             return
         words = Text(text.expandtabs(8), style=style, overflow="fold")
         self._rich.print(Padding(words, (0, 0, 0, indent)))
@@ -473,7 +479,7 @@ class Console:
         width = self._rich.width - 6
         text = printable(line).expandtabs(8)
         if self.plain or len(text) <= width:
-            self.line(line, style, 6)
+            self.line(line, style, 6, whole=True)
             return
         first, *others = Text(text).wrap(self._rich, width - 2)
         self.line(first.plain, style, 6)
@@ -486,7 +492,7 @@ class Console:
 
     def _command(self, prompt: str, command: str, indent: int = 6) -> None:
         if self.plain:
-            self.line(prompt + command, indent=indent)
+            self.line(prompt + command, indent=indent, whole=True)
             return
         for line in folded(command, self._rich.width - indent - len(prompt)):
             self.line(prompt + line, "bold", indent)

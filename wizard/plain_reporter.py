@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from wizard.actions import Action
+from wizard.columns import at_words, columns_of
 from wizard.errors import SetupError
 from wizard.records import ENDED
 from wizard.schedule import Prospect, Schedule
@@ -53,11 +54,12 @@ class PlainReporter:
     def refresh(self) -> None:
         """What was told is there already."""
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, *, whole: bool = False) -> None:
         if self._mute:
             return
         try:
-            self._stream.write(printable(text) + "\n")
+            columns = None if whole else columns_of(self._stream)
+            self._stream.write(at_words(printable(text), columns) + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             self._mute = True
@@ -93,12 +95,12 @@ class PlainReporter:
         self._told = self._clock()
         self._line(f"    {self._place} {headline(action)}")
         for command in commands(action):
-            self._line(f"        $ {command}")
+            self._line(f"        $ {command}", whole=True)
 
     def output(self, line: str, /) -> None:
         """Goes to the log only, unless all is to be told."""
         if self._verbose:
-            self._line(f"        | {line}")
+            self._line(f"        | {line}", whole=True)
 
     def progress(self, fraction: float | None, words: str, /) -> None:
         """Now and then, how far it is; the output itself says it where it is told."""

@@ -18,7 +18,6 @@ import select
 import shutil
 import sys
 import termios
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from signal import SIGINT
 from typing import Any, Literal, Protocol, TextIO
 
+from wizard.columns import at_words
 from wizard.errors import Cancelled, Interrupted, UsageError
 from wizard.interrupts import Interrupts
 
@@ -77,21 +77,7 @@ class Prompter(Protocol):
 
 def wrapped(text: str, width: int | None = None) -> str:
     """Text in lines that fit the terminal; what is indented stays so."""
-    columns = max(min(width or shutil.get_terminal_size().columns, _WIDEST) - 1, 20)
-    lines = []
-    for line in text.split("\n"):
-        if len(line) <= columns:
-            lines.append(line)
-            continue
-        indent = line[: len(line) - len(line.lstrip())]
-        lines += textwrap.wrap(
-            line,
-            columns,
-            subsequent_indent=indent + "   " if indent else "",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    return "\n".join(lines)
+    return at_words(text, min(width or shutil.get_terminal_size().columns, _WIDEST) - 1)
 
 
 def choose_prompter(
