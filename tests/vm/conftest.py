@@ -3,7 +3,8 @@
 A file's VARIANT says which practice machine it is; without one it is the stock one. Its HARDWARE
 says what that is made of: a disk that keeps flushes, say.
 The machine has a name of its own, so that several test runs, and the person's own machine, do not
-meet. XEN_SETUP_KEEP=1 leaves it running, for looking around.
+meet. XEN_SETUP_KEEP=1 leaves it running, for looking around; XEN_SETUP_MACHINE=NAME takes a machine
+of the right kind that was started, and not used, and uses it up: one file at a time.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def finished_host(config: pytest.Config) -> Snapshot | None:
 
 def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[PracticeMachine]:
     module = Path(str(request.node.path)).stem
-    name = MachineName(f"{module}-{secrets.token_hex(3)}")
+    given = os.environ.get("XEN_SETUP_MACHINE")
+    name = MachineName(given or f"{module}-{secrets.token_hex(3)}")
     say = teller(request)
     machine = PracticeMachine(
         name,

@@ -92,7 +92,8 @@ def refuse_part(taken: Snapshot) -> None:
 
 
 def _run(*argv: str) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}
+    # Seconds (systemd's docs/ENVIRONMENT.md). Its own 25 are too few on a busy emulated machine.
+    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_BUS_TIMEOUT": "240"}
     try:
         done = subprocess.run(
             argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False

@@ -19,7 +19,7 @@ MINUTES, HOURS = 60.0, 3600.0
 def state_of(machine: PracticeMachine) -> snapshot.Snapshot:
     """The machine's state as data, taken inside."""
     script = Path(snapshot.__file__).read_bytes()
-    done = machine.run(["python3", "-"], stdin=script, seconds=300)
+    done = machine.run(["python3", "-"], stdin=script, seconds=15 * MINUTES)
     assert done.status == 0, done.err.decode()
     taken: snapshot.Snapshot = json.loads(done.out)
     return taken
