@@ -18,9 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from steps.faults import SETTLE
 from tests.conftest import SAID
 from tests.vm.snapshot import Snapshot
 from wizard.errors import SetupError
+from wizard.practice import classroom, hosts
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 from wizard.practice.program import packed
@@ -90,6 +92,23 @@ def machine(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
 def machine_off(request: pytest.FixtureRequest) -> Iterator[PracticeMachine]:
     """A fresh practice machine that was not started yet."""
     yield from _machine(request, start=False)
+
+
+@pytest.fixture(scope="module")
+def host(request: pytest.FixtureRequest) -> PracticeMachine:
+    """A machine that runs a finished host, its guest off. The first time a whole run of this very
+    program makes that host; then it is in the cache, and this takes a boot. XEN_SETUP_HOST=NAME
+    takes a machine that is one already, whichever program made it, and uses it up.
+    """
+    if given := os.environ.get("XEN_SETUP_HOST"):
+        machine = PracticeMachine(MachineName(given), progress=teller(request))
+        machine.start()
+        classroom.run_script(machine, SETTLE, "This host cannot be taken for a test.")
+        return machine
+    fresh: PracticeMachine = request.getfixturevalue("machine_off")
+    hosts.start_from(fresh, classroom.finished_host(fresh, SETTLE))
+    fresh.start()
+    return fresh
 
 
 def keep_finished_host(config: pytest.Config, host: Snapshot) -> None:

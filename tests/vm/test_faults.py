@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from steps.failures import RULES
-from steps.faults import FAULTS, SETTLE
+from steps.faults import FAULTS
 from wizard.diagnosis import explain
-from wizard.practice import classroom, hosts
+from wizard.practice import classroom
 from wizard.practice.fault import Fault
 from wizard.practice.machine import PracticeMachine
 
@@ -49,14 +49,6 @@ def reboots(fault: Fault) -> bool:
 
 # The fault that needs a boot is the last: what it leaves is of no matter to others.
 IN_ORDER: list[Fault] = sorted(FAULTS, key=reboots)
-
-
-@pytest.fixture(scope="module")
-def host(machine_off: PracticeMachine) -> PracticeMachine:
-    """A machine that runs a finished host, whose guest is off."""
-    hosts.start_from(machine_off, classroom.finished_host(machine_off, SETTLE))
-    machine_off.start()
-    return machine_off
 
 
 @pytest.mark.parametrize("fault", IN_ORDER, ids=fault_name)

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from tests.vm import snapshot
-from tests.vm.conftest import FAILED, Say
+from tests.vm.conftest import JOURNEY, Say
 from tests.vm.running_inside import is_xen, nothing_is_left, status_of, watched
 from tests.vm.whole_run import ANSWERS, give_answers, log_in_to_guest, state_of
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 SEED = os.environ.get("XEN_SETUP_CUT_SEED", "20061124")
 KILLER = "/root/killer.py"
@@ -38,12 +38,6 @@ class Journey:
 @pytest.fixture(scope="module")
 def journey() -> Journey:
     return Journey()
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 def killed_again_and_again(

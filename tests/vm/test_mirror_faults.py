@@ -14,13 +14,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mirror.broken import Fault, Mirror, another_mirror
-from tests.vm.conftest import FAILED, Say
+from tests.vm.conftest import JOURNEY, Say
 from tests.vm.running_inside import go_on, status_of, stops
 from tests.vm.whole_run import ANSWERS, give_answers, inside, typed
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.sources import find_mirror
 
-pytestmark = pytest.mark.full
+pytestmark = [JOURNEY, pytest.mark.full]
 
 # Where QEMU's user network has this computer.
 HOST = "10.0.2.2"
@@ -31,12 +31,6 @@ OLD_LISTS = "find /var/lib/apt/lists -exec touch --date='10 days ago' {} +"
 def mirror() -> Iterator[Mirror]:
     with Mirror(another_mirror(find_mirror().main)) as mirror:
         yield mirror
-
-
-@pytest.fixture(autouse=True)
-def _one_after_the_other(request: pytest.FixtureRequest) -> None:
-    if request.node.parent.stash.get(FAILED, False):
-        pytest.fail("An earlier part of this journey failed.")
 
 
 def words(machine: PracticeMachine) -> tuple[str, ...]:
