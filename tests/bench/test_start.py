@@ -31,7 +31,7 @@ def processor_seconds(argv: Sequence[str], env: Mapping[str, str]) -> float:
 
 def ratio(argv: Sequence[str], rounds: int = ROUNDS, **others: str) -> tuple[float, float]:
     """How many bare Pythons a command costs, and its seconds. They take turns."""
-    env = {**environment(**others), "PYTHONDONTWRITEBYTECODE": ""}
+    env = environment(**others)
     processor_seconds(argv, env)  # compiles what is not compiled yet
     pairs = [(processor_seconds(argv, env), processor_seconds(BARE, env)) for _ in range(rounds)]
     ours, bare = (min(times) for times in zip(*pairs, strict=True))

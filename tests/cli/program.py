@@ -11,8 +11,15 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from tests.cli.nursery import Nursery
+from tests.fast import FAST
+
 ROOT = Path(__file__).parent.parent.parent
 STOCK = ROOT / "steps" / "machines" / "stock.json"
+
+# Compiled modules are kept, in the environment's cache and not in the checkout: where they are not
+# (a user may forbid them), each start of the program compiles a hundred modules again.
+BYTECODE = sys.pycache_prefix or str(Path(sys.executable).parents[2] / "bytecode")
 
 
 def environment(**others: str) -> dict[str, str]:
@@ -23,7 +30,7 @@ def environment(**others: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TERM": "xterm-256color",
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": BYTECODE,
         **others,
     }
 
@@ -47,15 +54,24 @@ def readable_by_all() -> Path:
     return folder
 
 
+@cache
+def nursery() -> Nursery:
+    """Where `tests/run fast` has the program from: one in each process that runs tests."""
+    return Nursery(ROOT, environment())
+
+
 def xen_setup(
     *arguments: str | Path, user: int | None = None, stdin: str | None = None, **others: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end. `user`: as whom (a number); `stdin`: text, else nothing is there."""
     program = ROOT if user is None else readable_by_all()
     others = {"PYTHONPATH": str(program), **others}
+    words = [str(argument) for argument in arguments]
+    if FAST and user is None and nursery().takes(environment(**others), stdin):
+        return nursery().run(words, ROOT, environment(**others), stdin=stdin, timeout=120)
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "wizard", *map(str, arguments)],
+        [sys.executable, "-P", "-m", "wizard", *words],
         capture_output=True, text=True, env=environment(**others), timeout=120, check=False,
         user=user, cwd=program, **given,
     )  # fmt: skip

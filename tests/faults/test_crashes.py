@@ -1,6 +1,6 @@
 """The full plans, killed at every point: resume reaches the end, rollback the start.
 
-Usually a seeded share of the points is tried; `tests/run` tries all of them (FAULTS=all).
+`tests/run fast` tries a seeded share of the points, everything else all of them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fast import SEED, count, share
 from tests.faults.ground import Ground, Wrong, attempt, different
 from tests.faults.oracles import changed_by_a_further_run
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.share import SEED, count, share
 
 
 @pytest.fixture(scope="module", params=SCENARIOS)
@@ -55,7 +55,7 @@ def test_a_crash_at_any_point_of_rollback_is_finished_by_resume_or_rollback(
 def test_two_crashes_at_random_points_lose_nothing(ground: Ground) -> None:
     host, dice, wrong = ground.host, random.Random(SEED), Wrong()
     applying, undoing = different(ground.applying), different(ground.undoing)
-    for turn in range(count(few=6, all_of_them=250)):
+    for turn in range(count(fast=6, usual=250)):
         forward = dice.random() < 0.6
         first = dice.choice(applying if forward else undoing)
         undoes = dice.random() < 0.4

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fast import SEED, count, share
 from tests.faults.ground import Ground, Wrong, attempt, different
 from tests.faults.host import Image
-from tests.faults.share import SEED, count, share
 from wizard.errors import SetupError
 from wizard.journal import JournalDamaged, _checksum
 from wizard.records import VERSION
@@ -116,7 +116,7 @@ def test_a_spoiled_journal_is_refused_with_a_sentence_and_nothing_is_done(ground
     images = [one for one in different(ground.applying) if JOURNAL in one.files]
     images = [one for one in images if 4 < len(lines_of(one)) < 60][::7]
     refused = 0
-    for turn in range(count(few=300, all_of_them=5000)):
+    for turn in range(count(fast=300, usual=5000)):
         if turn % 200 == 0:
             image = images[turn // 200 % len(images)]
             host.restore(image)
@@ -152,7 +152,7 @@ def test_a_spoiled_journal_is_refused_with_a_sentence_and_nothing_is_done(ground
             ledger = host.store.ledger(host.store.runs()[-1])
             assert spoil is bits_flipped, trace
             assert ledger.steps, trace
-    assert refused > count(few=290, all_of_them=4900)
+    assert refused > count(fast=290, usual=4900)
 
 
 def test_a_last_record_cut_off_at_any_byte_was_not_begun(ground: Ground) -> None:

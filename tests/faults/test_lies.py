@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.engine.conftest import MEMORY
+from tests.fast import share
 from tests.faults.host import Host, Image, Lie
 from tests.faults.oracles import (
     Undisturbed,
@@ -22,7 +23,6 @@ from tests.faults.oracles import (
     same_everywhere,
 )
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.share import share
 from wizard.errors import RollbackIncomplete, StepFailed, Stopped
 
 Argv = tuple[str, ...]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fast import share
 from tests.faults.ground import Ground, Wrong, attempt
-from tests.faults.share import share
 from wizard.errors import Interrupted
 from wizard.records import Entry
 from wizard.status import status

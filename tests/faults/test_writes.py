@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.fast import share
 from tests.faults.ground import Ground, Wrong, attempt
-from tests.faults.share import share
 from wizard.errors import RollbackIncomplete, SetupError, StepFailed, Stopped
 from wizard.journal import Means
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from steps.settings import Settings
+from tests.cli.program import BYTECODE
 from tests.interview.keys import ANSWERED
 from tests.interview.replay import check_replay
 from tests.machines import stock
@@ -29,7 +30,7 @@ CONSOLE = "Where do Xen and the host show their messages?"
 
 
 def start(folder: Path, mode: str, *more: str, machine: str = "stock") -> Terminal:
-    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": BYTECODE}
     if mode == "plain":
         environment["TERM"] = "dumb"
     words = [*more, *([machine] if machine else [])]

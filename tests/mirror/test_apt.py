@@ -15,7 +15,7 @@ import pytest
 
 from steps.failures import RULES
 from steps.xen_packages import update_lists
-from tests.faults.share import share
+from tests.fast import share
 from tests.mirror.archive import Archive, make_archive, new_key
 from tests.mirror.broken import Fault, Mirror, folder_of_files
 from tests.mirror.surroundings import asked, elsewhere

@@ -18,7 +18,7 @@ import pytest
 from steps import guest_system
 from steps.failures import RULES
 from tests.credentials import HASH
-from tests.faults.share import share
+from tests.fast import share
 from tests.machines import stock
 from tests.mirror.archive import Archive, make_archive, new_key
 from tests.mirror.broken import Fault, Mirror, folder_of_files
