@@ -44,6 +44,28 @@ def test_a_machine_that_ended_is_not_waited_for() -> None:
         nobody().wait(seconds=60, goes_on=lambda: False)
 
 
+class Slow(Remote):
+    """A machine that greets at once, and whose shell takes its time."""
+
+    needs = 40.0
+    looks: list[float]
+
+    def answers(self, *, seconds: float = 1) -> bool:
+        return True
+
+    def boot_id(self, *, seconds: float = 60) -> str | None:
+        self.looks.append(seconds)
+        return "a-boot" if seconds > self.needs else None
+
+
+def test_a_machine_whose_shell_is_slow_is_asked_with_more_patience_each_time() -> None:
+    machine = nobody()
+    slow = Slow(machine.port, machine.key, machine.known_hosts)
+    object.__setattr__(slow, "looks", [])
+    assert "a-boot" == slow.wait(seconds=30, goes_on=lambda: True)
+    assert [12, 24, 48] == slow.looks
+
+
 def test_a_log_that_is_not_there_has_no_length(tmp_path: Path) -> None:
     assert file_length(tmp_path / "none") == 0
     (tmp_path / "log").write_bytes(b"12345")

@@ -26,6 +26,9 @@ from wizard.practice.processes import Finished
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # Silence that ends a connection: longer than a bridge taking over the card, shorter than a reboot.
 _ALIVE_INTERVAL, _ALIVE_COUNT = 10, 6
+# Seconds for one look at the boot id. Short at first: a connection into a machine that goes down
+# would hang to the end. On a starved computer none came up in twelve, for ten minutes (seen).
+_FIRST_PATIENCE, _MOST_PATIENCE = 12, 96
 # Without waiting for the end, so that this connection ends before the network does. SysV init's own
 # `reboot` and `poweroff` only ask process 1, and return.
 _TELL_INIT = '[ -d /run/systemd/system ] || exec "$1"; exec systemctl --no-block "$1"'
@@ -165,12 +168,14 @@ class Remote:
         """
         started = time.monotonic()
         deadline, latest, seen = started + seconds, started + 4 * seconds, trace()
+        patience = _FIRST_PATIENCE
         while True:
             if self.answers(seconds=3):
-                # Short: a connection into a machine that is going down would hang to the end.
-                boot = self.boot_id(seconds=12)
+                boot = self.boot_id(seconds=patience)
                 if boot is not None and boot != other_than:
                     return boot
+                if boot is None:
+                    patience = min(2 * patience, _MOST_PATIENCE)
             if not goes_on():
                 raise MachineTrouble(
                     "The practice machine ended while it was waited for.",
