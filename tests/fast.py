@@ -19,11 +19,11 @@ SEED = int(os.environ.get("TESTS_SEED", "20061124"))
 
 
 def share(cases: Sequence[T], one_in: int = 25) -> list[T]:
-    """All cases; when fast, those that the seed chooses: one in so many, and at least one."""
+    """All cases; when fast, those that the seed chooses: one in so many, at least one."""
     if not FAST:
         return list(cases)
     dice = random.Random(SEED)
-    wanted = sorted(dice.sample(range(len(cases)), max(1, len(cases) // one_in)))
+    wanted = sorted(dice.sample(range(len(cases)), -(-len(cases) // one_in)))
     return [cases[index] for index in wanted]
 
 

@@ -10,6 +10,7 @@ import pytest
 from steps import PIPELINE
 from steps.settings import Settings
 from tests.credentials import key_body, public_key
+from tests.fast import share
 from tests.hostile import HOSTILE
 from tests.machines import machines
 from wizard.answer_file import read_answers, read_text
@@ -84,7 +85,7 @@ QUESTIONS = {
                                  "guests.packages"])  # fmt: skip
 def test_a_hostile_text_in_a_file_is_refused_at_its_line_in_printable_words(key: str) -> None:
     name = key.partition(".")[2]
-    for text in HOSTILE:
+    for text in share(HOSTILE, one_in=4):
         try:
             read_text(f"version: 1\nguests:\n- {name}: {yaml_scalar(text)}\n", Settings)
         except AnswersInvalid as error:
@@ -150,7 +151,7 @@ def test_a_hostile_text_is_refused_or_lands_as_one_harmless_argument(key: str) -
         return
     parse = QUESTIONS[key].kind.parse
     ordinary = [shape(planned(key, parse(text))) for text in ORDINARY[key]]
-    for value in accepted(key):
+    for value in share(accepted(key), one_in=4):
         actions = planned(key, value)
         assert shape(actions) in ordinary, value
         for word in words_of(actions):

@@ -15,6 +15,7 @@ from steps.check_names import CHECK_NAMES
 from steps.kinds import Share
 from steps.settings import GuestSettings, Settings
 from tests.credentials import key_body
+from tests.fast import count
 from tests.hostile import HOSTILE
 from tests.machines import stock
 from wizard.answer_file import read_text, write_answers
@@ -108,7 +109,10 @@ def answers(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Answers[Settings]:
 
 @given(answers())
 @settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=count(fast=15, usual=60),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 def test_settings_written_and_read_are_the_same_settings(made: Answers[Settings]) -> None:
     drafted = draft(made, stock())
@@ -120,7 +124,10 @@ def test_settings_written_and_read_are_the_same_settings(made: Answers[Settings]
 
 @given(answers())
 @settings(
-    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=count(fast=15, usual=50),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 def test_answers_written_and_read_are_the_same_answers(made: Answers[Settings]) -> None:
     if any(clashes(made)):
@@ -166,7 +173,10 @@ def files(draw: Callable[[st.SearchStrategy[Any]], Any]) -> str:
 
 @given(files())
 @settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=count(fast=15, usual=60),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 def test_a_file_with_ranges_and_defaults_is_written_as_the_guests_it_stands_for(text: str) -> None:
     made = read_text(text, Settings)
@@ -182,7 +192,7 @@ def test_a_file_with_ranges_and_defaults_is_written_as_the_guests_it_stands_for(
 
 
 @given(st.text() | st.integers(-(10**17), 10**17) | st.booleans())
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=count(fast=100, usual=300), deadline=None, derandomize=True)
 def test_any_scalar_is_written_so_that_it_is_read_as_itself(value: object) -> None:
     document = parse_yaml(f"key: {yaml_scalar(value)}\nlist: [{yaml_scalar(value)}, x]\n", "")
     assert isinstance(document, Section)

@@ -12,7 +12,8 @@ import pytest
 
 from steps import PIPELINE
 from steps.check_names import CHECK_NAMES
-from tests.cli.program import ROOT, environment, xen_setup
+from tests.cli.program import BYTECODE, ROOT, environment, xen_setup
+from tests.fast import share
 from tests.terminal import Terminal
 from wizard.step import step_name
 
@@ -128,7 +129,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the program in it, each shell's script, and an answer file."""
     made = tmp_path_factory.mktemp("completion")
     program = made / "xen-setup"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -P -m wizard "$@"\n')
+    settings = f"PYTHONPATH={ROOT} PYTHONPYCACHEPREFIX={BYTECODE}"
+    program.write_text(f'#!/bin/sh\n{settings} exec {sys.executable} -P -m wizard "$@"\n')
     program.chmod(0o755)
     for shell in SHELLS:
         (made / shell).write_text(xen_setup("completion", shell).stdout)
@@ -156,7 +158,7 @@ def shell(request: pytest.FixtureRequest, folder: Path) -> Iterator[Terminal]:
 
 
 def test_the_tab_key_completes_the_line(shell: Terminal) -> None:
-    for typed, line in TYPED:
+    for typed, line in share(TYPED, one_in=3):
         shell.type(f"{typed}\t")
         shell.wait_for(f"> {line}")
         shell.type("\x15\n")  # Ctrl-U: the line is emptied
@@ -189,7 +191,7 @@ def test_fish_finds_a_script_that_is_kept_with_its_settings(folder: Path, tmp_pa
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-@pytest.mark.parametrize(("typed", "line"), TYPED)
+@pytest.mark.parametrize(("typed", "line"), share(TYPED, one_in=3))
 def test_fish_offers_the_same(typed: str, line: str, folder: Path) -> None:
     done = subprocess.run(
         ["fish", "--no-config", "--command", f"source fish; complete --do-complete '{typed}'"],

@@ -92,6 +92,7 @@ def test_a_binary_file_is_refused_with_a_way_to_read_it(tmp_path: Path) -> None:
     assert "zcat" in xen_setup("explain", file).stderr
 
 
+@pytest.mark.slow  # writes and reads a hundred megabytes
 def test_of_a_hundred_megabytes_the_end_is_looked_at_in_little_memory(tmp_path: Path) -> None:
     big = tmp_path / "big"
     with big.open("w") as file:

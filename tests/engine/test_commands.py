@@ -79,6 +79,7 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 
 
+@pytest.mark.slow  # a smaller one: test_commands_that_talk.py
 def test_a_hundred_megabytes_of_output_take_no_more_than_a_hundred_of_memory(
     tmp_path: Path,
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.doing import do, take_back
 from tests.engine.world import script, written
+from tests.fast import share
 from wizard.actions import Action, CommandShows, PathPresent, RunCommand
 from wizard.errors import StepFailed
 from wizard.machine import Machine
@@ -47,7 +48,7 @@ def test_what_a_command_says_does_not_matter_to_what_it_does(
     assert not (tree / "made").exists()
 
 
-@pytest.mark.parametrize("talk", ["100 MB in one line", "100 MB in lines"])
+@pytest.mark.parametrize("talk", share(["100 MB in one line", "100 MB in lines"], one_in=2))
 def test_what_a_command_says_at_length_is_kept_in_a_few_lines(
     machine: Machine, tree: Path, talk: str
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.engine.world import Count, DieAt, Snapshot, World, full_world, in_child
+from tests.fast import count, share
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end(
 ) -> None:
     expected = undisturbed(tmp_path)
     assert len(expected.applying) > 60
-    for number, name in enumerate(expected.applying, start=1):
+    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=6):
         world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.resume_or_apply()
@@ -70,7 +71,7 @@ def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_tim
     tmp_path: Path,
 ) -> None:
     expected = undisturbed(tmp_path)
-    for number, name in enumerate(expected.applying, start=1):
+    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=6):
         world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.roll_back()
@@ -81,7 +82,7 @@ def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_tim
 def test_a_crash_at_any_point_of_rollback_is_finished_by_rolling_back_again(tmp_path: Path) -> None:
     expected = undisturbed(tmp_path)
     assert len(expected.undoing) > 40
-    for number, name in enumerate(expected.undoing, start=1):
+    for number, name in share(list(enumerate(expected.undoing, start=1)), one_in=6):
         world = full_world(tmp_path / str(number))
         world.apply()
         assert killed(world, number, world.roll_back), name
@@ -98,7 +99,7 @@ def test_two_crashes_at_random_points_lose_nothing(tmp_path: Path) -> None:
     expected = undisturbed(tmp_path)
     seed = int(os.environ.get("CRASH_SEED", "20061124"))
     dice = random.Random(seed)
-    for turn in range(30):
+    for turn in range(count(fast=6, usual=30)):
         world = full_world(tmp_path / str(turn))
         first = dice.randrange(1, len(expected.applying) + 1)
         second = dice.randrange(1, 60)

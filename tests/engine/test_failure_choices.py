@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.world import Facts, Task, World, in_child, written
+from tests.fast import count
 from wizard.actions import Action, PathPresent, RunCommand
 from wizard.errors import Interrupted, StepFailed, Stopped
 from wizard.failure import Changed, Changing, Failure, OnFailure
@@ -195,7 +196,7 @@ def test_a_crash_at_any_point_of_a_change_leaves_answers_that_fit_what_was_done(
     until it is finished, the machine is what those answers say.
     """
     finished = 0
-    for point in range(1, 60):
+    for point in range(1, 60, count(fast=4, usual=1)):
         world = World(tmp_path / str(point))
         world.tree.mkdir(parents=True)
         world.boot.write_text("boot-1")

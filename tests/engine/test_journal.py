@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.world import full_world, in_child
+from tests.fast import count
 from wizard import journal as journal_module
 from wizard.actions import MakeDirectory, Reboot, RunCommand
 from wizard.errors import Locked, SetupError, Stopped
@@ -133,7 +134,7 @@ def test_lines_moved_removed_or_repeated_are_noticed(
 
 
 @given(data=st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=count(fast=100, usual=300), deadline=None)
 def test_any_bytes_are_read_without_a_crash(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:

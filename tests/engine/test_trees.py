@@ -16,6 +16,7 @@ import pytest
 from tests.engine.doing import do, take_back
 from tests.engine.test_crashes import killed, nothing_left
 from tests.engine.world import Count, Piece, Snapshot, Task, World, snapshot
+from tests.fast import share
 from wizard.actions import InstallTree, TreeEntry
 from wizard.codec import decode, encode
 from wizard.errors import Conflict, StepFailed
@@ -325,7 +326,7 @@ def test_a_crash_at_any_point_is_resumed_to_the_end_or_rolled_back_to_the_start(
 ) -> None:
     before, after, applying, _ = counted(tmp_path)
     assert len(applying) >= 30
-    for number, name in enumerate(applying, start=1):
+    for number, name in share(list(enumerate(applying, start=1)), one_in=4):
         world = world_of(tmp_path / "undisturbed")
         assert killed(world, number, world.apply), name
         if number % 2:
@@ -341,7 +342,7 @@ def test_a_crash_at_any_point_is_resumed_to_the_end_or_rolled_back_to_the_start(
 def test_a_crash_at_any_point_of_the_rollback_is_finished_by_another(tmp_path: Path) -> None:
     before, _, _, undoing = counted(tmp_path)
     assert len(undoing) > 15
-    for number, name in enumerate(undoing, start=1):
+    for number, name in share(list(enumerate(undoing, start=1)), one_in=4):
         world = world_of(tmp_path / "undisturbed")
         world.apply()
         assert killed(world, number, world.roll_back), name

@@ -16,6 +16,7 @@ import pytest
 
 from steps.settings import Settings
 from tests.cli.program import BYTECODE
+from tests.fast import share
 from tests.interview.keys import ANSWERED
 from tests.interview.replay import check_replay
 from tests.machines import stock
@@ -131,8 +132,11 @@ ENDINGS = {
 # The signals that reach a drawn and a plain prompt by one way are tried where most is at stake.
 @pytest.mark.parametrize(
     ("place", "ending"),
-    [(place, ending) for place in PLACES for ending in ("Ctrl-C", "Ctrl-D", "SIGTERM")]
-    + [("(hidden)", "SIGINT"), ("(hidden)", "SIGHUP")],
+    share(
+        [(place, ending) for place in PLACES for ending in ("Ctrl-C", "Ctrl-D", "SIGTERM")]
+        + [("(hidden)", "SIGINT"), ("(hidden)", "SIGHUP")],
+        one_in=3,
+    ),
 )
 def test_every_way_to_stop_leaves_the_terminal_whole(
     tmp_path: Path, mode: str, place: str, ending: str

@@ -115,6 +115,7 @@ def test_under_sudo_compiled_files_go_into_the_cache(folder: Path, cache: Path) 
     assert json.loads(done.stdout)["pycache"] == str(cache / "bytecode")
 
 
+@pytest.mark.slow  # makes an environment of its own: four seconds
 def test_environment_prints_the_python_of_an_extra(folder: Path, cache: Path) -> None:
     done = start(folder / "xen-setup", "--environment", "test", cache=cache)
     assert done.returncode == 0
@@ -123,6 +124,7 @@ def test_environment_prints_the_python_of_an_extra(folder: Path, cache: Path) ->
     assert Path(done.stdout.strip()).exists()
 
 
+@pytest.mark.slow  # makes an environment of its own: four seconds
 def test_an_interrupted_first_start_is_begun_again(folder: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [str(folder / "xen-setup")],
@@ -141,6 +143,7 @@ def test_an_interrupted_first_start_is_begun_again(folder: Path, tmp_path: Path)
     assert not any(path.exists() for path in left)
 
 
+@pytest.mark.slow  # makes an environment of its own: four seconds
 def test_packages_that_pip_cannot_get_end_in_words_and_leave_nothing(
     folder: Path, tmp_path: Path
 ) -> None:

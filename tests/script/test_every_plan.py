@@ -15,6 +15,7 @@ from steps import PIPELINE
 from steps.facts import Facts
 from steps.settings import Settings
 from tests.credentials import HASH
+from tests.fast import share
 from tests.script.running import MACHINE, Shell, script_of, shellcheck
 from tests.steps.answered import answered
 from tests.steps.test_laws import ANSWERS, GUESTS, all_machines
@@ -47,6 +48,7 @@ def actions_of(machine: str, kind: str) -> list[Action]:
     return [action for one in previews(machine, kind) if one.plan for action in one.plan.actions]
 
 
+@cache
 def script(machine: str, kind: str) -> str:
     return shell_script(previews(machine, kind), MACHINE)
 
@@ -54,7 +56,9 @@ def script(machine: str, kind: str) -> str:
 USUAL = [(name, kind) for name, kind in PLANS if kind == "defaults" or name == "stock"]
 
 
-@pytest.mark.parametrize("plans", [USUAL, pytest.param(PLANS, marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "plans", [share(USUAL, one_in=2), pytest.param(PLANS, marks=pytest.mark.full)]
+)
 def test_shellcheck_has_nothing_to_say(plans: list[tuple[str, str]], tmp_path: Path) -> None:
     paths: list[Path] = []
     for text in {script(machine, kind) for machine, kind in plans}:

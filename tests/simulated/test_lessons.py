@@ -11,6 +11,7 @@ from steps.expected_output import show
 from steps.settings import Settings
 from steps.teaching import exercises
 from tests.cli.program import xen_setup
+from tests.fast import share
 from tests.machines import finished, machines
 from tests.simulated.lesson import PAUSE, Learner, Lesson
 from tests.simulated.playing import NOTHING, press_enter_until, terminal, tree
@@ -86,7 +87,7 @@ def test_every_question_of_a_guided_run_is_asked_in_its_step(tmp_path: Path) -> 
         assert any(words in prompt for prompt in lesson.learner.asked), words
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", share(NAMES, one_in=4))
 def test_a_guess_is_shown_beside_what_came_and_answered(name: str, tmp_path: Path) -> None:
     number = NAMES.index(name)
     for index, guess in enumerate(exercises(name, SETTINGS, STOCK)[0].guesses):
@@ -214,7 +215,7 @@ def test_several_guests_are_asked_about_once_and_each_answered(tmp_path: Path) -
 # ---- as a program
 
 
-@pytest.mark.parametrize("mode", ["drawn", "plain"])
+@pytest.mark.parametrize("mode", share(["drawn", "plain"], one_in=2))
 def test_a_lesson_runs_in_a_terminal(mode: str, tmp_path: Path) -> None:
     words = ["--teach", *(["--plain"] if mode == "plain" else [])]
     with terminal(tmp_path, *words) as screen:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fast import share
 from tests.simulated.playing import NOTHING, every_answer, press_enter_until, terminal, tree
 from tests.terminal import CTRL_C, DOWN, ENTER
 from wizard.errors import Exit
@@ -32,10 +33,12 @@ def test_a_guided_run_is_played_from_the_first_question_to_the_end(
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.parametrize("mode", MODES)
+CHOICES = [("retry", 1, Exit.DONE), ("roll back", 3, Exit.ROLLED_BACK), ("stop", 4, Exit.STOPPED)]
+
+
 @pytest.mark.parametrize(
-    ("choice", "number", "status"),
-    [("retry", 1, Exit.DONE), ("roll back", 3, Exit.ROLLED_BACK), ("stop", 4, Exit.STOPPED)],
+    ("mode", "choice", "number", "status"),
+    share([(mode, *choice) for mode in MODES for choice in CHOICES], one_in=3),
 )
 def test_a_failure_is_shown_and_decided_by_the_person(
     mode: str, choice: str, number: int, status: Exit, tmp_path: Path
@@ -57,8 +60,10 @@ def test_a_failure_is_shown_and_decided_by_the_person(
     assert list(tree(tmp_path)) == [str(answers)]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    share([(mode, how) for mode in MODES for how in ("Ctrl-C", "SIGTERM", "SIGHUP")], one_in=3),
+)
 def test_it_can_be_stopped_while_it_is_played_and_leaves_nothing(
     mode: str, how: str, tmp_path: Path
 ) -> None:
