@@ -66,7 +66,11 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         return replace(packages, skipped=(*packages.skipped, there))
     return replace(
         packages,
-        actions=(*packages.actions, xen_tarball.install(tarball)),
+        actions=(
+            *packages.actions,
+            *boot_loader(settings).files_come(facts),
+            xen_tarball.install(tarball),
+        ),
         then=xen_tarball.installed(packages.then, tarball),
         notes=(*packages.notes, *xen_tarball.notes(tarball)),
     )

@@ -303,6 +303,25 @@ def packages_are_in(facts: Facts) -> tuple[list[Action], Facts]:
     return [], facts
 
 
+def files_come(facts: Facts) -> list[Action]:
+    """What must be done before Xen's files come otherwise than by packages."""
+    # Where another Xen is, its entries are no trace of ours.
+    traces = CommandShows(("cat", facts.boot.config), r"/xen[^\s\"']*\.gz")
+    return [
+        RunCommand(
+            _UPDATE,
+            "The boot menu is written as it is. That changes nothing now; rollback does it again, "
+            "after Xen's files have gone, so that no entry is left for a hypervisor that is not "
+            "there.",
+            undo=_UPDATE,
+            undo_class="exact",
+            traces=None if facts.xen.images else traces,
+            timeout=600.0,
+            estimate=30.0,
+        )
+    ]
+
+
 def menu_after_packages(facts: Facts) -> Facts:
     """The packages run update-grub, which finds the hypervisor."""
     return with_menu(facts)

@@ -262,6 +262,11 @@ def _with_tool(facts: Facts, old: str, new: str) -> Facts:
     return replace(facts, tools=tuple(new if name == old else name for name in facts.tools or ()))
 
 
+def files_come(_facts: Facts) -> list[Action]:
+    """Nothing: the menu is written by us alone."""
+    return []
+
+
 def menu_after_packages(facts: Facts) -> Facts:
     """No package touches the menu."""
     return facts

@@ -110,7 +110,15 @@ def moved_action(action: Action, tree: Path) -> Action:
         case InstallPackages() | Reboot():
             return action
         case InstallTree():
-            raise AssertionError("no scenario installs a tree: tests/engine does")
+            # Its script installs below the tree, too: `env` in the simulated programs.
+            return replace(
+                action,
+                source=_below(action.source, tree),
+                entries=tuple(
+                    replace(entry, path=_below(entry.path, tree)) for entry in action.entries
+                ),
+                leavings=tuple(_below(path, tree) for path in action.leavings),
+            )
     assert_never(action)
 
 

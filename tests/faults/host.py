@@ -19,6 +19,7 @@ from typing import Literal
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.guest_disks import root_device
+from steps.read_facts import look_into_tarball
 from steps.settings import Settings
 from tests.engine.recording import RecordingReporter
 from tests.faults.elsewhere import Elsewhere
@@ -126,9 +127,10 @@ class Host:
 
     def read_facts(self) -> Facts:
         """The machine as the steps see it."""
-        return self.model.facts(
+        facts = self.model.facts(
             [root_device(self.settings, guest) for guest in self.settings.guests]
         )
+        return look_into_tarball(facts, self.settings.host.tarball, root=self.tree)
 
     def apply(self) -> None:
         """`xen-setup apply`, and what it asks for: a boot, and `resume`."""

@@ -11,13 +11,22 @@ from typing import Any
 
 from steps import boot_drop_in
 from steps.facts import BootLoader, Facts
+from steps.hosts import legacy_boot
+from steps.hosts.menu_lst import parse
 
 MENU = "boot/grub/grub.cfg"
+LEGACY_MENU, SAVED = "boot/grub/menu.lst", "boot/grub/default"
 _XEN_CFG = "xen.cfg"
 
 
 def update_grub(tree: Path, facts: Facts) -> Iterator[None]:
     """What update-grub does, in two moments: the new menu beside the old one, then in its place."""
+    if facts.boot.legacy is not None:
+        # GRUB Legacy's own writes its list into the menu, whoever keeps that.
+        menu = tree / LEGACY_MENU
+        menu.write_text(menu.read_text() + "## update-grub was here ##\n")
+        yield
+        return
     text = json.dumps(_menu(tree, facts), indent=1)
     new = tree / f"{MENU}.new"
     new.write_text(text)
@@ -27,6 +36,8 @@ def update_grub(tree: Path, facts: Facts) -> Iterator[None]:
 
 def boot_loader(tree: Path, facts: Facts, environment: dict[str, str]) -> BootLoader:
     """The facts of the menu as it was last written."""
+    if facts.boot.legacy is not None:
+        return _legacy(tree, facts)
     menu = json.loads((tree / MENU).read_text())
     base = replace(facts.boot, entries=_plain(facts), default_entry=None)
     boot = base
@@ -49,6 +60,41 @@ def boot_loader(tree: Path, facts: Facts, environment: dict[str, str]) -> BootLo
         default_entry=default if default in paths else first,
         next_entry=environment.get("next_entry"),
     )
+
+
+def _legacy(tree: Path, facts: Facts) -> BootLoader:
+    base = facts.boot
+    assert base.legacy is not None
+    return legacy_boot.boot_loader(
+        (tree / LEGACY_MENU).read_text(), replace(base.legacy, saved=saved_number(tree)),
+        config=base.config, version=base.version, root_uuid=base.root_uuid,
+    )  # fmt: skip
+
+
+def saved_number(tree: Path) -> int | None:
+    """What GRUB Legacy reads in its file of the saved default."""
+    if not (tree / SAVED).is_file():
+        return None
+    found = re.match(r"\d+", (tree / SAVED).read_text())
+    return int(found[0]) if found else None
+
+
+def boot_legacy(tree: Path, facts: Facts) -> str:
+    """The entry that GRUB Legacy boots, and what it writes before: `savedefault N` puts N into its
+    file, which must be there. A file that it cannot load has it try the fallback.
+    """
+    menu = parse((tree / LEGACY_MENU).read_text())
+    entry = menu.boots(saved_number(tree))
+    assert entry is not None
+    after = legacy_boot.saves(entry)
+    if after is not None:
+        assert (tree / SAVED).is_file(), "Error 15: File not found"
+        (tree / SAVED).write_text(f"{after}\0\0\0\n")
+    shown = next(one for one in _legacy(tree, facts).entries or () if one.path == str(entry.number))
+    if shown.kind == "xen" and not (tree / shown.hypervisor.lstrip("/")).is_file():
+        assert menu.fallbacks, "Error 15: File not found, and no fallback"
+        return str(menu.fallbacks[0])
+    return str(entry.number)
 
 
 def _plain(facts: Facts) -> Any:

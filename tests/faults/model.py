@@ -31,7 +31,7 @@ from steps.reading.guest_tree import read_tree
 from steps.reading.view import MIB, View
 from steps.spare_place import with_partition
 from steps.what_matters import DIRECTORIES, FILES, LINKS, NO_FILES
-from tests.faults.menu import MENU, boot_loader, update_grub
+from tests.faults.menu import MENU, boot_legacy, boot_loader, update_grub
 from tests.faults.state import Link, State, stanzas, state_of
 from wizard.actions import CreatePartition, Identity
 from wizard.commands import Answer
@@ -88,8 +88,9 @@ class Model:
         for name in self.state.volumes:
             self.make_nodes((f"/dev/{name}",))
             (self.tree / "volumes" / name).mkdir(parents=True)
-        for _moment in update_grub(self.tree, self.base):
-            pass
+        if self.base.boot.legacy is None:
+            for _moment in update_grub(self.tree, self.base):
+                pass
         for place in sorted(self.tree.rglob("*")):
             os.utime(place, ns=(_OLD, _OLD), follow_symlinks=False)
 
@@ -198,6 +199,8 @@ class Model:
         (self.tree / "run").mkdir()
         menu = boot_loader(self.tree, self.now(), state.environment)
         wanted = state.environment.pop("next_entry", None) or menu.default_entry
+        if menu.legacy is not None:
+            wanted = boot_legacy(self.tree, self.now())
         entries = menu.entries or ()
         entry = next((one for one in entries if one.path == wanted), entries[0])
         state.boots += 1
@@ -290,9 +293,11 @@ class Model:
             ),
             boot_id=f"boot-{state.boots}",
             apt=replace(base.apt, lists_age_hours=state.lists_age),
-            xen=self._xen("xen-utils-common" in installed),
+            xen=self._xen("xen-utils-common" in installed or self.has_xl()),
             guest_trees=(),
         )
+        if state.diverted:
+            facts = replace(facts, tools=tuple(_set_aside(base.tools or ())))
         if state.kernel:
             facts = replace(facts, kernels=(replace(base.kernels[0], version=state.kernel),))
         return facts
@@ -367,6 +372,8 @@ class Model:
         for name in ("xen", "xendomains"):
             if "xen-utils-common" in self.state.packages:
                 known[name] = Service(name, True, self.state.enabled.get(name, False), True)
+        for script in sorted((self.tree / "etc/init.d").glob("xen*")):
+            known[script.name] = Service(script.name, True, False, False)
         return tuple(
             replace(service, enabled=self.state.enabled.get(name, False))
             for name, service in known.items()
@@ -393,6 +400,15 @@ class Model:
             domains=(dom0, *domains) if tools else None,
         )  # fmt: skip
 
+    @property
+    def tarball(self) -> bool:
+        """Whether no package of Xen's is on the machine."""
+        return "xen-utils-common" not in self.state.packages
+
+    def has_xl(self) -> bool:
+        """Whether a tarball has brought xl."""
+        return (self.tree / "usr/sbin/xl").is_file()
+
     def shows_login(self, name: str) -> bool:
         """Whether a running guest comes to its login prompt: its volume holds a whole system."""
         return any(
@@ -400,6 +416,11 @@ class Model:
             for volume in self.state.volumes
             if volume.endswith(f"/{name}-root")
         )
+
+
+def _set_aside(tools: Sequence[str]) -> Iterator[str]:
+    for name in tools:
+        yield "update-grub.xen-setup" if name == "update-grub" else name
 
 
 def part_names(disk: Disk, number: int) -> set[str]:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from steps.boot_drop_in import default_entry, is_promoted, plain_entries
+from steps.hosts import grub_legacy
 from steps.what_matters import DROP_IN
 from tests.faults.host import Entry, Host, Image, files_below
 from tests.faults.scenarios import CANARY, PRECIOUS
@@ -124,6 +125,8 @@ def plain_linux_does_not_boot(host: Host) -> Iterator[str]:
         yield "O5: the menu has no plain Linux"
     default = default_entry(facts)
     promoted = is_promoted(facts.files.get(DROP_IN, ""))
+    if facts.boot.legacy is not None:
+        promoted = grub_legacy.is_default(host.settings, facts)
     if default is None:
         yield "O5: nothing boots by itself"
     elif default.kind == "xen" and not (promoted or host.model.state.xen):

@@ -62,7 +62,7 @@ def apt_get(model: Model, argv: Argv) -> Program:
     for name in going:
         model.state.packages[name].state = "half-installed"
         _remove_files(model, name)
-        if name == HYPERVISOR:
+        if name == HYPERVISOR and not model.state.diverted:
             yield from update_grub(model.tree, model.now())  # its postrm
         yield
         del model.state.packages[name]
@@ -136,7 +136,7 @@ def _configure(model: Model) -> Iterator[None]:
             model.state.enabled.update(xen=True, xendomains=True)
         if name == waiting[0]:
             yield
-    if HYPERVISOR in waiting:
+    if HYPERVISOR in waiting and not model.state.diverted:
         yield from update_grub(model.tree, model.now())
 
 

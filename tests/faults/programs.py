@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Generator
 
 from tests.faults import disk_programs, tree_programs
-from tests.faults.menu import update_grub
+from tests.faults.menu import SAVED, update_grub
 from tests.faults.model import Model
 from tests.faults.package_programs import apt_get, apt_mark, dpkg, dpkg_query
 from tests.faults.said import OK, Program, Said, nothing, refused
@@ -50,12 +50,42 @@ def _grub_editenv(model: Model, argv: Argv) -> Program:
     return OK
 
 
+def _dpkg_divert(model: Model, argv: Argv) -> Program:
+    if "--list" in argv:
+        place = f"{argv[-1]} to {argv[-1]}.xen-setup"
+        return Said(0, f"local diversion of {place}\n" if model.state.diverted else "")
+    yield
+    model.state.diverted = "--add" in argv
+    return OK
+
+
+def _grub_set_default(model: Model, argv: Argv) -> Program:
+    place = model.tree / SAVED
+    place.write_text("")
+    yield
+    place.write_text(f"{argv[1]}\n#\n# WARNING: edit menu.lst, not this file.\n")
+    return OK
+
+
+def _cat(model: Model, argv: Argv) -> Program:
+    yield from nothing()
+    return Said(0, model.place(argv[-1]).read_text())
+
+
+def _head(model: Model, argv: Argv) -> Program:
+    yield from nothing()
+    place = model.place(argv[-1])
+    if not place.is_file():
+        return refused(f"head: cannot open '{argv[-1]}' for reading: No such file or directory")
+    return Said(0, place.read_text().split("\n")[0] + "\n")
+
+
 # ---- services
 
 
 def _systemctl(model: Model, argv: Argv) -> Program:
     verb, name = argv[1], argv[-1].removesuffix(".service")
-    known = name in model.state.enabled
+    known = name in model.state.enabled or (model.tree / "etc/init.d" / name).is_file()
     match verb:
         case "is-enabled":
             word = "enabled" if model.state.enabled.get(name) else "disabled"
@@ -68,6 +98,8 @@ def _systemctl(model: Model, argv: Argv) -> Program:
             if not known:
                 return refused(f"Unit {name} does not exist.")
             model.state.enabled[name] = verb == "enable"
+            if verb == "disable" and name.startswith("xen") and model.tarball:
+                del model.state.enabled[name]  # the links, that are all there is of it
         case "stop":
             yield
             model.state.timer = ()
@@ -209,14 +241,19 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "apt-mark": apt_mark,
     "blkid": disk_programs.blkid,
     "blockdev": disk_programs.blockdev,
+    "cat": _cat,
     "chpasswd": tree_programs.chpasswd,
     "cp": tree_programs.cp,
     "debootstrap": tree_programs.debootstrap,
     "dpkg": dpkg,
+    "dpkg-divert": _dpkg_divert,
     "dpkg-query": dpkg_query,
+    "env": tree_programs.install_script,
     "find": tree_programs.find,
     "grub-editenv": _grub_editenv,
     "grub-reboot": _grub_reboot,
+    "grub-set-default": _grub_set_default,
+    "head": _head,
     "ifdown": _ifdown,
     "ifup": _ifup,
     "ip": _ip,

@@ -18,9 +18,12 @@ from tests.machines import (
     with_second_disk,
     with_volume_group,
 )
+from tests.machines_of_2006 import with_legacy, with_own_boot
+from tests.reading.tarballs import tarball
 from tests.steps.answered import answered
 
 CANARY = "canary"
+TARBALL = "/root/xen.tgz"
 PRECIOUS = "Nothing of ours: nobody may touch it.\n"
 
 
@@ -32,6 +35,7 @@ class Scenario:
     machine: Callable[[], Facts]
     answers: Mapping[str, object]
     guests: int = 1
+    tarball: bool = False  # Xen's, as upstream makes it, is in root's home
 
     def host(self, top: Path) -> Host:
         """That machine below a directory, as it is before xen-setup comes."""
@@ -39,6 +43,10 @@ class Scenario:
         host = Host(top, facts, answered(facts, self.answers, guests=self.guests))
         inside = host.tree / "volumes" / CANARY / "keep"
         (inside / "precious").write_text(PRECIOUS)
+        if self.tarball:
+            place = host.tree / TARBALL.lstrip("/")
+            place.parent.mkdir()
+            tarball(place)
         return host
 
 
@@ -102,5 +110,10 @@ SCENARIOS = {
         Scenario("second-disk", lambda: with_second_disk(stock()),
                  {"storage.use": "device", "storage.device": "/dev/vdb",
                   "host.bridge": "none", "host.make_default": False}),
+        Scenario("tarball", stock,
+                 {"host.xen_source": "tarball", "host.tarball": TARBALL}, tarball=True),
+        Scenario("grub-legacy", lambda: with_legacy(stock()), {}),
+        Scenario("grub-legacy-own-menu", lambda: with_own_boot(stock()),
+                 {"host.after_reboot": "by-itself"}),
     )
 }  # fmt: skip

@@ -82,6 +82,7 @@ class State:
     lists_age: int | None = 0
     kernel: str = ""  # another one than the facts', after an upgrade
     serial: str = ""  # another one than the facts', after the disk was changed
+    diverted: bool = False  # update-grub is set aside
 
     def copied(self) -> bytes:
         """A copy to keep; `State.from_copy` gives it back."""

@@ -55,7 +55,7 @@ def test_a_crash_at_any_point_of_rollback_is_finished_by_resume_or_rollback(
 def test_two_crashes_at_random_points_lose_nothing(ground: Ground) -> None:
     host, dice, wrong = ground.host, random.Random(SEED), Wrong()
     applying, undoing = different(ground.applying), different(ground.undoing)
-    for turn in range(count(fast=6, usual=250)):
+    for turn in range(count(fast=4, usual=150)):
         forward = dice.random() < 0.6
         first = dice.choice(applying if forward else undoing)
         undoes = dice.random() < 0.4

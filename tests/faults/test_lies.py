@@ -44,6 +44,12 @@ HARMLESS = {
     ("xl", "list"): "it only shows what runs",
 }
 
+# A lie of these at a rollback is not made good by the next one: README says it, "Not promised".
+NOT_MADE_GOOD = (
+    ("dpkg-divert", "--local", "--rename", "--divert", "/usr/sbin/update-grub.xen-setup", "--add",
+     "/usr/sbin/update-grub"),
+)  # fmt: skip
+
 
 class Told:
     """A host, and for each command that its run starts: the machine just before its step.
@@ -75,7 +81,9 @@ class Told:
                 self.commands.append((self._last, argv))
 
 
-@pytest.fixture(scope="module", params=["fresh", "part-present", "several-guests"])
+@pytest.fixture(
+    scope="module", params=["fresh", "part-present", "several-guests", "grub-legacy", "tarball"]
+)
 def told(request: pytest.FixtureRequest) -> Iterator[Told]:
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as top:
         host = SCENARIOS[request.param].host(Path(top) / "host")
@@ -84,7 +92,10 @@ def told(request: pytest.FixtureRequest) -> Iterator[Told]:
 
 def test_no_lie_of_a_command_ends_in_a_run_that_says_all_is_done(told: Told) -> None:
     host = told.host
-    cases = [(image, argv, lie) for image, argv in told.commands for lie in LIES]
+    # Without packages nobody else runs update-grub, and this one lies to the end.
+    trusted = [("update-grub",)] if host.settings.host.xen_source == "tarball" else []
+    commands = [(image, argv) for image, argv in told.commands if argv not in trusted]
+    cases = [(image, argv, lie) for image, argv in commands for lie in LIES]
     for image, argv, lie in share(cases):
         trace = f"{' '.join(argv)} {lie.words}"
         host.restore(image)
@@ -144,6 +155,7 @@ def test_no_lie_of_an_undo_ends_in_a_rollback_that_says_all_is_taken_back(told: 
     cases = [
         (argv, lie)
         for argv in undos
+        if argv not in NOT_MADE_GOOD
         # umount is tried a dozen times, with longer and longer waits: once is enough here.
         for lie in (LIES[:1] if argv[0] == "umount" else LIES)
     ]

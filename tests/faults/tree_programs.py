@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from tests.faults.model import Model
 from tests.faults.said import OK, Program, Said, nothing, refused
@@ -29,6 +30,24 @@ def debootstrap(model: Model, argv: Argv) -> Program:
     yield
     (top / "debootstrap/debootstrap.log").rename(top / "var/log/bootstrap.log")
     (top / "debootstrap").rmdir()
+    return OK
+
+
+def install_script(model: Model, argv: Argv) -> Program:
+    """`env --chdir=DIST sh ./install.sh STAGE`: what Xen's install.sh does, below the tree's path
+    in the stage, as the plan's paths are below the tree.
+    """
+    assert argv[2:4] == ("sh", "./install.sh"), argv
+    source, stage = Path(argv[1].removeprefix("--chdir=")) / "install", Path(argv[4])
+    below = stage / str(model.tree).lstrip("/")
+    for number, path in enumerate(sorted(source.rglob("*"))):
+        if path.is_dir() or path.is_relative_to(source / "etc/udev"):
+            continue
+        if number % 3 == 1:
+            yield
+        target = below / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target, follow_symlinks=False)
     return OK
 
 

@@ -16,7 +16,7 @@ from tests.machines import stock
 from tests.reading.tarballs import ELF, FILES, HOSTILE, TREE, tarball
 from tests.reading.test_tarball import found
 from tests.steps.answered import answered
-from wizard.actions import InstallPackages, InstallTree
+from wizard.actions import InstallPackages, InstallTree, RunCommand
 from wizard.preview import preview
 from wizard.step import Problem, step_name
 
@@ -40,8 +40,11 @@ def problems(facts: Facts, **answers: object) -> list[Problem]:
 
 def test_it_is_one_action_that_holds_every_file(facts: Facts) -> None:
     actions = xen_packages.plan(answered(facts, ANSWERS), facts).actions
-    packages, tree = actions[-2:]
+    packages, menu, tree = actions[-3:]
     assert isinstance(packages, InstallPackages)
+    # Undone after the tree: so that the menu is written once more when Xen's files have gone.
+    assert isinstance(menu, RunCommand)
+    assert (("update-grub",), ("update-grub",)) == (menu.argv, menu.undo)
     assert not [name for name in packages.packages if name.startswith("xen")]
     assert isinstance(tree, InstallTree)
     assert facts.tarball is not None
