@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from steps import not_known
 from steps.boot_drop_in import xen_entry
 from steps.expected import (
     under_xen,
@@ -27,7 +28,7 @@ from steps.kinds import show_size
 from steps.lessons import first_boot as lesson
 from steps.memory import guests_in_words, guests_memory
 from steps.resume_unit import LINK, UNIT, unit_text
-from steps.settings import GuestSettings, Settings
+from steps.settings import NO_BRIDGE, GuestSettings, Settings
 from wizard.actions import (
     Action,
     CommandShows,
@@ -161,8 +162,17 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             f"To get into {guest.name}: xl console {guest.name} (Ctrl and ] leave it again)."
             for guest in settings.guests
         ]
-    then = out_of_view(given, facts)
-    return Plan((*before, *after), then, skipped=tuple(skipped), notes=tuple(notes))
+    unknown = [] if given.xen.control_domain else [not_known.XEN_BOOTS]
+    starting = [guest for guest in settings.guests if given.domain(guest.name) is None]
+    if settings.host.bridge != NO_BRIDGE and any(guest.network == "dhcp" for guest in starting):
+        unknown.append(not_known.ADDRESS_BY_DHCP)
+    return Plan(
+        (*before, *after),
+        out_of_view(given, facts),
+        skipped=tuple(skipped),
+        notes=tuple(notes),
+        unknown=tuple(unknown),
+    )
 
 
 def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from steps import guest_files
+from steps import guest_files, not_known
 from steps.each_guest import each_guest
 from steps.expected import with_tree
 from steps.facts import Facts, GuestTree
@@ -160,6 +160,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     actions: list[Action] = []
     skipped: list[str] = []
     notes: list[str] = []
+    unknown: dict[str, None] = {}  # a set in order
     for guest in settings.guests:
         device = root_device(settings, guest)
         if _is_complete(settings, facts, guest):
@@ -176,8 +177,13 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         if not guest_files.mirror(facts, guest, release):
             notes.append(f"{guest.name}: debootstrap's own mirror for {guest.release} is used.")
         notes.append(_about_tls(guest))
+        unknown[not_known.has_release(guest.release)] = None
+        if guest.packages:
+            unknown[not_known.has_packages(guest.release)] = None
         facts = with_tree(facts, _expected(settings, facts, guest, release))
-    return Plan(tuple(actions), facts, skipped=tuple(skipped), notes=tuple(notes))
+    return Plan(
+        tuple(actions), facts, skipped=tuple(skipped), notes=tuple(notes), unknown=tuple(unknown)
+    )
 
 
 def _about_tls(guest: GuestSettings) -> str:

@@ -152,15 +152,15 @@ def text(name: str, pattern: re.Pattern[str], right: str) -> Kind[str]:
     return Kind(name, parse, str, {"type": "string", "pattern": f"^(?:{pattern.pattern})$"})
 
 
-def one_of(name: str, *values: str) -> Kind[str]:
-    """One of a few words."""
+def one_of(name: str, words: Mapping[str, str]) -> Kind[str]:
+    """One of a few words, each with what it means in a phrase."""
 
     def parse(value: object) -> str:
-        if value not in values:
-            raise ValueError("Choose one of: " + ", ".join(values) + ".")
+        if value not in tuple(words):  # some values cannot be looked up in a mapping
+            raise ValueError("Choose one of: " + ", ".join(words) + ".")
         return str(value)
 
-    return Kind(name, parse, str, {"enum": list(values)})
+    return Kind(name, parse, str, {"enum": list(words)}, words)
 
 
 def whole_number(low: int, high: int) -> Kind[int]:
@@ -212,7 +212,9 @@ def _yes_no(value: object) -> bool:
     raise ValueError("Answer yes or no.")
 
 
-YES_NO: Kind[bool] = Kind("yes or no", _yes_no, bool, {"type": "boolean"})
+def yes_no(yes: str, no: str) -> Kind[bool]:
+    """Yes or no, with what each means in a phrase."""
+    return Kind("yes or no", _yes_no, bool, {"type": "boolean"}, {"yes": yes, "no": no})
 
 
 def _path(value: object) -> str:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import replace
 
-from steps import interfaces_file, xend_config
+from steps import interfaces_file, not_known, xend_config
 from steps.expected import with_files
 from steps.facts import Bridge, Card, Facts
 from steps.lessons import network_bridge as lesson
@@ -110,6 +110,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         notes=(f"The connection over {card.name} pauses for some seconds.",)
         if card.addresses
         else (),
+        unknown=(not_known.SEVERAL_CARDS,),
     )
 
 

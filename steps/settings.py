@@ -10,8 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steps import kinds
-from steps.hosts.choices import BOOT_LOADERS, SOURCES
+from steps import kinds, not_known
+from steps.hosts.choices import (
+    BOOT_LOADER_WORDS,
+    BOOT_LOADERS,
+    MANAGER_WORDS,
+    SOURCES,
+    TOOLSTACK_WORDS,
+)
 from steps.hosts.service_managers import MANAGERS
 from steps.hosts.toolstacks import TOOLSTACKS
 from steps.storage import SPARE_SPACE
@@ -39,6 +45,7 @@ from steps.suggest_storage import (
     exact_region,
     group_choices,
     has_several_regions,
+    how_much_the_group_holds,
     needs_device,
     partition_is_large_enough,
     region_choices,
@@ -69,6 +76,8 @@ from steps.suggestions import (
     has_static_address,
     name_is_free,
     next_address,
+    whether_dhcp_answers,
+    whether_xen_boots,
 )
 from wizard.questions import asked, listed
 
@@ -104,7 +113,14 @@ class HostSettings:
     )
     console: str = asked(
         "Where do Xen and the host show their messages?",
-        kinds.one_of("a console", "screen", "serial", "both"),
+        kinds.one_of(
+            "a console",
+            {
+                "screen": "the monitor",
+                "serial": "the first serial port",
+                "both": "the monitor and the first serial port",
+            },
+        ),
         help="Where you read what they say while they boot. `screen` is the monitor. `serial` is "
         "the first serial port (com1, 115200 baud): for machines without a monitor, and virtual "
         "ones. Under Xen the serial port belongs to the hypervisor, and dom0 writes to it "
@@ -131,13 +147,20 @@ class HostSettings:
         "address moves to the bridge; the connection pauses for some seconds.",
         default=default_card,
         because=because_card,
+        not_known=not_known.SEVERAL_CARDS,
         choices=card_choices,
         needed=has_bridge,
         example="eth0",
     )
     after_reboot: str = asked(
         "How does the work go on when the machine must boot into Xen?",
-        kinds.one_of("a way to go on", "by-hand", "by-itself"),
+        kinds.one_of(
+            "a way to go on",
+            {
+                "by-hand": "you reboot when you like, and type: xen-setup resume",
+                "by-itself": "the machine reboots at once, and a service does the rest",
+            },
+        ),
         help="Xen starts only when the machine boots, in the middle of the work. `by-hand`: the "
         "wizard stops, you reboot, log in and type `xen-setup resume`. `by-itself`: the machine"
         " reboots at once, and a service that runs once finishes the work.",
@@ -146,16 +169,19 @@ class HostSettings:
     )
     make_default: bool = asked(
         "Shall Xen be what the machine boots from then on?",
-        kinds.YES_NO,
+        kinds.yes_no(
+            "Xen boots when nobody presses a key", "plain Linux does; Xen is chosen in the menu"
+        ),
         help="One entry of the boot menu boots by itself, when nobody presses a key. It becomes "
         "Xen's only after the first guest has shown its login prompt. Until then, and with "
         "`no`, plain Linux stays the entry that boots by itself.",
         default=True,
         because="a Xen host is of use only when it boots Xen",
+        not_known=whether_xen_boots,
     )
     boot_loader: str = asked(
         "Which boot loader gets the Xen entry?",
-        kinds.one_of("a boot loader", *BOOT_LOADERS),
+        kinds.one_of("a boot loader", {name: BOOT_LOADER_WORDS[name] for name in BOOT_LOADERS}),
         help="`grub2` is today's GRUB, `grub-legacy` that of 2006 with its menu.lst. The machine's "
         "own is found; an answer is of use where the menus of both are there.",
         default=default_boot_loader,
@@ -165,7 +191,7 @@ class HostSettings:
     )
     service_manager: str = asked(
         "What starts Xen's services with the machine?",
-        kinds.one_of("a service manager", *MANAGERS),
+        kinds.one_of("a service manager", {name: MANAGER_WORDS[name] for name in MANAGERS}),
         help="`systemd`; or, where SysV init is process 1, `update-rc.d` (Debian's) or `insserv` "
         "(the one of SuSE, which follows the scripts' dependency headers); or `openrc`.",
         default=default_service_manager,
@@ -175,7 +201,7 @@ class HostSettings:
     )
     toolstack: str = asked(
         "With which command are guests started?",
-        kinds.one_of("a toolstack", *TOOLSTACKS),
+        kinds.one_of("a toolstack", {name: TOOLSTACK_WORDS[name] for name in TOOLSTACKS}),
         help="`xl` is that of Xen 4.1 and later. `xm`, with its daemon xend, is that of 2006, and "
         "ended before Xen 4.5.",
         default=default_toolstack,
@@ -185,7 +211,7 @@ class HostSettings:
     )
     xen_source: str = asked(
         "Where does Xen come from?",
-        kinds.one_of("a source of Xen", *SOURCES),
+        kinds.one_of("a source of Xen", SOURCES),
         help="`packages` of the distribution, which an upgrade keeps up to date; or a `tarball` in "
         "the shape that Xen's own build makes, as in 2006.",
         default=default_source,
@@ -238,7 +264,15 @@ class HostSettings:
     )
     tls: str = asked(
         "What becomes of the libraries in /lib/tls?",
-        kinds.one_of("what becomes of /lib/tls", "auto", "move", "nosegneg", "leave"),
+        kinds.one_of(
+            "what becomes of /lib/tls",
+            {
+                "auto": "moved away where that helps",
+                "move": "moved away wherever they are",
+                "nosegneg": "kept in the host; its loader takes the C library built for Xen",
+                "leave": "left as they are",
+            },
+        ),
         help="The tutorial of 2006 moves them, in the host and in every guest. `auto` does so "
         "where it helps: on 32-bit machines, with a C library that looks there (glibc before "
         "2.37). `move` moves them wherever they are; `leave` never does. `nosegneg`: the host "
@@ -265,7 +299,14 @@ class StorageSettings:
 
     use: str = asked(
         "Where shall the guests' disks live?",
-        kinds.one_of("a kind of place", "existing-group", "free-space", "device"),
+        kinds.one_of(
+            "a kind of place",
+            {
+                "existing-group": "a volume group that is here",
+                "free-space": "unpartitioned space of a disk",
+                "device": "a whole partition or disk",
+            },
+        ),
         help="Guests' disks are logical volumes in an LVM volume group. Either one that is there "
         "already, or a new one on unpartitioned space, on an empty partition, or on an empty disk.",
         default=default_use,
@@ -371,6 +412,7 @@ class GuestSettings:
         "kernel's modules.",
         default=2048,
         because="the tutorial's size",
+        not_known=how_much_the_group_holds,
     )
     swap_size: int = asked(
         "How large is its swap volume?",
@@ -382,7 +424,15 @@ class GuestSettings:
     )
     filesystem: str = asked(
         "Which filesystem has the root volume?",
-        kinds.one_of("a filesystem", "ext4", "ext3", "xfs", "btrfs"),
+        kinds.one_of(
+            "a filesystem",
+            {
+                "ext4": "Debian's own choice",
+                "ext3": "the tutorial's; slower with large files",
+                "xfs": "for large files; it never shrinks",
+                "btrfs": "with snapshots and checksums of its own",
+            },
+        ),
         help="How files are kept on the volume. ext4 is Debian's own choice. The tutorial used "
         "ext3.",
         default="ext4",
@@ -396,6 +446,7 @@ class GuestSettings:
         "the host's age is best.",
         default=default_release,
         because="the host's own",
+        not_known=not_known.has_release("it"),
         example="bookworm",
     )
     mirror: str = asked(
@@ -413,6 +464,7 @@ class GuestSettings:
         "example openssh-server.",
         default=(),
         because="small is quick; apt inside the guest brings the rest",
+        not_known=not_known.has_packages("the release"),
         example=("openssh-server",),
     )
     network: str = asked(
@@ -422,6 +474,7 @@ class GuestSettings:
         "with its prefix length, such as 192.0.2.10/24.",
         default="dhcp",
         because="most networks have a DHCP server",
+        not_known=whether_dhcp_answers,
         among=address_is_free,
         check=address_is_not_the_hosts,
         nth=next_address,
@@ -472,7 +525,7 @@ class GuestSettings:
     )
     autostart: bool = asked(
         "Shall the guest start with the host?",
-        kinds.YES_NO,
+        kinds.yes_no("whenever the host boots", "you start it, when you like: xl create"),
         help="Started by the host when it boots. A link in /etc/xen/auto: xendomains starts what "
         "is there in the order of the names, and stops it in order of falling id. Put nothing into"
         " a guest that the host needs.",

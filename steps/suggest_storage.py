@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steps import not_known
 from steps.facts import Disk, Facts, FreeRegion, Partition
 from steps.kinds import Share, show_size
 from steps.storage import (
@@ -204,6 +205,13 @@ def partition_is_large_enough(size: int, known: Known) -> str:
         return ""
     device = known.answers.get("storage.device")
     return f"Of {device} that is {show_size(size)}; {show_size(SPARE_SPACE)} is needed."
+
+
+def how_much_the_group_holds(known: Known) -> str:
+    """What is not known of the room for guests' volumes: of a group that is there, nothing."""
+    if not needs_device(known):
+        return ""
+    return not_known.size_of_group(str(known.answers.get("storage.volume_group", "the group")))
 
 
 def use_choices(known: Known) -> Sequence[Choice]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import count
 
+from steps import not_known
 from steps.facts import Facts
 from steps.hosts.menu_lst import own_block
 from steps.kinds import show_size
@@ -112,6 +113,10 @@ def card_choices(known: Known) -> Sequence[Choice]:
     ]
 
 
+def whether_xen_boots(known: Known) -> str:
+    return "" if _facts(known).xen.control_domain else not_known.XEN_BOOTS
+
+
 def has_bridge(known: Known) -> bool:
     return known.answers.get("host.bridge") != NO_BRIDGE
 
@@ -190,6 +195,11 @@ def address_is_not_the_hosts(network: str, known: Known) -> str:
 
 def has_static_address(known: Known) -> bool:
     return bool(known.answers.get("network", "dhcp") != "dhcp")
+
+
+def whether_dhcp_answers(known: Known) -> str:
+    """What is not known of a guest's address; nothing where guests get no card."""
+    return not_known.ADDRESS_BY_DHCP if has_bridge(known) else ""
 
 
 def default_gateway(known: Known) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from steps import identifiers
+from steps import identifiers, not_known
 from steps.expected import with_volume_group
 from steps.facts import Content, Disk, Facts, FreeRegion, VolumeGroup
 from steps.kinds import show_size
@@ -348,7 +348,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     )
     then = with_content(facts, path, Content("lvm", _LVM_MEMBER, "", uuid, (), (name,)))
     then = with_volume_group(then, _expected(settings, size, path))
-    return Plan(tuple(actions), then, skipped=tuple(skipped))
+    unknown = (not_known.size_of_group(name),)
+    return Plan(tuple(actions), then, skipped=tuple(skipped), unknown=unknown)
 
 
 def _expected(settings: Settings, size: int, device: str) -> VolumeGroup:

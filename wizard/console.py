@@ -295,6 +295,8 @@ class Console:
             )
         for note in plan.notes:
             self.labelled("note:", note, "magenta", 2)
+        for words in plan.unknown:
+            self.labelled("not known yet:", words, "magenta", 2)
 
     def lesson(self, lesson: Lesson, indent: int = 2) -> None:
         """A step's lesson: the idea, then and now, how to check and to undo, what goes wrong."""

@@ -301,6 +301,8 @@ class Interview(Generic[S]):
         if item.default is not None:
             words = f"Suggested: {text_of(item.question, item.default) or 'nothing'} ({because})."
         self._prompter.say(words, "note")
+        if unknown := item.question.not_known(item.known):
+            self._prompter.say(f"Not known yet: {unknown}", "note")
 
     def _moved(self, text: str) -> Move | None:
         if text == BACK:
@@ -359,17 +361,15 @@ class Interview(Generic[S]):
     def _options(self, item: Settled) -> list[Option]:
         """The list to pick from, or nothing when the answer is typed."""
         question = item.question
-        schema = question.kind.schema
-        words = schema.get("enum")
-        if schema.get("type") == "boolean":
-            words = ["yes", "no"]
-        choices = self._choices(item)
-        if not choices and not isinstance(words, list):
+        words = question.kind.words
+        width = max(map(len, words), default=0)
+        choices = self._choices(item) or [
+            Choice(word, f"{word:{width}}  {meaning}") for word, meaning in words.items()
+        ]
+        if not choices:
             return []
-        if not choices and isinstance(words, list):
-            choices = [Choice(str(word), str(word)) for word in words]
         options = [Option(choice.value, choice.title, choice.refused) for choice in choices]
-        if not isinstance(words, list):
+        if not words:
             options += self._typed_before(item, options)
             options.append(Option(OTHER, "another one: type it"))
         return options

@@ -78,6 +78,12 @@ def _totals(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None
         f"{amount(math.ceil(sum(map(space, actions))))} of disk space.",
         "bold",
     )
+    unknown = dict.fromkeys(words for one in previews if one.plan for words in one.plan.unknown)
+    if unknown:
+        console.line("Not known before it is done (the long form says more):")
+    for words in unknown:
+        sentence = words.partition(". ")[0].rstrip(".") + "."
+        console.line(wrapped(sentence, min(console.width, _WIDEST) - 4), indent=4)
     lost = [action for action in actions if undo_class(action) == "no undo"]
     if lost:
         agreed = ", ".join(dict.fromkeys(filter(None, map(agreed_by, lost))))

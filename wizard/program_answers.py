@@ -239,6 +239,10 @@ def explain(arguments: Arguments) -> int:
     ]
     if choices := question.choices(settled.known) if question.choices else ():
         rows.insert(2, ("On this machine", "\n".join(map(_choice, choices))))
+    if words := question.kind.words:
+        width = max(map(len, words))
+        meanings = (f"{word:{width}}  {meaning}" for word, meaning in words.items())
+        rows.insert(2, ("Meaning", "\n".join(meanings)))
     if part.defaults and not question.identity:
         rows.append(("In a file, for all", f"{part.defaults}:\n  {line}"))
     item = "- " if part.many else ""

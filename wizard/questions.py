@@ -39,13 +39,15 @@ class Kind(Generic[T]):
 
     `parse` takes what the answer file (a YAML value) or the keyboard (text) gives, and raises
     ValueError with a sentence on what would be right. `show` gives the value for the answer file,
-    which `parse` reads back to the same. `schema` is its JSON Schema (draft 2020-12).
+    which `parse` reads back to the same. `schema` is its JSON Schema (draft 2020-12). Where only a
+    few words can be answered, `words` says of each in a phrase what it means.
     """
 
     name: str
     parse: Callable[[object], T]
     show: Callable[[T], object]
     schema: Mapping[str, object]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class Question(Generic[T]):
 
     `on_machine` gives the value that counts on this machine, for one that is relative to it
     (`50%FREE`); it is what `check` looks at, what steps see and what is recorded.
+
+    `not_known` says what of the answer nobody can know before it is done ("" for nothing).
     """
 
     prompt: str
@@ -130,6 +134,7 @@ class Question(Generic[T]):
     identity: bool = False
     nth: Callable[[T, int], T] | None = None
     on_machine: Callable[[T, Known], T] | None = None
+    not_known: Callable[[Known], str] = lambda _known: ""
 
     @property
     def meaning(self) -> str:
@@ -164,6 +169,7 @@ def asked(
     identity: bool = False,
     nth: Callable[[T, int], T] | None = None,
     on_machine: Callable[[T, Known], T] | None = None,
+    not_known: str | Callable[[Known], str] = "",
 ) -> T:
     """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
     question = Question(
@@ -184,6 +190,7 @@ def asked(
         identity=identity,
         nth=nth,
         on_machine=on_machine,
+        not_known=not_known if callable(not_known) else lambda _known: not_known,
     )
     result: T = field(metadata={"question": question})
     return result

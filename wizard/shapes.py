@@ -80,7 +80,7 @@ class PlannedAction:
 @dataclass(frozen=True)
 class PlannedStep:
     """One step. `planned` is false when its problems forbid a plan. `guard`: it is taken back by
-    itself unless confirmed in time."""
+    itself unless confirmed in time. `unknown`: what cannot be known before it is done."""
 
     name: str
     title: str
@@ -89,6 +89,7 @@ class PlannedStep:
     actions: tuple[PlannedAction, ...]
     already_there: tuple[str, ...]
     notes: tuple[str, ...]
+    unknown: tuple[str, ...]
     guard: Guard | None
 
 
@@ -295,5 +296,6 @@ def _planned_step(one: StepPreview[Any, F], text_of: Callable[[F, str], str | No
         actions=tuple(actions),
         already_there=plan.skipped if plan else (),
         notes=plan.notes if plan else (),
+        unknown=plan.unknown if plan else (),
         guard=plan.guard if plan else None,
     )

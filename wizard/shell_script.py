@@ -98,6 +98,7 @@ class _Script:
         for words in (
             *(f"There already: {skipped}" for skipped in plan.skipped),
             *(f"Note: {note}" for note in plan.notes),
+            *(f"Not known yet: {words}" for words in plan.unknown),
             *(f"Warning: {p.what} {p.hint}" for p in preview.problems if p.severity == "warning"),
         ):
             self.lines += comment(words)

@@ -58,13 +58,15 @@ class Plan(Generic[F]):
     """A step's actions in order, and the facts expected after them.
 
     `skipped` says in words what is there already and is left alone. `notes` are for the reader
-    (what cannot be known yet, what to expect). An empty `actions` means nothing to do.
+    (what to expect); `unknown` is what cannot be known before it is done. An empty `actions` means
+    nothing to do.
     """
 
     actions: tuple[Action, ...]
     then: F
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     guard: Guard | None = None
 
 

@@ -7,11 +7,21 @@ from collections.abc import Sequence
 import pytest
 
 from steps import PIPELINE
+from steps.not_known import (
+    ADDRESS_BY_DHCP,
+    SEVERAL_CARDS,
+    XEN_BOOTS,
+    has_packages,
+    has_release,
+    size_of_group,
+)
 from steps.settings import Settings
 from tests.interview.replay import check_replay, plan_bytes
 from tests.machines import machines
+from wizard.answer_reference import words_of
 from wizard.answers import Answers, draft, parts, settle, text_of, walk
 from wizard.interview import Interview
+from wizard.preview import preview
 from wizard.prompts import Option, ScriptedPrompter
 from wizard.questions import questions_of
 
@@ -74,6 +84,35 @@ def test_every_suggestion_is_one_of_the_things_offered_and_has_its_reason(name: 
                 choice.value for choice in item.question.choices(item.known) if not choice.refused
             ]
             assert not offered or text_of(item.question, item.default) in offered
+
+
+def test_every_word_that_can_be_chosen_has_its_meaning() -> None:
+    for part in parts(Settings):
+        for name, question in questions_of(part.section):
+            if words := words_of(question):
+                of_few = "enum" in question.kind.schema or words == ["yes", "no"]
+                assert not of_few or set(words) == set(question.kind.words), name
+            for word, meaning in question.kind.words.items():
+                assert 2 <= len(meaning.split()) <= 12, (name, word)
+                assert len(meaning) + max(map(len, question.kind.words)) + 7 <= 80, (name, word)
+
+
+def test_what_cannot_be_known_yet_is_said_with_the_question_and_in_the_plan() -> None:
+    prompter = Obliging()
+    answers = Answers(Settings).with_answer("guests.0.packages", ("vim",))
+    facts = MACHINES["stock"]
+    Interview(PIPELINE, answers, facts, prompter).ask_all()
+    planned = [words for one in preview(PIPELINE, settle(answers, facts), facts)
+               if one.plan for words in one.plan.unknown]  # fmt: skip
+    for words in (XEN_BOOTS, ADDRESS_BY_DHCP, SEVERAL_CARDS, size_of_group("xendisks")):
+        assert f"Not known yet: {words}" in prompter.said
+        assert words in planned
+    assert f"Not known yet: {has_release('it')}" in prompter.said
+    assert {has_release("bookworm"), has_packages("bookworm")} <= set(planned)
+    # On a finished host nothing of that is open.
+    done = MACHINES["under-xen"]
+    items = {item.name: item for item in walk(Answers(Settings), done)}
+    assert "" == items["make_default"].question.not_known(items["make_default"].known)
 
 
 def test_the_device_follows_the_use_that_was_chosen() -> None:

@@ -316,7 +316,7 @@ def test_plain_lines_are_chosen_by_number_or_word(tmp_path: Path) -> None:
         terminal.wait_for(MEMORY)
         terminal.type(ENTER)
         terminal.wait_for("messages? [2]:")
-        assert "2  serial  (default)" in terminal.text
+        assert "2  serial  the first serial port  (default)" in terminal.text
         terminal.type("7" + ENTER)
         terminal.wait_for("Type a number, 1 to 3, or one of the words above.")
         terminal.type("3" + ENTER)

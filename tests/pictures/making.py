@@ -74,7 +74,7 @@ def _question(folder: Path) -> Terminal:
 
 
 def _plan(folder: Path) -> Terminal:
-    screen = terminal(folder, "--answers", str(every_answer(folder)), rows=46)
+    screen = terminal(folder, "--answers", str(every_answer(folder)), rows=54)
     screen.wait_for(DECISION)
     return screen
 
