@@ -11,13 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steps import kinds, not_known
-from steps.hosts.choices import (
+from steps.choice_words import (
     BOOT_LOADER_WORDS,
-    BOOT_LOADERS,
+    CONSOLES,
+    FILESYSTEMS,
     MANAGER_WORDS,
+    PLACES,
     SOURCES,
+    TLS_WAYS,
     TOOLSTACK_WORDS,
+    WAYS_ON,
 )
+from steps.hosts.choices import BOOT_LOADERS
 from steps.hosts.service_managers import MANAGERS
 from steps.hosts.toolstacks import TOOLSTACKS
 from steps.storage import SPARE_SPACE
@@ -113,14 +118,7 @@ class HostSettings:
     )
     console: str = asked(
         "Where do Xen and the host show their messages?",
-        kinds.one_of(
-            "a console",
-            {
-                "screen": "the monitor",
-                "serial": "the first serial port",
-                "both": "the monitor and the first serial port",
-            },
-        ),
+        kinds.one_of("a console", CONSOLES),
         help="Where you read what they say while they boot. `screen` is the monitor. `serial` is "
         "the first serial port (com1, 115200 baud): for machines without a monitor, and virtual "
         "ones. Under Xen the serial port belongs to the hypervisor, and dom0 writes to it "
@@ -154,13 +152,7 @@ class HostSettings:
     )
     after_reboot: str = asked(
         "How does the work go on when the machine must boot into Xen?",
-        kinds.one_of(
-            "a way to go on",
-            {
-                "by-hand": "you reboot when you like, and type: xen-setup resume",
-                "by-itself": "the machine reboots at once, and a service does the rest",
-            },
-        ),
+        kinds.one_of("a way to go on", WAYS_ON),
         help="Xen starts only when the machine boots, in the middle of the work. `by-hand`: the "
         "wizard stops, you reboot, log in and type `xen-setup resume`. `by-itself`: the machine"
         " reboots at once, and a service that runs once finishes the work.",
@@ -264,15 +256,7 @@ class HostSettings:
     )
     tls: str = asked(
         "What becomes of the libraries in /lib/tls?",
-        kinds.one_of(
-            "what becomes of /lib/tls",
-            {
-                "auto": "moved away where that helps",
-                "move": "moved away wherever they are",
-                "nosegneg": "kept in the host; its loader takes the C library built for Xen",
-                "leave": "left as they are",
-            },
-        ),
+        kinds.one_of("what becomes of /lib/tls", TLS_WAYS),
         help="The tutorial of 2006 moves them, in the host and in every guest. `auto` does so "
         "where it helps: on 32-bit machines, with a C library that looks there (glibc before "
         "2.37). `move` moves them wherever they are; `leave` never does. `nosegneg`: the host "
@@ -299,14 +283,7 @@ class StorageSettings:
 
     use: str = asked(
         "Where shall the guests' disks live?",
-        kinds.one_of(
-            "a kind of place",
-            {
-                "existing-group": "a volume group that is here",
-                "free-space": "unpartitioned space of a disk",
-                "device": "a whole partition or disk",
-            },
-        ),
+        kinds.one_of("a kind of place", PLACES),
         help="Guests' disks are logical volumes in an LVM volume group. Either one that is there "
         "already, or a new one on unpartitioned space, on an empty partition, or on an empty disk.",
         default=default_use,
@@ -424,15 +401,7 @@ class GuestSettings:
     )
     filesystem: str = asked(
         "Which filesystem has the root volume?",
-        kinds.one_of(
-            "a filesystem",
-            {
-                "ext4": "Debian's own choice",
-                "ext3": "the tutorial's; slower with large files",
-                "xfs": "for large files; it never shrinks",
-                "btrfs": "with snapshots and checksums of its own",
-            },
-        ),
+        kinds.one_of("a filesystem", FILESYSTEMS),
         help="How files are kept on the volume. ext4 is Debian's own choice. The tutorial used "
         "ext3.",
         default="ext4",

@@ -80,7 +80,7 @@ def _totals(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None
     )
     unknown = dict.fromkeys(words for one in previews if one.plan for words in one.plan.unknown)
     if unknown:
-        console.line("Not known before it is done (the long form says more):")
+        console.line("Not known before it is done:")
     for words in unknown:
         sentence = words.partition(". ")[0].rstrip(".") + "."
         console.line(wrapped(sentence, min(console.width, _WIDEST) - 4), indent=4)

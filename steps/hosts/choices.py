@@ -17,25 +17,6 @@ from steps.hosts.toolstacks import TOOLSTACKS, Version
 from wizard.step import Problem
 
 BOOT_LOADERS: Mapping[str, str] = {"grub2": "GRUB 2", "grub-legacy": "GRUB Legacy"}
-# What each word means, for the questions: a phrase.
-BOOT_LOADER_WORDS = {
-    "grub2": "today's GRUB, with grub.cfg",
-    "grub-legacy": "the GRUB of 2006, with menu.lst",
-}
-MANAGER_WORDS = {
-    "systemd": "process 1 of most systems today",
-    "update-rc.d": "Debian's links to init scripts",
-    "insserv": "the same, by the scripts' dependency headers",
-    "openrc": "OpenRC's runlevels",
-}
-TOOLSTACK_WORDS = {
-    "xl": "of Xen 4.1 and later",
-    "xm": "of 2006, with its daemon xend; gone since Xen 4.5",
-}
-SOURCES: Mapping[str, str] = {
-    "packages": "the distribution's, kept up to date by its upgrades",
-    "tarball": "a file as Xen's own build makes it, as in 2006",
-}
 _PROCESS_1 = {"systemd": "systemd", "sysvinit": "SysV init", "openrc": "OpenRC"}
 
 
