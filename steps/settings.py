@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steps import kinds, not_known
+from steps import kinds, not_known, suggest_storage
 from steps.choice_words import (
     BOOT_LOADER_WORDS,
     CONSOLES,
@@ -37,27 +37,6 @@ from steps.suggest_host import (
     default_toolstack,
     from_tarball,
     signed_tarball,
-)
-from steps.suggest_storage import (
-    because_device,
-    because_use,
-    default_device,
-    default_group,
-    default_region,
-    default_use,
-    device_choices,
-    device_would_lose,
-    exact_region,
-    group_choices,
-    has_several_regions,
-    how_much_the_group_holds,
-    needs_device,
-    partition_is_large_enough,
-    region_choices,
-    share_of_free_space,
-    takes_device,
-    takes_free_space,
-    use_choices,
 )
 from steps.suggestions import (
     GUEST_MEMORY,
@@ -286,9 +265,9 @@ class StorageSettings:
         kinds.one_of("a kind of place", PLACES),
         help="Guests' disks are logical volumes in an LVM volume group. Either one that is there "
         "already, or a new one on unpartitioned space, on an empty partition, or on an empty disk.",
-        default=default_use,
-        because=because_use,
-        choices=use_choices,
+        default=suggest_storage.default_use,
+        because=suggest_storage.because_use,
+        choices=suggest_storage.use_choices,
         example="free-space",
     )
     volume_group: str = asked(
@@ -296,9 +275,9 @@ class StorageSettings:
         kinds.GROUP_NAME,
         help="A volume group is a pool of disk space that volumes are cut from. The name becomes "
         "a folder in /dev: /dev/xendisks/vm01-root.",
-        default=default_group,
+        default=suggest_storage.default_group,
         because="the tutorial's name, or that of the group that is there",
-        choices=group_choices,
+        choices=suggest_storage.group_choices,
         example="xendisks",
     )
     device: str = asked(
@@ -308,10 +287,10 @@ class StorageSettings:
         "disk that has it. Otherwise the partition or disk to take: an empty one, or one whose "
         "content is lost, after you typed its name. The system's own disk is never taken. Names "
         "under /dev/disk/by-id stay the same over reboots.",
-        default=default_device,
-        because=because_device,
-        choices=device_choices,
-        needed=needs_device,
+        default=suggest_storage.default_device,
+        because=suggest_storage.because_device,
+        choices=suggest_storage.device_choices,
+        needed=suggest_storage.needs_device,
         example="/dev/disk/by-id/ata-EXAMPLE-disk",
     )
     region: int = asked(
@@ -320,14 +299,14 @@ class StorageSettings:
         help="A disk can have unpartitioned space in several pieces, between its partitions and "
         "after them; the new partition is made in one of them. `largest` takes the largest; "
         "otherwise say where the piece begins, counted from the start of the disk: 4097MiB.",
-        default=default_region,
+        default=suggest_storage.default_region,
         because="it has the most room",
-        on_machine=exact_region,
+        on_machine=suggest_storage.exact_region,
         example=0,
-        choices=region_choices,
-        needed=takes_free_space,
+        choices=suggest_storage.region_choices,
+        needed=suggest_storage.takes_free_space,
         advanced=True,
-        asked_if=has_several_regions,
+        asked_if=suggest_storage.has_several_regions,
     )
     partition_size: int = asked(
         "How large shall the new partition be?",
@@ -336,9 +315,9 @@ class StorageSettings:
         "50%FREE half of it. At least 5GiB.",
         default=0,
         because="a volume group grows only with trouble",
-        needed=takes_free_space,
-        on_machine=share_of_free_space,
-        check=partition_is_large_enough,
+        needed=suggest_storage.takes_free_space,
+        on_machine=suggest_storage.share_of_free_space,
+        check=suggest_storage.partition_is_large_enough,
     )
     overwrite: str = asked(
         "If the device is not empty: type its path to have its content destroyed.",
@@ -348,9 +327,9 @@ class StorageSettings:
         "system runs from, nor for something in use.",
         default="no",
         because="nothing of yours is overwritten unless you say so",
-        needed=takes_device,
+        needed=suggest_storage.takes_device,
         advanced=True,
-        asked_if=device_would_lose,
+        asked_if=suggest_storage.device_would_lose,
     )
 
 
@@ -389,7 +368,7 @@ class GuestSettings:
         "kernel's modules.",
         default=2048,
         because="the tutorial's size",
-        not_known=how_much_the_group_holds,
+        not_known=suggest_storage.how_much_the_group_holds,
     )
     swap_size: int = asked(
         "How large is its swap volume?",
