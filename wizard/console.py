@@ -293,10 +293,8 @@ class Console:
                 "bold magenta",
                 2,
             )
-        for note in plan.notes:
+        for note in (*plan.notes, *(f"Not known yet: {words}" for words in plan.unknown)):
             self.labelled("note:", note, "magenta", 2)
-        for words in plan.unknown:
-            self.labelled("not known yet:", words, "magenta", 2)
 
     def lesson(self, lesson: Lesson, indent: int = 2) -> None:
         """A step's lesson: the idea, then and now, how to check and to undo, what goes wrong."""
