@@ -21,7 +21,7 @@ WAYS_ON: Words = {
 TLS_WAYS: Words = {
     "auto": "moved away where that helps",
     "move": "moved away wherever they are",
-    "nosegneg": "kept in the host; its loader takes the C library built for Xen",
+    "nosegneg": "kept; the loader takes the C library built for Xen",
     "leave": "left as they are",
 }
 PLACES: Words = {
