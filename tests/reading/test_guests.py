@@ -11,27 +11,12 @@ from steps.guests import Guests, state_of
 from steps.reading.guests import Devices, parse_long_list, parse_neighbours, read_guests
 from tests.reading.looking import Said, captured, program, view_of
 
-MAC = "00:16:3e:5a:00:01"
-LONG = json.dumps(
-    [
-        {"domid": 0, "config": {"c_info": {"type": "pv", "name": "Domain-0"}, "b_info": {}}},
-        {
-            "domid": 1,
-            "config": {
-                "c_info": {"type": "pv", "name": "vm01"},
-                "disks": [
-                    {"pdev_path": "/dev/xendisks/vm01-root", "vdev": "xvda1", "readwrite": 1},
-                    {"pdev_path": "/dev/xendisks/vm01-swap", "vdev": "xvda2", "readwrite": 1},
-                ],
-                "nics": [{"devid": 0, "mac": MAC.upper(), "bridge": "xenbr0"}],
-            },
-        },
-    ]
-)
+MAC = "00:16:3e:79:07:a9"
+LONG = captured("xl-list-long.json")
 NEIGHBOURS = json.dumps(
     [
         {"dst": "10.0.2.16", "dev": "xenbr0", "lladdr": MAC, "state": ["STALE"]},
-        {"dst": "fe80::216:3eff:fe5a:1", "dev": "xenbr0", "lladdr": MAC, "state": ["STALE"]},
+        {"dst": "fe80::216:3eff:fe79:7a9", "dev": "xenbr0", "lladdr": MAC, "state": ["STALE"]},
         {"dst": "10.0.2.9", "dev": "xenbr0", "state": ["FAILED"]},
     ]
 )

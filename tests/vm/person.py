@@ -6,9 +6,11 @@ What was on the screen at each question is kept, so that it can be read afterwar
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.terminal import ENTER, Terminal
 
@@ -50,6 +52,12 @@ class Person:
     def told(self) -> str:
         """All screens, one below the other."""
         return "\n".join(f"{'=' * 80}\n{screen}" for _, screen in self.screens)
+
+    def kept(self) -> Path:
+        """All screens, and what scrolled by, in a file that stays."""
+        path = Path(tempfile.mkdtemp(prefix="xen-setup-screens-")) / "screens.txt"
+        path.write_text(f"{self.told()}\n{'=' * 80}\n{self.terminal.whole_text}\n")
+        return path
 
     def _key(self, asked: str) -> str:
         return next((key for words, key in self.keys.items() if words in asked), ENTER)

@@ -23,9 +23,7 @@ pytestmark = [JOURNEY, pytest.mark.full]
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_plain_lines_lead_to_a_guests_login_prompt(
-    machine: PracticeMachine, say: Say, tmp_path: Path
-) -> None:
+def test_plain_lines_lead_to_a_guests_login_prompt(machine: PracticeMachine, say: Say) -> None:
     command = [str(ROOT / "xen-setup"), "practice", "--plain", "--name", str(machine.name)]
     started = time.monotonic()
     with Terminal(command, ROOT) as terminal:
@@ -41,9 +39,8 @@ def test_plain_lines_lead_to_a_guests_login_prompt(
             person.answers_until("The practice machine still runs", seconds=60 * 60)
             status = terminal.ends(seconds=60)
         finally:
-            (tmp_path / "screens.txt").write_text(person.told() + "\n" + terminal.whole_text)
             say(f"practice, guided, plain: {time.monotonic() - started:.0f} s, "
-                f"{len(person.screens)} questions; {tmp_path}/screens.txt")  # fmt: skip
+                f"{len(person.screens)} questions; the screens are in {person.kept()}")  # fmt: skip
         assert status == 0, terminal.whole_text
         assert b"\x1b" not in terminal.raw
         assert terminal.is_whole

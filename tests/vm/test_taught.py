@@ -20,9 +20,7 @@ pytestmark = pytest.mark.full
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_a_lesson_leads_to_a_guests_login_prompt(
-    machine: PracticeMachine, say: Say, tmp_path: Path
-) -> None:
+def test_a_lesson_leads_to_a_guests_login_prompt(machine: PracticeMachine, say: Say) -> None:
     command = [str(ROOT / "xen-setup"), "practice", "--teach", "--name", str(machine.name)]
     started = time.monotonic()
     with Terminal(command, ROOT) as terminal:
@@ -38,9 +36,8 @@ def test_a_lesson_leads_to_a_guests_login_prompt(
             person.answers_until("The practice machine still runs", seconds=75 * 60)
             status = terminal.ends(seconds=60)
         finally:
-            (tmp_path / "screens.txt").write_text(person.told() + "\n" + terminal.whole_text)
             say(f"practice, taught: {time.monotonic() - started:.0f} s, "
-                f"{len(person.screens)} questions; {tmp_path}/screens.txt")  # fmt: skip
+                f"{len(person.screens)} questions; the screens are in {person.kept()}")  # fmt: skip
         assert status == 0, terminal.whole_text
         assert terminal.is_whole
         assert re.search(r"^vm01 +\d+ ", terminal.text, re.MULTILINE)
