@@ -427,7 +427,7 @@ class Pipeline(Generic[S, F]):
                 error,
                 run.workplace.log,
                 skip=self.wishes.optional.get(name, ""),
-                changes=self.wishes.change is not None and not (self.promise or self.companion),
+                changes=self.wishes.change is not None and self.promise is None,
             )
             return self._asked(lambda: wish(failure))
         if wish == "roll back" and ledger.has_booted():

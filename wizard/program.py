@@ -261,10 +261,7 @@ def wishes_of(
             wishes,
             on_failure=decide_on_failure(prompter, paused),
             optional=OPTIONAL,
-            # In a lesson the tutor has the answers, and asks for them step by step.
-            change=None
-            if arguments.teach
-            else change_by_asking(arguments, current, prompter, paused),
+            change=change_by_asking(arguments, current, prompter, paused),
             confirm=confirm_in_time(prompter, paused),
         )
     if arguments.on_failure is not None:

@@ -17,7 +17,7 @@ from wizard.preview import errors_in, preview
 from wizard.program_session import Session, session_for
 from wizard.program_teach import SettingsTutor
 from wizard.prompts import Prompter
-from wizard.step import Problem, Step
+from wizard.step import Problem, Step, step_name
 
 
 class Current:
@@ -27,7 +27,7 @@ class Current:
         self, session: Session, tutor: SettingsTutor | None = None, *, begun: bool = False
     ) -> None:
         self.session = session
-        self._tutor = tutor
+        self.tutor = tutor
         # The machine before the run, for what answers would have come to; not known of one that
         # was begun by another start of the program.
         self.before = None if begun else session.facts
@@ -35,7 +35,7 @@ class Current:
     @property
     def settings(self) -> Settings:
         """As they are by now: a lesson asks for them on the way."""
-        return self._tutor.settings if self._tutor is not None else self.session.settings
+        return self.tutor.settings if self.tutor is not None else self.session.settings
 
     def read_facts(self) -> Facts:
         """The machine, read for the guests that the answers want now."""
@@ -56,6 +56,9 @@ def change_by_asking(
 
     def change(asking: Changing[Settings, Facts]) -> Changed[Settings] | None:
         steps = current.session.steps
+        if current.tutor is not None:
+            # What a later step asks, and refuses, a learner has not come to yet.
+            steps = steps[: [step_name(step) for step in steps].index(asking.step) + 1]
 
         def problems(settings: Settings, redone: Sequence[Step[Settings, Facts]]) -> list[Problem]:
             ignore = current.session.ignore
@@ -74,8 +77,12 @@ def change_by_asking(
             return None
         read = current.session.read_facts
         session = session_for(arguments, settings, asking.facts)
-        if arguments.simulate is not None:  # the machine that is played reads itself
+        if current.tutor is not None:
+            current.tutor.changed(settings, asking.facts)
+        # The machine that is played reads itself, and a lesson's goes by the tutor's settings.
+        if arguments.simulate is not None or current.tutor is not None:
             session = Session(settings, session.facts, read)
+        steps = current.session.steps
         current.session = Session(settings, session.facts, session.read_facts, steps)
         return Changed(settings, write_answers(record(settings, asking.facts)))
 

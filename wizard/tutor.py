@@ -44,6 +44,14 @@ _PACES: dict[Pace, str] = {
 # Titles of a lesson's parts, as wizard/lesson.py gives them: what comes before the first is its
 # idea, "".
 _USUAL_PARTS = ("", "Then and now")
+_BOOTS_BY_HAND = (
+    "The lesson stops for the boot. Log in after it, and type: sudo xen-setup resume --teach"
+)
+_BOOTS_BY_ITSELF = (
+    "The machine boots at once, and a service does the rest: nobody is there then to be taught. To "
+    "see the rest as a lesson, type leave below, then sudo xen-setup resume --teach, and answer "
+    "there that you boot it by hand."
+)
 _LEFT = "You left the lesson."
 _MOST_LINES = 20  # of a command's output
 _EXPLAINED = """\
@@ -99,6 +107,8 @@ class Tutor(Generic[S, F]):
         self._every_question = every_question
         self._resumed = resumed
         self._pace: Pace = "usual"
+        self._led: list[str] = []  # the steps that were read and asked about
+        self._redone: frozenset[str] = frozenset()
         self._expected: list[tuple[Exercise, str, str]] = []
 
     def welcome(self) -> None:
@@ -125,13 +135,28 @@ class Tutor(Generic[S, F]):
             if again:
                 self._prompter.say("This step was begun before; it goes on now.")
                 return self.settings
+            if step_name(step) in self._redone:
+                self._prompter.say("This step is done again, as your answers are others now.")
+                return self.settings
             self._read_lesson(step)
             while True:
                 self._ask(step, facts)
                 problems = self._problems(step, facts)
                 self._console.problems(problems)
                 if not self._mends(problems, step):
+                    self._led.append(step_name(step))
                     return self.settings
+
+    def changed(self, settings: S, facts: F) -> None:
+        """Take over what the learner answered otherwise after a failure. What was led through once
+        is not read and asked again; the questions of later steps are still to come.
+        """
+        before = record(self.settings, facts).given
+        for key, one in record(settings, facts).given.items():
+            if key not in before or before[key].value != one.value:
+                self._answers = self._answers.with_answer(key, one.value)
+        self._redone = frozenset(self._led)
+        self.settings = settings
 
     def answers(self, facts: F) -> str:
         """The answers so far, for the run's own file."""
@@ -151,6 +176,7 @@ class Tutor(Generic[S, F]):
                 for words in plan.skipped:
                     self._console.labelled("already there:", words, "green", 2)
             if plan.actions:
+                self._tell_of_boot(plan)
                 self._show_plan(plan, facts)
                 if any(undo_class(action) == "no undo" for action in plan.actions):
                     self._agree(self._room.destroys(self.settings, facts))
@@ -202,6 +228,14 @@ class Tutor(Generic[S, F]):
             blocks.append(block)
         pages = _pages(blocks, self._height(), apart=self._pace == "everything")
         self._read(pages, "That is all of it. Enter does it.")
+
+    def _tell_of_boot(self, plan: Plan[F]) -> None:
+        """How the lesson goes on after a boot, which ends it here."""
+        for action in plan.actions:
+            if isinstance(action, Reboot) and action.automatic:
+                self._prompter.say(_BOOTS_BY_ITSELF, "note")
+            elif isinstance(action, Reboot):
+                self._prompter.say(_BOOTS_BY_HAND, "note")
 
     def _read(self, pages: Sequence[Sequence[str]], end: str = "") -> Move:
         """Show pages, the learner turning them; `end` is said below the last."""

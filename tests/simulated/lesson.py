@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import RebootNeeded
 from wizard.journal import Store
-from wizard.pipeline import Pipeline, Wishes
+from wizard.pipeline import OnFailure, Pipeline, Wishes
+from wizard.program_changes import Current, change_by_asking
+from wizard.program_session import Session
 from wizard.program_simulate import played_look
 from wizard.program_teach import SettingsTutor, tutor_for
 from wizard.prompts import Look, Option
@@ -91,6 +94,7 @@ class Lesson:
     learner: Learner
     machine: str = "stock"
     failure: str = ""
+    decisions: Sequence[OnFailure] = ()
     answers: Callable[[Answers[Settings]], Answers[Settings]] = lambda answers: answers
 
     def __post_init__(self) -> None:
@@ -112,7 +116,7 @@ class Lesson:
         """To the end, or to an error."""
         pipeline = Pipeline(
             self.simulation.steps, self.simulation.read_facts, self.store,
-            self.simulation.machine, NullReporter(), Wishes(consent=True, on_failure="stop"),
+            self.simulation.machine, NullReporter(), self._wishes(),
             companion=self.tutor,
         )  # fmt: skip
         self.tutor.welcome()
@@ -128,6 +132,19 @@ class Lesson:
                 self.simulation.boot(self.tutor.settings, NullReporter())
             else:
                 return
+
+    def _wishes(self) -> Wishes:
+        """The learner decides of a failure, where it was said beforehand how."""
+        decisions = iter(self.decisions)
+        arguments = Arguments(teach=True, simulate=self.machine)
+        read = self.simulation.read_facts
+        session = Session(self.tutor.settings, self.facts, read, self.simulation.steps)
+        current = Current(session, self.tutor)
+        return Wishes(
+            consent=True,
+            on_failure=lambda _failure: next(decisions, "stop"),
+            change=change_by_asking(arguments, current, self.learner, nullcontext),
+        )
 
     def steps_taught(self) -> list[str]:
         """The titles of the steps, as they were begun."""

@@ -177,6 +177,49 @@ def test_a_failure_in_a_lesson_is_a_failure_and_it_can_go_on(tmp_path: Path) -> 
     assert lesson.store.ledger(run).state == "finished"
 
 
+def test_after_a_failure_an_answer_is_changed_and_the_lesson_goes_on(tmp_path: Path) -> None:
+    answers = ["guests.0.root_size", "go on"]
+    learner = Learner(
+        {"which answer shall be another": answers, "guest's root volume": ["", "3GiB"]}
+    )
+    lesson = Lesson(tmp_path, learner, failure="guest_volumes", decisions=("change",))
+    lesson.go()
+    (run,) = lesson.store.runs()
+    assert lesson.store.ledger(run).state == "finished"
+    assert "root_size: 3GiB" in run.answers.read_text()
+    assert lesson.tutor.settings.guests[0].root_size == 3072
+    # What comes after is taught and asked as ever.
+    titles = [step.TITLE for step in PIPELINE]
+    assert titles == list(dict.fromkeys(lesson.steps_taught()))
+    assert 1 == sum("How many processors" in asked for asked in learner.asked)
+
+
+def test_steps_that_are_done_again_after_a_change_are_not_asked_again(tmp_path: Path) -> None:
+    answers = ["steps", "storage.volume_group", "go on"]
+    learner = Learner(
+        {
+            "which answer shall be another": answers,
+            "An answer of which step": ["volume_group"],
+            "volume group called": ["", "pool"],
+            "do them again": ["yes"],
+        }
+    )
+    lesson = Lesson(tmp_path, learner, failure="guest_volumes", decisions=("change",))
+    lesson.go()
+    assert "This step is done again, as your answers are others now." in learner.heard
+    assert "pool" == lesson.tutor.settings.storage.volume_group
+    assert ["pool"] == [group.name for group in lesson.simulation.read_facts().volume_groups or ()]
+    assert 2 == sum("volume group called" in asked for asked in learner.asked)
+
+
+@pytest.mark.parametrize("way", ["by-hand", "by-itself"])
+def test_before_the_boot_is_said_how_the_lesson_goes_on_after_it(way: str, tmp_path: Path) -> None:
+    learner = Learner({"How does the work go on": [way]})
+    Lesson(tmp_path, learner).go()
+    (told,) = [text for text in learner.heard if "xen-setup resume --teach" in text]
+    assert ("a service does the rest" in told) is (way == "by-itself")
+
+
 def test_an_answer_that_needs_more_of_an_earlier_step_gets_it(tmp_path: Path) -> None:
     learner = Learner({"Which filesystem": ["xfs"]})
     lesson = Lesson(tmp_path, learner)
