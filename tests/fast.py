@@ -1,7 +1,7 @@
 """What `tests/run fast` leaves out: here alone, and nothing of it is left out by `tests/run`.
 
 Sweeps try a share of their cases, the same each time; a test that is marked `slow` waits for
-`tests/run`; and the command line is forked, not started from nothing (cli/nursery.py). `pytest` by
+`tests/run`; and the command line is forked, not started from nothing (nursery.py). `pytest` by
 hand does everything, unless XEN_SETUP_TESTS=fast is set.
 """
 

@@ -20,6 +20,10 @@ from typing import Any
 import pexpect
 import pyte
 
+from tests.cli.program import nursery
+from tests.fast import FAST
+from tests.nursery import ForkedInTerminal
+
 PATIENCE = 30.0  # seconds: this may run beside emulated machines
 ENTER, DOWN, UP, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x03", "\x04"
 
@@ -40,15 +44,16 @@ class Terminal:
         self.screen = pyte.HistoryScreen(columns, rows, history=2000)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        self.process: Any = pexpect.spawn(
-            argv[0],
-            list(argv[1:]),
-            cwd=str(folder),
-            env={**kept, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})},
-            dimensions=(rows, columns),
-            timeout=PATIENCE,
-        )
-        self.process.delaybeforesend = None
+        env = {**kept, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})}
+        self.process: Any
+        if FAST and nursery().takes(argv, env):
+            self.process = ForkedInTerminal(nursery(), argv, folder, env, (rows, columns))
+        else:
+            self.process = pexpect.spawn(
+                argv[0], list(argv[1:]), cwd=str(folder), env=env, dimensions=(rows, columns),
+                timeout=PATIENCE,
+            )  # fmt: skip
+            self.process.delaybeforesend = None
         self.modes = self._modes()
 
     def __enter__(self) -> Terminal:

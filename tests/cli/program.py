@@ -11,8 +11,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from tests.cli.nursery import Nursery
 from tests.fast import FAST
+from tests.nursery import Nursery
 
 ROOT = Path(__file__).parent.parent.parent
 STOCK = ROOT / "steps" / "machines" / "stock.json"
@@ -66,12 +66,12 @@ def xen_setup(
     """Run it to its end. `user`: as whom (a number); `stdin`: text, else nothing is there."""
     program = ROOT if user is None else readable_by_all()
     others = {"PYTHONPATH": str(program), **others}
-    words = [str(argument) for argument in arguments]
-    if FAST and user is None and nursery().takes(environment(**others), stdin):
-        return nursery().run(words, ROOT, environment(**others), stdin=stdin, timeout=120)
+    argv = [sys.executable, "-P", "-m", "wizard", *map(str, arguments)]
+    if FAST and user is None and nursery().takes(argv, environment(**others), stdin):
+        return nursery().run(argv, ROOT, environment(**others), stdin=stdin, timeout=120)
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "wizard", *words],
+        argv,
         capture_output=True, text=True, env=environment(**others), timeout=120, check=False,
         user=user, cwd=program, **given,
     )  # fmt: skip
