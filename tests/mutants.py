@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 _TIME = 120  # seconds of processor time: a mutant that loops is a mutant that is found
+_WAITING = 900  # seconds by the clock: so is one that waits for ever
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
     ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
@@ -150,6 +151,7 @@ def survives(module: types.ModuleType, mutated: ast.Module, tests: list[str]) ->
         try:
             if put_in(module, mutated):
                 signal.setitimer(signal.ITIMER_PROF, _TIME)
+                signal.setitimer(signal.ITIMER_REAL, _WAITING)
                 result = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
                 status = 0 if result == 0 else 1
         except BaseException:  # noqa: BLE001 - a mutant may do anything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -28,6 +29,7 @@ from wizard.errors import (
     Cancelled,
     Conflict,
     Exit,
+    Interrupted,
     Locked,
     RebootNeeded,
     RollbackIncomplete,
@@ -39,7 +41,7 @@ from wizard.failure import OnFailure
 from wizard.journal import Holder, JournalDamaged, Means, Store, _checksum
 from wizard.machine import Machine
 from wizard.pipeline import Wishes
-from wizard.records import VERSION, Done, Record, RunBegun, StepVerified
+from wizard.records import VERSION, Done, Paused, Record, RunBegun, StepBegun, StepVerified
 from wizard.running import Unwatched, Workplace
 from wizard.undo import PlainUndo, RebootUndo
 
@@ -345,3 +347,54 @@ def test_answers_that_cannot_be_kept_stop_the_run(tmp_path: Path) -> None:
     run.answers.mkdir()
     with pytest.raises(Stopped, match=r"answers\.yaml cannot be written"):
         store.keep_answers(run, "version: 1\n")
+
+
+def test_a_record_that_may_not_be_on_the_disk_is_taken_out_again(tmp_path: Path) -> None:
+    def fails(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    store = store_at(tmp_path / "state")
+    run = store.new_run("version: 1\n")
+    store.journal(run).append(RunBegun(VERSION, "this machine", "1.0", ("one",)))
+    before = run.journal.read_bytes()
+    unsure = Store(tmp_path / "state", lambda: "this machine", Means(sync=fails))
+    with pytest.raises(Stopped, match="cannot be written"):
+        unsure.journal(run).append(StepBegun("one"))
+    assert run.journal.read_bytes() == before
+
+
+def test_a_rollback_that_a_person_cuts_off_stays_one_and_resume_finishes_it(world: World) -> None:
+    before = world.snapshot(times=True)
+    world.tasks[1].broken = True
+    machine = world.machine()
+
+    def leaves(name: str) -> None:
+        if name == "RunCommand: undo starts":
+            machine.interrupts.note(signal.SIGINT)
+
+    machine._running._checkpoint = leaves
+    machine.checkpoint = leaves
+    with pytest.raises(Interrupted):
+        world.pipeline(machine).apply("settings", "version: 1\n")
+    run = world.store.runs()[0]
+    assert world.store.ledger(run).state == "rolling back"
+    assert not isinstance(world.store.records(run)[-1].record, Paused)
+    world.resume()
+    assert world.store.ledger(run).state == "rolled back"
+    assert before == world.snapshot(times=True)
+
+
+def test_a_journal_that_begins_with_an_empty_line_is_damaged_and_no_empty_one(
+    world: World,
+) -> None:
+    world.apply()
+    path = world.store.runs()[0].journal
+    path.write_bytes(b"\n" + path.read_bytes())
+    with pytest.raises(JournalDamaged, match="damaged in line 1"):
+        world.roll_back()
+
+
+def test_the_plan_that_a_run_is_held_to_is_kept_with_it(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+    assert store.new_run("version: 1\n", "the plan").plan.read_text() == "the plan"
+    assert not store.new_run("version: 1\n").plan.exists()
