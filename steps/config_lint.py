@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from steps.config_conversion import converted
 from steps.facts import Facts
-from steps.xl_config import ConfigError, parse_config
+from steps.xl_config import ConfigError, may_be_guest, parse_config
 from steps.xm_config import LARGEST_CONFIG, XmUnreadableError
 from wizard.step import Problem
 
 _FOLDER, _AUTO = "/etc/xen", "/etc/xen/auto"
 
-# What else is in /etc/xen: the toolstacks' own configuration, and examples.
-_NO_GUESTS = (
-    "*.conf", "*.sxp", "*.xml", "*.md5", "*.orig", "*~", "*.dpkg-*", "*.rpm*",
-    "cpupool", "xlexample*", "xmexample*", "qemu-ifup", "README*",
-)  # fmt: skip
 _TELLING = {"disk", "kernel", "memory", "vif", "bootloader", "builder", "ramdisk"}
 
 
@@ -69,7 +63,7 @@ def guest_configs(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _looks_like_a_guest(name: str, text: str) -> bool:
-    if any(fnmatchcase(name, other) for other in _NO_GUESTS):
+    if not may_be_guest(name):
         return False
     words = {line.partition("=")[0].strip(" \t+") for line in text.splitlines() if "=" in line}
     return len(words & _TELLING) > 1

@@ -10,9 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 Value = int | str | tuple["Value", ...]
 XlConfig = Mapping[str, Value]
+
+
+# What else is in /etc/xen: the toolstacks' own configuration, and examples.
+_NO_GUESTS = (
+    "*.conf", "*.sxp", "*.xml", "*.md5", "*.orig", "*~", "*.dpkg-*", "*.rpm*",
+    "cpupool", "xlexample*", "xmexample*", "qemu-ifup", "README*",
+)  # fmt: skip
+
+
+def may_be_guest(file: str) -> bool:
+    """Whether a file of this name in /etc/xen may be a guest's config."""
+    return not any(fnmatchcase(file, other) for other in _NO_GUESTS)
 
 
 class ConfigError(ValueError):

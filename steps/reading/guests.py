@@ -10,12 +10,18 @@ from typing import Any
 from steps.guests import AttachedCard, AttachedDisk, Guest, Guests, state_of
 from steps.reading.view import View
 from steps.reading.xen import XENSTORED, XL_LIMIT, parse_rows
-from steps.xl_config import ConfigError, cards_of, disks_of, parse_config, text_of, whole_number_of
+from steps.xl_config import (
+    ConfigError,
+    cards_of,
+    disks_of,
+    may_be_guest,
+    parse_config,
+    text_of,
+    whole_number_of,
+)
 
 CONFIGS = "/etc/xen"
 AUTOSTART = "/etc/xen/auto"
-# xl's own configuration and the programs' stand beside the guests' files.
-_NO_GUESTS = {"xl.conf", "oxenstored.conf", "cpupool", "README", "README.incompatibilities"}
 _START_IT = "Start it: systemctl restart xen. If that does not help, the host needs a restart."
 
 
@@ -167,7 +173,7 @@ def _defined(view: View) -> dict[str, Guest]:
     found = {}
     for file in view.names(CONFIGS):
         path = f"{CONFIGS}/{file}"
-        if file in _NO_GUESTS or not view.is_file(path):
+        if not may_be_guest(file) or not view.is_file(path):
             continue
         try:
             config = parse_config(view.text(path, 1024 * 1024) or "")

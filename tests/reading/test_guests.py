@@ -33,6 +33,8 @@ HOST: dict[str, str | bytes | None] = {
     "/etc/xen/vm01.cfg": CONFIG.format(name="vm01"),
     "/etc/xen/web.cfg": CONFIG.format(name="web"),
     "/etc/xen/xl.conf": "autoballoon=0\n",
+    # Debian's package brings examples; they are nobody's guests.
+    "/etc/xen/xlexample.pvlinux": CONFIG.format(name="example.pvlinux"),
     "/etc/xen/old": "import os\nname = 'old'\n",
     "/etc/xen/auto/10-vm01.cfg": "-> /etc/xen/vm01.cfg",
     "/etc/xen/auto/gone.cfg": "-> /etc/xen/gone.cfg",
