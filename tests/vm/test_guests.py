@@ -32,7 +32,7 @@ guests:
   - name: vm02
     memory: 512MiB
     root_size: 1GiB
-    swap_size: 0
+    swap_size: none
 """
 # Types Enter at the console until the guest asks who is there, then leaves it by Ctrl-].
 CONSOLE = b"""\
