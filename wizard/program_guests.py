@@ -335,7 +335,12 @@ def _reboot(arguments: Arguments, host: Host) -> int:
     console.line(f"$ {' '.join(orders.reboot(guest).argv)}", "bold cyan")
     host.give(orders.reboot(guest))
     console.line(f"Waiting for {guest.name} to come back with a new number.")
-    if host.waits(lambda now: now is not None and now.runs and now.id != guest.id, guest.name):
+
+    def is_back(now: Guest | None) -> bool:
+        # A domain that is still being built is paused, and may yet come to nothing.
+        return now is not None and now.runs and now.id != guest.id and now.state != "paused"
+
+    if host.waits(is_back, guest.name):
         now = host.look().named(guest.name)
         number = now.id if now else "?"
         console.line(
@@ -346,8 +351,9 @@ def _reboot(arguments: Arguments, host: Host) -> int:
     if not arguments.force:
         raise Stopped(
             f"{guest.name} did not come back within {orders.ENDS_WITHIN:g} seconds.",
-            hint=f"Look why: sudo xen-setup guests console {guest.name}. To do it the hard way: "
-            f"sudo xen-setup guests reboot --force {guest.name}",
+            hint=f"Look why: sudo xen-setup guests console {guest.name}; and what xl said when it "
+            f"was to start again: xen-setup explain /var/log/xen/xl-{guest.name}.log. To do it "
+            f"the hard way: sudo xen-setup guests reboot --force {guest.name}",
         )
     still = host.look().named(guest.name)
     if still is not None and still.runs:
