@@ -131,6 +131,8 @@ def size_or(word: str, minimum: int) -> Kind[int]:
     inner = size(minimum)
 
     def parse(value: object) -> int:
+        if str(value).strip() == "0":
+            raise ValueError(f"For none at all, write {word}.")
         return 0 if value == word else inner.parse(value)
 
     return Kind(

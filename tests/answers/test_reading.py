@@ -53,6 +53,10 @@ PROBLEMS: dict[str, tuple[str, list[tuple[int, int, str, str]]]] = {
         "version: 1\nguests:\n- memory: 2048\n",
         [(3, 11, "guests.0.memory", "2048MiB or 2048GiB?")],
     ),
+    "a nought for none": (
+        "version: 1\nguests:\n- swap_size: 0\n",
+        [(3, 14, "guests.0.swap_size", "For none at all, write none.")],
+    ),
     "a unit of two sizes": (
         "version: 1\nguests:\n- memory: 2GB\n",
         [(3, 11, "guests.0.memory", "2GB can mean 1907MiB (1000 based) or 2GiB (1024 based)")],
