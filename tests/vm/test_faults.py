@@ -2,6 +2,7 @@
 
 The first time a whole run makes the host that the faults are planted in; it is kept in the cache.
 Then each fault takes a start of the guest, a minute or two when emulated.
+XEN_SETUP_HOST=NAME takes a practice machine that is a finished host already, and uses it up.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from wizard.diagnosis import explain
 from wizard.practice import classroom
 from wizard.practice.fault import Fault
 from wizard.practice.machine import PracticeMachine
+from wizard.practice.places import MachineName
 
 # Fourteen faults, each with a start of the guest.
 pytestmark = pytest.mark.full
