@@ -327,8 +327,11 @@ class Store:
                     raise _locked(self.holder())
                 time.sleep(0.05)
             text = json.dumps({"pid": os.getpid(), "since": self._means.now(), "command": command})
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text.encode(), 0)
+            try:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, text.encode(), 0)
+            except OSError as error:
+                raise _cannot(path, error) from error
             try:
                 yield
             finally:

@@ -130,7 +130,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "disk-broken",
-        (r"I/O error, dev (?P<name>\w+)", r"Input/output error"),
+        (
+            r"I/O error, dev (?P<name>\w+)",
+            r"Error (?:reading|writing) device (?P<name>\S+)",
+            r"Input/output error",
+        ),
         "The disk {name} could not be read or written: it is failing, or its cable is.",
         "Look at `dmesg | tail`, `smartctl --all` of the disk. Save what matters before anything "
         "else.",

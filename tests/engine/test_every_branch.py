@@ -129,6 +129,20 @@ def test_answers_that_cannot_be_kept_stop_before_anything_is_done(tmp_path: Path
     assert store.runs() == []
 
 
+def test_a_lock_on_a_full_disk_stops_in_words(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "state")
+    with store.lock("apply"):
+        pass
+
+    def with_a_full_disk() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        with store.lock("apply"):
+            raise AssertionError("who holds it cannot be written")
+
+    assert in_child(with_a_full_disk) == int(Exit.STOPPED)
+
+
 def test_the_clock_in_the_lock_is_the_one_that_was_passed_in(tmp_path: Path) -> None:
     store = Store(tmp_path / "state", lambda: "", Means(now=lambda: "1970-01-01T00:00:00Z"))
     with store.lock("apply"):

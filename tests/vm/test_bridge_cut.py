@@ -29,13 +29,24 @@ BORDER = "network_bridge"
 # Seconds that ifdown, ifup and DHCP take there and back, emulated and busy.
 SLACK = 240.0
 
-# A bridge that comes up, and over which nothing goes: as with a switch that knows only the card.
+# A fixed address: with DHCP the lease itself has come over the bridge, and that is all that is
+# asked; with a fixed one the gateway must answer.
+STATIC = """\
+auto lo
+iface lo inet loopback
+
+allow-hotplug ens3
+iface ens3 inet static
+    address 10.0.2.15/24
+    gateway 10.0.2.2
+"""
+# A bridge that comes up, and over which nothing goes out: as with a switch that knows only the
+# card. It goes with the bridge.
 _DEAF = "/etc/network/if-up.d/zz-deaf"
 DEAF = """\
 #!/bin/sh
 [ "$IFACE" = xenbr0 ] || exit 0
-ip address flush dev xenbr0
-ip link set dev xenbr0 down
+tc qdisc replace dev xenbr0 root netem loss 100% || tc qdisc replace dev xenbr0 root blackhole
 """
 NETWORK = "cat /etc/network/interfaces; ip -4 -brief address; ip -4 route"
 # The run, apart from the connection that started it; with `kill`, SIGKILL when it waits.
@@ -59,7 +70,8 @@ def shelf(request: pytest.FixtureRequest, machine: PracticeMachine) -> Iterator[
     shelf = Shelf(machine)
     try:
         give_answers(machine)
-        machine.run(["sync"])
+        machine.write_file("/etc/network/interfaces", STATIC.encode())
+        machine.reboot()
         copied_as_it_begins(machine, shelf, BORDER, teller(request), "apply", ANSWERS)
         yield shelf
     finally:
