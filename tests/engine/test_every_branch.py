@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.world import DieAt, World, full_world, in_child
+from tests.engine.world import DieAt, World, full_world, in_child, written
 from wizard.actions import (
     CreatePartition,
     Identity,
@@ -412,3 +412,27 @@ def test_the_plan_that_a_run_is_held_to_is_kept_with_it(tmp_path: Path) -> None:
     store = store_at(tmp_path / "state")
     assert store.new_run("version: 1\n", "the plan").plan.read_text() == "the plan"
     assert not store.new_run("version: 1\n").plan.exists()
+
+
+def test_what_the_kernel_refuses_at_an_undo_is_a_failed_undo_and_no_silence(
+    machine: Machine, tree: Path
+) -> None:
+    (tree / "lib" / "tls").mkdir(parents=True)
+    move = MovePath(str(tree / "lib/tls"), str(tree / "tls.disabled"), "Why.")
+    undo = machine.prepare(move, "1")
+    machine.perform(move, undo, Unwatched())
+    (tree / "lib").rmdir()
+    with pytest.raises(StepFailed, match="No such file or directory"):
+        machine.revert(move, undo, Unwatched())
+
+
+def test_a_file_that_is_put_back_is_told_to_who_reads_it(machine: Machine, tree: Path) -> None:
+    file, seen = tree / "config", tree / "seen"
+    file.write_text("before\n")
+    refresh = ("cp", str(file), str(seen))
+    action = written(file, "after\n", "Why.", refresh=refresh)
+    undo = machine.prepare(action, "1")
+    machine.perform(action, undo, Unwatched())
+    assert seen.read_text() == "after\n"
+    machine.revert(action, undo, Unwatched())
+    assert seen.read_text() == "before\n"

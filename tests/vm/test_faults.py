@@ -20,7 +20,6 @@ from wizard.diagnosis import explain
 from wizard.practice import classroom
 from wizard.practice.fault import Fault
 from wizard.practice.machine import PracticeMachine
-from wizard.practice.places import MachineName
 
 # Fourteen faults, each with a start of the guest.
 pytestmark = pytest.mark.full
