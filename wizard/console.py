@@ -69,9 +69,9 @@ _LESSON_STYLE: Mapping[Kind, str] = {
     "title": "bold",
     "words": "",
     "subject": "italic",
-    "command": "bold cyan",
-    "symptom": "yellow",
-    "drawing": "cyan",
+    "command": "bold",
+    "symptom": "magenta",
+    "drawing": "",
     "dim": "dim",
 }
 # Below this many columns rich's wrapping helps nobody.
@@ -471,7 +471,7 @@ class Console:
         if not lines and before is not None:
             self.line("(the text stays the same)", "dim", 6)
         for line in lines:
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            style = {"+": "green", "-": "red", "@": "magenta"}.get(line[:1], "")
             self._file_line(line, "bold" if line.startswith(("+++", "---")) else style)
 
     def _file_line(self, line: str, style: str) -> None:

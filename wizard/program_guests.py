@@ -221,7 +221,7 @@ def show_network(arguments: Arguments, view: View | None = None) -> int:
     console.reading([Line("drawing", line or " ") for line in drawn.split("\n")], None)
     if found.silent:
         console.line()
-        console.line(f"{found.silent} So whose a vif is cannot be told. {found.remedy}", "yellow")
+        console.line(f"{found.silent} So whose a vif is cannot be told. {found.remedy}", "magenta")
     return Exit.DONE
 
 
@@ -252,7 +252,7 @@ def _start(arguments: Arguments, host: Host) -> int:
     if guest.runs:
         console.line(f"{guest.name} runs already: domain {guest.id}.")
         return Exit.DONE
-    console.line(f"$ {' '.join(orders.start(guest).argv)}", "bold cyan")
+    console.line(f"$ {' '.join(orders.start(guest).argv)}", "bold")
     host.give(orders.start(guest))
     if not host.waits(lambda now: now is not None and now.runs, guest.name):
         raise Stopped(
@@ -278,7 +278,7 @@ def _end(arguments: Arguments, host: Host, guest: Guest) -> None:
     if not guest.runs:
         console.line(f"{guest.name} does not run.")
         return
-    console.line(f"$ {' '.join(orders.shut_down(guest).argv)}", "bold cyan")
+    console.line(f"$ {' '.join(orders.shut_down(guest).argv)}", "bold")
     try:
         host.give(orders.shut_down(guest))
         ended = _waits_for_end(console, host, guest)
@@ -290,16 +290,16 @@ def _end(arguments: Arguments, host: Host, guest: Guest) -> None:
     if ended:
         console.line(f"{guest.name} has ended.", "bold green")
         return
-    console.line(why, "yellow")
+    console.line(why, "magenta")
     if not arguments.force and not _pull_the_plug(arguments, guest):
         raise Stopped(
             f"{guest.name} runs on.",
             hint=f"Look why: sudo xen-setup guests console {guest.name}. To pull its plug: "
             f"sudo xen-setup guests stop --force {guest.name}",
         )
-    console.line(f"$ {' '.join(orders.destroy(guest).argv)}", "bold cyan")
+    console.line(f"$ {' '.join(orders.destroy(guest).argv)}", "bold")
     host.give(orders.destroy(guest))
-    console.line(f"{guest.name} is ended, as by a power cut.", "bold yellow")
+    console.line(f"{guest.name} is ended, as by a power cut.", "bold magenta")
 
 
 def _waits_for_end(console: Console, host: Host, guest: Guest) -> bool:
@@ -332,7 +332,7 @@ def _reboot(arguments: Arguments, host: Host) -> int:
             f"{guest.name} does not run.",
             hint=f"To start it: sudo xen-setup guests start {guest.name}",
         )
-    console.line(f"$ {' '.join(orders.reboot(guest).argv)}", "bold cyan")
+    console.line(f"$ {' '.join(orders.reboot(guest).argv)}", "bold")
     host.give(orders.reboot(guest))
     console.line(f"Waiting for {guest.name} to come back with a new number.")
 
@@ -444,4 +444,4 @@ def _name_what_stays(console: Console, host: Host, name: str) -> None:
     stays = host.look().named(name)
     if stays is not None:
         where = stays.config or f"domain {stays.id}"
-        console.line(f"There still is a guest {name} ({where}), which is not ours.", "yellow")
+        console.line(f"There still is a guest {name} ({where}), which is not ours.", "magenta")

@@ -203,7 +203,7 @@ def _prompter(arguments: Arguments) -> Prompter | None:
 def _introduce(console: Console, arguments: Arguments) -> None:
     name = arguments.simulate or ""
     about = EXAMPLES.get(name, "saved facts")
-    console.line(f"SIMULATED, on the machine {name} ({about}).", "bold yellow")
+    console.line(f"SIMULATED, on the machine {name} ({about}).", "bold magenta")
     console.line(
         "Nothing of this machine is touched; times are shortened. Every question, plan and "
         "command is as on a real machine like that one."

@@ -231,14 +231,17 @@ _STYLE: dict[Look, str] = {
 # What stands before a line of a list, or before what is left of it on the next.
 _BESIDE = " " * 5
 _PROMPT_STYLE = (
-    ("qmark", "bold"),
-    ("question", "bold"),
-    ("answer", "bold"),
-    ("pointer", "bold"),
-    ("highlighted", "bold"),
-    ("disabled", "italic"),
-    ("separator", ""),
-    ("instruction", ""),
+    # The library's own colours stay unless another is named: `default` is the terminal's.
+    ("qmark", "fg:default bold"),
+    ("question", "fg:default bold"),
+    ("answer", "fg:default bold"),
+    ("pointer", "fg:default bold"),
+    ("highlighted", "fg:default bold"),
+    ("selected", "fg:default"),
+    ("disabled", "fg:default italic"),
+    ("separator", "fg:default"),
+    ("instruction", "fg:default"),
+    ("text", "fg:default"),
 )
 
 
