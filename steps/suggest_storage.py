@@ -222,15 +222,15 @@ def use_choices(known: Known) -> Sequence[Choice]:
     return [
         Choice(
             "existing-group",
-            f"a volume group that is here: {groups or 'none'}",
+            f"existing-group  a volume group that is here: {groups or 'none'}",
             "" if groups else "there is none on this machine",
         ),
         Choice(
             "free-space",
-            "unpartitioned space of a disk: a new partition is made in it",
+            "free-space      unpartitioned space of a disk: a new partition is made in it",
             "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
         ),
-        Choice("device", "a whole partition or disk: empty, or one that may lose its content"),
+        Choice("device", "device          a partition or disk: empty, or one that loses its content"),
     ]
 
 

@@ -283,7 +283,7 @@ def test_what_cannot_be_chosen_is_passed_over(tmp_path: Path) -> None:
         terminal.wait_for(MEMORY)
         terminal.type(ENTER * 2)
         terminal.wait_for("(there is none on this machine)")
-        terminal.wait_for("» unpartitioned space")
+        terminal.wait_for("» free-space")
         terminal.type(UP)
         terminal.wait_for("» quit")  # round the end of the list, over the one that is refused
         terminal.type(CTRL_C)
