@@ -230,7 +230,9 @@ def use_choices(known: Known) -> Sequence[Choice]:
             "free-space      unpartitioned space of a disk: a new partition is made in it",
             "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
         ),
-        Choice("device", "device          a partition or disk: empty, or one that loses its content"),
+        Choice(
+            "device", "device          a partition or disk: empty, or one that loses its content"
+        ),
     ]
 
 
