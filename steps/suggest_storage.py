@@ -222,12 +222,12 @@ def use_choices(known: Known) -> Sequence[Choice]:
     return [
         Choice(
             "existing-group",
-            f"existing-group  a volume group that is here: {groups or 'none'}",
+            f"existing-group  a volume group{f' that is here: {groups}' if groups else ''}",
             "" if groups else "there is none on this machine",
         ),
         Choice(
             "free-space",
-            "free-space      unpartitioned space of a disk: a new partition is made in it",
+            "free-space      unpartitioned space of a disk, for a new partition",
             "" if any(disk.table and disk.free for disk in facts.disks) else "no disk has any",
         ),
         Choice(
