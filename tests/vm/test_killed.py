@@ -65,8 +65,8 @@ def test_killed_at_every_command_it_comes_to_the_boot(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
     give_answers(machine)
-    machine.write_file(KILLER, (Path(__file__).with_name("killer.py")).read_bytes())
     journey.before = state_of(machine)
+    machine.write_file(KILLER, (Path(__file__).with_name("killer.py")).read_bytes())
     told = killed_again_and_again(
         machine, say, _COMMAND, ["apply", ANSWERS, "--no-input"], ["resume", "--no-input"]
     )
