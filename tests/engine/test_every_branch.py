@@ -41,7 +41,7 @@ from wizard.failure import OnFailure
 from wizard.journal import Holder, JournalDamaged, Means, Store, _checksum
 from wizard.machine import Machine
 from wizard.pipeline import Wishes
-from wizard.records import VERSION, Done, Paused, Record, RunBegun, StepBegun, StepVerified
+from wizard.records import VERSION, Done, Paused, Record, RunBegun, Skipped, StepBegun, StepVerified
 from wizard.running import Unwatched, Workplace
 from wizard.undo import PlainUndo, RebootUndo
 
@@ -436,3 +436,16 @@ def test_a_file_that_is_put_back_is_told_to_who_reads_it(machine: Machine, tree:
     assert seen.read_text() == "after\n"
     machine.revert(action, undo, Unwatched())
     assert seen.read_text() == "before\n"
+
+
+def test_a_step_that_is_tried_again_is_planned_by_the_machine_as_it_is_now(world: World) -> None:
+    def again(_failure: object) -> OnFailure:
+        world.tasks[1].broken = False
+        return "retry"
+
+    world.tasks[1].broken = True
+    world.wishes = Wishes(on_failure=again)
+    world.apply()
+    records = world.store.records(world.store.runs()[0])
+    # By what it was at the run's beginning, all of the step would be done and skipped once more.
+    assert not any(isinstance(one.record, Skipped) for one in records)
