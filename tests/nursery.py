@@ -155,6 +155,7 @@ class ForkedInTerminal:
         dimensions: tuple[int, int],
     ) -> None:
         self.child_fd, theirs = pty.openpty()
+        self.modes = termios.tcgetattr(self.child_fd)  # before anybody can change them
         self.setwinsize(*dimensions)
         self._child = nursery.start(argv, folder, environment, [theirs] * 3)
         os.close(theirs)

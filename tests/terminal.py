@@ -48,13 +48,14 @@ class Terminal:
         self.process: Any
         if FAST and nursery().takes(argv, env):
             self.process = ForkedInTerminal(nursery(), argv, folder, env, (rows, columns))
+            self.modes = self.process.modes
         else:
             self.process = pexpect.spawn(
                 argv[0], list(argv[1:]), cwd=str(folder), env=env, dimensions=(rows, columns),
                 timeout=PATIENCE,
             )  # fmt: skip
             self.process.delaybeforesend = None
-        self.modes = self._modes()
+            self.modes = self._modes()
 
     def __enter__(self) -> Terminal:
         return self
