@@ -147,9 +147,9 @@ def test_looking_into_the_guests_later_gives_the_same_and_asks_only_for_them(
     whole = read_facts(volumes, names, ask=ask, root=root, as_root=True, sees_login=sees_login)
     without = read(root, ask)
     asked = len(ask.asked)
-    assert whole == look_into_guests(
-        without, volumes, names, ask=ask, root=root, sees_login=sees_login
-    )
+    later = look_into_guests(without, volumes, names, ask=ask, root=root, sees_login=sees_login)
+    # The space is that of this computer's own disk, on which other tests write.
+    assert replace(whole, space=later.space) == later
     assert whole != without
     assert {argv[0] for argv in ask.asked[asked:]} == {"xl"}
 

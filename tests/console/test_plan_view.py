@@ -65,7 +65,7 @@ def test_differences_have_their_colours(tmp_path: Path) -> None:
     raw = in_terminal(tmp_path, PACKAGED, "--facts", STOCK).raw
     assert b"\x1b[32m+iface xenbr0 inet dhcp" in raw
     assert b"\x1b[31m-iface ens3 inet dhcp" in raw
-    assert b"\x1b[36m@@ -9,4 +9,12 @@" in raw
+    assert b"\x1b[35m@@ -9,4 +9,12 @@" in raw
 
 
 def test_a_point_of_no_return_is_marked_where_it_stands_and_at_the_end(tmp_path: Path) -> None:
