@@ -24,8 +24,6 @@ GROUPS = {
     "reading/test_guest_tree.py": "machine",
     "reading/test_old_signatures.py": "machine",
     "test_read_facts.py": "machine",
-    # The script's own mark of a boot that is to come lies in /run.
-    "script/test_running.py": "mark of a boot",
     # Each file has a dear beginning that its tests share.
     "cli/test_completion.py": "completion",
     "cli/test_manual.py": "manual",

@@ -309,15 +309,13 @@ def files_come(facts: Facts) -> list[Action]:
     traces = CommandShows(("cat", facts.boot.config), r"/xen[^\s\"']*\.gz")
     return [
         RunCommand(
-            _UPDATE,
-            "The boot menu is written as it is. That changes nothing now; rollback does it again, "
-            "after Xen's files have gone, so that no entry is left for a hypervisor that is not "
-            "there.",
+            ("cat", facts.boot.config),
+            "The boot menu as it is now, for the log: nothing is changed. Rollback writes it anew "
+            "at this place, after Xen's files have gone, so that no entry is left for a hypervisor "
+            "that is not there.",
             undo=_UPDATE,
             undo_class="exact",
             traces=None if facts.xen.images else traces,
-            timeout=600.0,
-            estimate=30.0,
         )
     ]
 

@@ -69,12 +69,13 @@ class Archive:
 
 
 def gpg(home: Path, *argv: str) -> None:
-    """GnuPG with a home of its own."""
+    """GnuPG with a home of its own, and no agent that stays afterwards."""
     subprocess.run(
         ["gpg", "--homedir", str(home), "--batch", "--quiet", "--no-tty", "--yes",
          "--pinentry-mode", "loopback", "--passphrase", "", *argv],
         check=True, capture_output=True,
     )  # fmt: skip
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
 
 
 def new_key(home: Path, keyring: Path) -> None:
@@ -82,8 +83,6 @@ def new_key(home: Path, keyring: Path) -> None:
     home.mkdir(mode=0o700)
     gpg(home, "--quick-generate-key", "Archive for tests <archive@example.org>", "ed25519", "sign")
     gpg(home, "--output", str(keyring), "--export")
-    # The agent would stay, and hold the folder.
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
 def make_archive(top: Path, names: Sequence[str], *, size: int = 64 * KIB) -> Archive:

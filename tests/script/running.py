@@ -21,6 +21,8 @@ from wizard.shell_script import shell_script
 from wizard.step import Guard, Plan, Problem
 
 MACHINE = "a test's machine"
+# A script's mark of a boot that is to come, of which a machine has one.
+WAITING = "/run/waits-for-boot-of-xen-setup"
 # What the scripts' own functions call.
 _OWN = """
 base64 cat chmod chown cp dash grep head id ln mkdir mkfifo mktemp mountpoint mv openssl readlink rm
@@ -78,6 +80,7 @@ class Shell:
     def __post_init__(self) -> None:
         self.programs = self.top / "programs"
         self.programs.mkdir()
+        self.waiting = self.top / "waits-for-boot"
         self._log = self.top / "calls"
         self._log.touch()
         for name in _OWN.split():
@@ -111,7 +114,8 @@ class Shell:
         line = f"export PATH={PATH}\n"
         assert text.count(line) == 1
         path = self.top / "plan.sh"
-        path.write_text(text.replace(line, f"export PATH={self.programs}\n"), encoding="utf-8")
+        text = text.replace(line, f"export PATH={self.programs}\n")
+        path.write_text(text.replace(WAITING, str(self.waiting)), encoding="utf-8")
         return subprocess.run(
             [shell, path, *words],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,

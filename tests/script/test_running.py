@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import parted
@@ -35,13 +34,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a script runs as root
 
 HASH = "$6$rounds=1000$saltsalt$hash/hash.hash"
 KEPT = "/var/lib/xen-setup-by-hand"
-WAITING = Path("/run/waits-for-boot-of-xen-setup")
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    yield Shell(tmp_path)
-    WAITING.unlink(missing_ok=True)
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
 
 
 def told(*words: str) -> RunCommand:
@@ -205,7 +202,7 @@ def test_a_second_boot_has_a_word_of_its_own(shell: Shell) -> None:
     shell.stand_in("tell")
     text = script_of([told("1"), Reboot("A boot."), told("2"), Reboot("Another."), told("3")])
     for word in ((), (AFTER_BOOT,), (f"{AFTER_BOOT}-2",)):
-        WAITING.unlink(missing_ok=True)
+        shell.waiting.unlink(missing_ok=True)
         assert shell.run(text, *word).returncode == 0
     assert [("tell", "1"), ("tell", "2"), ("tell", "3")] == shell.calls
 
