@@ -179,7 +179,7 @@ def obstacles(disk: Disk, partition: Partition | None, called: str = "it") -> It
         yield from _uses(disk, partition, called)
     content = disk.content if partition is None else partition.content
     if content.kind == "unknown":
-        words = f"what is on {called} is not known: only root can read it"
+        words = f"what is on {called} is not known, as it could not be read"
         yield Obstacle("device-unread", words)
     if disk.read_only:
         yield Obstacle("device-read-only", f"{called} is read-only")

@@ -69,7 +69,8 @@ _HINTS = {
     "device-is-extended": "Choose a logical partition, or take free space (storage.use: "
     "free-space).",
     "device-in-use": "Choose another device, or free it first if nothing needs what is on it.",
-    "device-unread": "Start with sudo to see it.",
+    "device-unread": "Start with sudo to see it. If root cannot read it either, `dmesg` says why; "
+    "then choose another device.",
     "device-read-only": "Choose another device.",
     "device-too-small": "Choose a larger one.",
 }

@@ -13,10 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.terminal import ENTER, Terminal
+from tests.vm.conftest import Say
+from wizard.practice.machine import PracticeMachine
+
+ROOT = Path(__file__).parent.parent.parent
 
 # A drawn question has the cursor in its line, behind a question mark; a plain one ends with what
 # is suggested, or with how it is answered.
 _ASKS = re.compile(r"^\? \S|(\]|\)|\?|yes'?):$")
+_KEYS = {
+    "password": f"xen{ENTER}",
+    "The same again": f"xen{ENTER}",
+    "still connected?": f"yes{ENTER}",
+}
+_MINUTES = 75
 _STILL = 1.5  # seconds without a new character: it waits for an answer
 
 
@@ -61,3 +71,23 @@ class Person:
 
     def _key(self, asked: str) -> str:
         return next((key for words, key in self.keys.items() if words in asked), ENTER)
+
+
+def practised(machine: PracticeMachine, option: str, say: Say) -> Person:
+    """`practice` with that option, from its first question to the guest in `xl list`; the person
+    who answered, with all screens.
+    """
+    command = [str(ROOT / "xen-setup"), "practice", option, "--name", str(machine.name)]
+    started = time.monotonic()
+    with Terminal(command, ROOT) as terminal:
+        person = Person(terminal, _KEYS)
+        try:
+            person.answers_until("The practice machine still runs", seconds=_MINUTES * 60)
+            status = terminal.ends(seconds=60)
+        finally:
+            say(f"practice {option}: {time.monotonic() - started:.0f} s, "
+                f"{len(person.screens)} questions; the screens are in {person.kept()}")  # fmt: skip
+    assert status == 0, terminal.whole_text
+    assert terminal.is_whole
+    assert re.search(r"^vm01 +\d+ ", terminal.text, re.MULTILINE)
+    return person
