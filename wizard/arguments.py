@@ -95,7 +95,7 @@ class Arguments(NamedTuple):
     lessons: bool = False
     detailed_exitcode: bool = False
     script: bool = False
-    teach: bool = False
+    teach: bool | None = None  # of resume; None: as the run was
     simulate: str | None = None  # a machine's name or file; "" for which there are
     simulate_failure: str | None = None  # a step's name
     simulate_pace: float | None = None
@@ -262,7 +262,12 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
     run_options(resume)
-    teach_option(resume, "go on as a lesson")
+    resume.add_argument(
+        "--teach",
+        action=argparse.BooleanOptionalAction,
+        default=argparse.SUPPRESS,
+        help="go on as a lesson, or as none; a run that was begun as a lesson is one by itself",
+    )
 
     told = _command(
         commands, "transcript", "a document of what a run did: steps, commands, reasons, undo"

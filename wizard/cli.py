@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         status = _complete(argv[1:]) if argv[:1] == ["__complete"] else run(parse(argv))
         sys.stdout.flush()
     except SetupError as error:
-        tell(error)
+        tell(error, plain="--plain" in argv)
         return int(error.status)
     except KeyboardInterrupt:
         _say("\nxen-setup: stopped by Ctrl-C.")
@@ -78,13 +78,15 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def tell(error: SetupError) -> None:
-    """Say on standard error what is wrong, the details, the likely cause, and what to do."""
+def tell(error: SetupError, *, plain: bool = False) -> None:
+    """Say on standard error what is wrong, the details, the likely cause, and what to do. Who
+    asked for `plain` lines is told to go on in plain lines.
+    """
     lines = [f"xen-setup: {error.what}"]
     lines += [f"    {line}" for detail in error.details for line in detail.splitlines()]
     lines += error.likely
     if error.hint:
-        lines.append(error.hint)
+        lines.append(_in_plain_lines(error.hint) if plain else error.hint)
     if sys.stderr.isatty():
         import shutil
         import textwrap
@@ -98,6 +100,14 @@ def tell(error: SetupError) -> None:
     from wizard.wording import printable
 
     _say(printable("\n".join(lines)))
+
+
+def _in_plain_lines(hint: str) -> str:
+    import re
+
+    return re.sub(
+        r"\bxen-setup (resume|rollback|status)\b(?! --plain)", r"xen-setup \1 --plain", hint
+    )
 
 
 def run(arguments: Arguments) -> int:

@@ -1,4 +1,5 @@
-"""Who goes through a run with a learner, one step at a time, as the pipeline knows them.
+"""Who goes through a run with a learner, one step at a time, as the pipeline knows them; and that
+the run remembers it.
 
 tutor.py has the one that talks. All of it may raise `Cancelled`, for leaving: the run is paused.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from wizard.journal import Journal
+from wizard.records import Taught
 from wizard.step import Plan, Step
 
 S_co = TypeVar("S_co", covariant=True)
@@ -32,3 +35,12 @@ class Companion(Protocol[S_co, F]):
 
     def after(self, step: Step[S_co, F], facts: F, /) -> None:
         """What has changed, and what comes next."""
+
+
+def remember(journal: Journal, companion: Companion[S_co, F] | None, *, ends: bool) -> None:
+    """Journal that the run is a lesson from now on, or (`ends`) none any more. Without a companion
+    it stays what it was: it may only be that nobody is there, as in the service after the boot.
+    """
+    taught = companion is not None or (journal.ledger.taught and not ends)
+    if taught != journal.ledger.taught:
+        journal.append(Taught(taught))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from wizard.actions import Action
+from wizard.actions import Action, Reboot
 from wizard.errors import SetupError, StepFailed, Stopped
 from wizard.journal import Journal
 from wizard.performer import Performer
@@ -19,7 +19,7 @@ from wizard.preview import problem_words
 from wizard.records import ENDED, Entry, Ledger
 from wizard.reporter import Reporter
 from wizard.rollback import incomplete, take_back
-from wizard.step import Problem, Step, step_name
+from wizard.step import Plan, Problem, Step, step_name
 
 S = TypeVar("S")
 F = TypeVar("F")
@@ -76,6 +76,18 @@ def stop_for(name: str, words: str, problems: Sequence[Problem]) -> None:
             f"The step {name} {words}.",
             hint=problems[0].hint,
             details=tuple(map(problem_words, problems)),
+        )
+
+
+def refuse_boot_loop(ledger: Ledger, name: str, plan: Plan[F]) -> None:
+    """Raise `StepFailed` for a boot that did not bring what the step waits for: it is not repeated
+    by itself.
+    """
+    if name in ledger.booted_for and any(isinstance(item, Reboot) for item in plan.actions):
+        raise StepFailed(
+            "The machine was booted, but not into what was prepared.",
+            hint="Perhaps another entry of the boot menu was chosen, or the prepared one did not "
+            "start. `xen-setup resume` boots once more.",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, Reboot
-from wizard.companion import Companion
+from wizard.companion import Companion, remember
 from wizard.diagnosis import Rule, likely
 from wizard.errors import (
     Cancelled,
@@ -25,6 +25,7 @@ from wizard.failure import (
     Change,
     Changing,
     Failure,
+    refuse_boot_loop,
     rolled_back,
     stop_for,
     stopped,
@@ -62,7 +63,7 @@ from wizard.reporter import Reporter
 from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
 from wizard.saved_plan import Promise
 from wizard.schedule import prospects
-from wizard.step import Guard, Plan, Step, ignoring, step_name
+from wizard.step import Guard, Step, ignoring, step_name
 from wizard.wishes import OnFailure, Outcome, Wishes
 
 __all__ = ["OnFailure", "Outcome", "Pipeline", "StepPreview", "Wishes", "preview", "unfinished_run"]
@@ -130,6 +131,7 @@ class Pipeline(Generic[S, F]):
             plan = self.promise.fingerprint if self.promise else ""
             begun = RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan, self.alone)
             journal.append(begun)
+            remember(journal, self.companion, ends=False)
             self._go(run, journal, settings, facts)
             return self._outcome(run, started)
 
@@ -149,6 +151,7 @@ class Pipeline(Generic[S, F]):
                 if left:
                     raise incomplete(left)
                 return self._outcome(run, started)
+            remember(journal, self.companion, ends=self.wishes.lesson_ends)
             self._refuse_same_boot(journal)
             self._go(run, journal, settings, None)
             return self._outcome(run, started)
@@ -226,7 +229,7 @@ class Pipeline(Generic[S, F]):
             self.promise.hold(name, plan, again=journal.ledger.step_states[name] == "begun")
         if not self.wishes.consent:
             stop_for(name, "needs your consent", points_of_no_return(plan))
-        self._refuse_boot_loop(journal.ledger, name, plan)
+        refuse_boot_loop(journal.ledger, name, plan)
         companion, known = self.companion, facts
         if companion is not None:
             self._asked(lambda: companion.ready(step, plan, known, because=because))
@@ -342,15 +345,6 @@ class Pipeline(Generic[S, F]):
             return
         assert isinstance(entry.action, Reboot)
         self._boot(entry.action)
-
-    def _refuse_boot_loop(self, ledger: Ledger, name: str, plan: Plan[F]) -> None:
-        """A boot that did not bring what the step waits for is not repeated by itself."""
-        if name in ledger.booted_for and any(isinstance(item, Reboot) for item in plan.actions):
-            raise StepFailed(
-                "The machine was booted, but not into what was prepared.",
-                hint="Perhaps another entry of the boot menu was chosen, or the prepared one did "
-                "not start. `xen-setup resume` boots once more.",
-            )
 
     # --- guarded steps ------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from wizard.answers import Answers, record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.decision import Review
 from wizard.decision import guided as converse
-from wizard.errors import Exit, SetupError, Stopped, UsageError
+from wizard.errors import Exit, Stopped, UsageError
 from wizard.interview import Interview
 from wizard.journal import unfinished_run
 from wizard.machine import Machine
@@ -47,7 +47,6 @@ from wizard.program_session import (
 )
 from wizard.program_teach import (
     SettingsTutor,
-    goes_on_with_lesson,
     led_session,
     refuse_without_a_person,
     tutor_for,
@@ -78,7 +77,9 @@ def apply(arguments: Arguments) -> int:
 
 
 def resume(arguments: Arguments) -> int:
-    """`resume`: go on with the run that stopped, with the answers that it was begun with."""
+    """`resume`: go on with the run that stopped, with the answers that it was begun with, and as
+    the lesson that it was, if somebody is there.
+    """
     started = time.monotonic()
     prepare(arguments)
     store = store_for(arguments)
@@ -86,8 +87,9 @@ def resume(arguments: Arguments) -> int:
     if run is None:
         console_for(arguments).line("There is nothing to go on with: no run is unfinished.")
         return Exit.DONE
-    undoes = store.ledger(run).state == "rolling back"
-    promise = None if undoes else promise_of(run, store.ledger(run).plan)
+    ledger = store.ledger(run)
+    undoes = ledger.state == "rolling back"
+    promise = None if undoes else promise_of(run, ledger.plan)
     answers = answers_of(arguments, [run.answers])
     facts = machine_facts(arguments)
     session = session_for(arguments, settle(answers, facts), facts)
@@ -97,7 +99,8 @@ def resume(arguments: Arguments) -> int:
     prompter = choose_prompter(plain=arguments.plain) if asks else None
     refuse_without_a_person(arguments, prompter)
     tutor = None
-    if arguments.teach and prompter is not None and promise is None and not undoes:
+    taught = ledger.taught if arguments.teach is None else arguments.teach
+    if taught and prompter is not None and promise is None and not undoes:
         tutor = tutor_for(arguments, answers, facts, prompter, resumed=True)
         tutor.welcome()
         session = led_session(arguments, tutor, facts)
@@ -224,10 +227,6 @@ def run_session(
             else:
                 text = write_answers(record(session.settings, session.facts))
                 outcome = pipeline.apply(session.settings, text)
-        except SetupError as error:
-            if tutor is not None:
-                goes_on_with_lesson(error)
-            raise
         finally:
             machine.note(
                 f"{arguments.command}: {time.monotonic() - started:.1f} s, "
@@ -254,6 +253,7 @@ def wishes_of(
     wishes = Wishes(
         ignore=current.session.ignore,
         consent=agreed or arguments.agree_no_undo,
+        lesson_ends=arguments.teach is False,
         program=(current.session.facts.program, *state),
     )
     if prompter is not None:

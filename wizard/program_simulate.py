@@ -38,7 +38,7 @@ from wizard.program_session import (
     machine_facts,
     session_for,
 )
-from wizard.program_teach import SettingsTutor, goes_on_with_lesson, tutor_for
+from wizard.program_teach import SettingsTutor, tutor_for
 from wizard.prompts import Prompter, choose_prompter
 from wizard.saved_plan import is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -63,8 +63,6 @@ def run(arguments: Arguments) -> int:
     except ChecksFailed:
         raise  # it says by itself that nothing was changed
     except SetupError as error:
-        if arguments.teach:
-            goes_on_with_lesson(error)
         error.hint = f"{NOTHING} On a real machine: {error.hint}" if error.hint else NOTHING
         raise
     console.finished(outcome, what_now(play.settings), stays=False)
@@ -153,8 +151,7 @@ class _Play:
         reporter.waiting("the machine boots into Xen (simulated)", 60)
         self.simulation.boot(self.settings, reporter)
         if by_hand:
-            again = "xen-setup resume" + (" --teach" if self._tutor else "")
-            reporter.note(f"It has booted. Here a person types: sudo {again}")
+            reporter.note("It has booted. Here a person types: sudo xen-setup resume")
         else:
             reporter.note("It has booted, and the run goes on by itself.")
 

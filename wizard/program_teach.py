@@ -15,7 +15,7 @@ from wizard.answers import Answers
 from wizard.arguments import Arguments
 from wizard.commands import Answer
 from wizard.console import Console
-from wizard.errors import SetupError, UsageError
+from wizard.errors import UsageError
 from wizard.exercise import Exercise
 from wizard.program_session import Session, console_for, session_for, text_of
 from wizard.prompts import Prompter
@@ -78,8 +78,3 @@ def led_session(arguments: Arguments, tutor: SettingsTutor, facts: Facts) -> Ses
         return session_for(arguments, tutor.settings, facts).read_facts()
 
     return replace(session, read_facts=read)
-
-
-def goes_on_with_lesson(error: SetupError) -> None:
-    """Let an error's advice lead back into the lesson."""
-    error.hint = error.hint.replace("xen-setup resume", "xen-setup resume --teach")

@@ -31,6 +31,13 @@ class RunBegun:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """From here on the run is a lesson, or it is none any more. Without this record it is none."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
 class StepBegun:
     """A step begins, for the first time or again. `guarded`: it must be confirmed at its end."""
 
@@ -136,6 +143,7 @@ class Finished:
 
 Record = (
     RunBegun
+    | Taught
     | StepBegun
     | Skipped
     | Begun
@@ -183,6 +191,7 @@ class Ledger:
     program: str = ""
     plan: str = ""
     alone: bool = False
+    taught: bool = False
     state: RunState = "under way"
     reason: str = ""
     current: str = ""
@@ -240,6 +249,8 @@ class Ledger:
                 self.plan = record.plan
                 self.alone = record.alone
                 self.step_states = dict.fromkeys(record.steps, "to do")
+            case Taught():
+                self.taught = record.on
             case StepBegun():
                 self.state, self.reason = "under way", ""
                 self.current = record.step

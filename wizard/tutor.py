@@ -44,13 +44,15 @@ _PACES: dict[Pace, str] = {
 # Titles of a lesson's parts, as wizard/lesson.py gives them: what comes before the first is its
 # idea, "".
 _USUAL_PARTS = ("", "Then and now")
-_BOOTS_BY_HAND = (
-    "The lesson stops for the boot. Log in after it, and type: sudo xen-setup resume --teach"
-)
+_BOOTS_BY_HAND = "The lesson stops for the boot. Log in after it, and type: sudo xen-setup resume"
 _BOOTS_BY_ITSELF = (
     "The machine boots at once, and a service does the rest: nobody is there then to be taught. To "
-    "see the rest as a lesson, type leave below, then sudo xen-setup resume --teach, and answer "
-    "there that you boot it by hand."
+    "see the rest as a lesson, type leave below, then sudo xen-setup resume, and answer there that "
+    "you boot it by hand."
+)
+_RESUMED = (
+    "It goes on with the step that it stopped in. (The run without the lesson: leave it, then sudo "
+    "xen-setup resume --no-teach.)"
 )
 _LEFT = "You left the lesson."
 _MOST_LINES = 20  # of a command's output
@@ -59,7 +61,7 @@ Enter    goes on
 again    shows this once more
 skip     goes over the rest of what is to be read here
 pace     shows more, or less, from now on
-leave    stops here; `xen-setup resume --teach` goes on later, even after a reboot"""
+leave    stops here; `sudo xen-setup resume` goes on later, even after a reboot"""
 _HINT = "Enter goes on (or: again, skip, pace, leave, ?)"
 
 
@@ -115,7 +117,7 @@ class Tutor(Generic[S, F]):
         """Say how it goes, and ask for the pace."""
         self._prompter.say("A run as a lesson", "heading")
         if self._resumed:
-            self._prompter.say("It goes on with the step that it stopped in.")
+            self._prompter.say(_RESUMED)
             self._choose_pace()
             return
         self._prompter.say(

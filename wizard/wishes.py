@@ -20,8 +20,8 @@ class Wishes:
     `on_failure`: what becomes of a run whose step failed, or who decides it; "roll back" only stops
     after a reboot was done. `optional`: steps that later ones do not need, by name, and why a run
     may go on without. `change`: asks a person for other answers. `confirm`: asks a person,
-    with a question and seconds to answer in; None: nobody is there. `program`: how to start this
-    program again.
+    with a question and seconds to answer in; None: nobody is there. `lesson_ends`: a run that was
+    a lesson goes on without. `program`: how to start this program again.
     """
 
     ignore: frozenset[str] = frozenset()
@@ -30,6 +30,7 @@ class Wishes:
     optional: Mapping[str, str] = field(default_factory=dict)
     change: Change[Any, Any] | None = None
     confirm: Callable[[str, float], bool] | None = None
+    lesson_ends: bool = False
     program: tuple[str, ...] = ("xen-setup",)
 
 

@@ -20,9 +20,10 @@ from wizard.actions import Reboot, RunCommand, WriteFile
 from wizard.answer_file import write_answers
 from wizard.answers import Answers, record, settle
 from wizard.errors import Exit, RebootNeeded, StepFailed, Stopped
-from wizard.journal import Store
+from wizard.journal import Journal, Store
 from wizard.machine import Machine
 from wizard.pipeline import Pipeline, Wishes
+from wizard.records import Taught
 from wizard.reporter import NullReporter
 from wizard.step import step_name
 
@@ -57,6 +58,11 @@ class Place:
             Wishes(on_failure="stop"),
         )
         pipeline.apply("settings", answers)
+
+    def journal(self) -> Journal:
+        """The newest run's."""
+        store = Store(self.state)
+        return store.journal(store.runs()[-1])
 
 
 @pytest.fixture
@@ -135,6 +141,45 @@ def test_resume_before_the_boot_says_to_boot(place: Place) -> None:
     assert done.returncode == Exit.REBOOT_NEEDED, done.stderr
     assert "sudo reboot" in done.stderr
     assert "sudo reboot" in xen_setup("status", "--state-dir", place.state).stdout
+
+
+@pytest.fixture
+def lesson(place: Place) -> Place:
+    """A run that was begun as a lesson, and stopped."""
+    with pytest.raises(Stopped):
+        place.write(RunCommand(("false",), "It fails."))
+    place.journal().append(Taught(on=True))
+    return place
+
+
+def test_resume_goes_on_with_a_lesson_by_itself(lesson: Place, tmp_path: Path) -> None:
+    with terminal(tmp_path, "resume", "--state-dir", str(lesson.state)) as screen:
+        screen.wait_for("How much do you want to see?")
+        told = " ".join(screen.text.split())
+        assert "It goes on with the step that it stopped in." in told
+        assert "sudo xen-setup resume --no-teach" in told
+        screen.type(CTRL_C)
+        assert screen.ends() == Exit.INTERRUPTED
+        assert screen.is_whole
+    assert lesson.journal().ledger.taught
+
+
+@pytest.mark.parametrize(("words", "taught"), [((), True), (("--no-teach",), False)])
+def test_a_lesson_is_ended_by_a_word_and_not_because_nobody_is_there(
+    lesson: Place, words: tuple[str, ...], taught: bool
+) -> None:
+    options = ("--no-input", "--on-failure", "stop", "--state-dir", lesson.state)
+    done = xen_setup("resume", *words, *options)
+    assert done.returncode == Exit.STOPPED, done.stderr
+    assert lesson.journal().ledger.taught is taught
+
+
+def test_who_asked_for_plain_lines_is_told_to_go_on_in_plain_lines(place: Place) -> None:
+    with pytest.raises(RebootNeeded):
+        place.write(Reboot("To see another boot id."))
+    for words, expected in (("--plain",), "resume --plain`."), ((), "resume`."):
+        done = xen_setup("resume", *words, "--no-input", "--state-dir", place.state)
+        assert f"go on with `sudo xen-setup {expected}" in done.stderr
 
 
 def test_an_unfinished_run_stands_in_the_way_of_another_until_it_is_decided(

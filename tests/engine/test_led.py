@@ -11,6 +11,7 @@ from tests.engine.test_failure_choices import Writing
 from tests.engine.world import Facts, World
 from wizard.errors import Cancelled, Interrupted, Stopped
 from wizard.pipeline import Pipeline, Wishes
+from wizard.records import Taught
 from wizard.step import Plan, Step, step_name
 
 ANSWERS = "version: 1\n# {}\n"
@@ -118,6 +119,63 @@ def test_a_learner_who_leaves_pauses_the_run_and_comes_back_to_the_same_step(wor
     again = Tutor(["one two"])
     pipeline(world, again).resume("nothing yet")
     assert again.told == ["before second", "1 for second", "after second"]
+
+
+def taught(world: World) -> bool:
+    return world.store.ledger(world.store.runs()[-1]).taught
+
+
+def lesson_records(world: World) -> list[bool]:
+    records = world.store.records(world.store.runs()[-1])
+    return [stamped.record.on for stamped in records if isinstance(stamped.record, Taught)]
+
+
+def left_lesson(world: World) -> None:
+    with pytest.raises(Stopped, match="You left"):
+        pipeline(world, Tutor(["one two"], leaves_after="first")).apply("nothing yet", ANSWERS)
+
+
+def test_a_run_remembers_that_it_is_a_lesson(world: World) -> None:
+    left_lesson(world)
+    assert taught(world)
+    pipeline(world, Tutor(["one two"])).resume("nothing yet")
+    assert [True] == lesson_records(world)
+
+
+def test_a_lesson_that_was_cut_off_before_its_first_action_is_one_still(world: World) -> None:
+    with pytest.raises(Interrupted):
+        pipeline(world, Tutor(["one two"], gone=True)).apply("nothing yet", ANSWERS)
+    assert taught(world)
+
+
+def test_a_run_without_a_learner_is_no_lesson_and_its_journal_says_nothing_of_it(
+    world: World,
+) -> None:
+    world.pipeline().apply("one two", ANSWERS)
+    assert not taught(world)
+    assert [] == lesson_records(world)
+
+
+def test_a_lesson_that_nobody_goes_on_with_in_person_is_one_still(world: World) -> None:
+    left_lesson(world)
+    world.tasks[1].unfit = True
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="cannot go on"):
+        world.pipeline().resume("one two")
+    assert taught(world)
+
+
+def test_a_lesson_can_be_ended_and_begun_again_in_the_middle_of_a_run(world: World) -> None:
+    left_lesson(world)
+    world.tasks[1].unfit = True
+    for ends, companion in ((True, None), (False, None), (False, Tutor(["one two"]))):
+        world.wishes = Wishes(on_failure="stop", lesson_ends=ends)
+        made = world.pipeline()
+        made.companion = companion
+        with pytest.raises(Stopped, match="cannot go on"):
+            made.resume("one two")
+        assert taught(world) is (companion is not None)
+    assert [True, False, True] == lesson_records(world)
 
 
 def test_a_learner_whose_terminal_is_gone_is_no_mistake(world: World) -> None:
