@@ -91,7 +91,9 @@ def tell(error: SetupError, *, plain: bool = False) -> None:
         import shutil
         import textwrap
 
-        width = max(min(shutil.get_terminal_size().columns, 100), 40)
+        from wizard.columns import READABLE
+
+        width = max(min(shutil.get_terminal_size().columns, READABLE), 40)
         lines = [
             textwrap.fill(line, width, subsequent_indent="    " * line.startswith(" "),
                           break_long_words=False, break_on_hyphens=False)

@@ -6,6 +6,7 @@ import os
 import textwrap
 from typing import TextIO
 
+READABLE = 100  # columns: a longer line of text is hard to read, however wide the terminal is
 _NARROWEST = 20
 _HANGING = "   "  # how much further in the second line of an indented one begins
 
@@ -34,10 +35,12 @@ def at_words(text: str, columns: int | None) -> str:
 
 
 def columns_of(stream: TextIO) -> int | None:
-    """The columns of the terminal that the stream writes to; None when it writes to none, or to
-    one that does not tell (a serial line says 0).
+    """How wide text may be on the terminal that the stream writes to: its columns, but no more
+    than are easy to read. None when it writes to none, or to one that does not tell (a serial
+    line says 0).
     """
     try:
-        return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
+        columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     except (OSError, ValueError):  # no file, or closed
         return None
+    return min(columns, READABLE) or None

@@ -1,7 +1,8 @@
 """What the program shows: plans, checks, facts, the state of a run. The only user of rich.
 
-On a terminal with colours it uses them, and wraps at its width. With `plain`, on a pipe and on a
-dumb terminal, each thing is a line of its own, without a single escape sequence.
+On a terminal with colours it uses them; text is wrapped at its width, or where a line is as long as
+is easy to read, and what is whole (commands, files, tables) has all of it. With `plain`, on a pipe
+and on a dumb terminal, each thing is a line of its own, without a single escape sequence.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from wizard.actions import Action, Argv, WriteFile, agreed_by, download, undo_class
-from wizard.columns import at_words, columns_of
-from wizard.lesson import WIDTH, Kind, Lesson, Line, wrapped
+from wizard.columns import READABLE, at_words, columns_of
+from wizard.lesson import Lesson, Line, wrapped
 from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
 from wizard.pipeline import Outcome
@@ -28,7 +29,8 @@ from wizard.plain_reporter import PlainReporter, QuietReporter
 from wizard.preview import StepPreview, own_errors
 from wizard.prompts import is_plain as is_plain_terminal
 from wizard.status import Status, StepStatus
-from wizard.step import Plan, Problem, Severity
+from wizard.step import Plan, Problem
+from wizard.styles import LESSON_STYLE, SEVERITY_STYLE, SEVERITY_WORD, UNDO_STYLE
 from wizard.topics import pages
 from wizard.wording import (
     commands,
@@ -49,31 +51,6 @@ F = TypeVar("F")
 
 Telling = Literal["quiet", "usual", "verbose"]
 
-_UNDO_STYLE = {
-    "exact": "green",
-    "by removal": "magenta",
-    "nothing to undo": "dim",
-    "no undo": "bold red",
-}
-_SEVERITY_STYLE: Mapping[Severity, str] = {
-    "error": "bold red",
-    "warning": "magenta",
-    "unknown": "magenta",
-}
-_SEVERITY_WORD: Mapping[Severity, str] = {
-    "error": "PROBLEM",
-    "warning": "warning",
-    "unknown": "unknown",
-}
-_LESSON_STYLE: Mapping[Kind, str] = {
-    "title": "bold",
-    "words": "",
-    "subject": "italic",
-    "command": "bold",
-    "symptom": "magenta",
-    "drawing": "",
-    "dim": "dim",
-}
 # Below this many columns rich's wrapping helps nobody.
 _NARROWEST = 40
 _GOES_ON = "\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}"
@@ -117,7 +94,8 @@ class Console:
         self, text: str = "", style: str = "", indent: int = 0, *, whole: bool = False
     ) -> None:
         """One line, or a paragraph that keeps its indentation where it is wrapped. What is `whole`
-        (of a file, a command) a plain terminal gets as it is.
+        (of a file, a command, a table) may be as wide as the terminal; a plain one gets it as it
+        is.
         """
         text = printable(text)
         if self.plain:
@@ -126,7 +104,8 @@ class Console:
                 self.stream.write(at_words(f"{' ' * indent}{part}".rstrip(), columns) + "\n")
             return
         words = Text(text.expandtabs(8), style=style, overflow="fold")
-        self._rich.print(Padding(words, (0, 0, 0, indent)))
+        width = None if whole else self.width
+        self._rich.print(Padding(words, (0, 0, 0, indent)), width=width)
 
     def labelled(self, label: str, text: str, style: str = "", indent: int = 0) -> None:
         """A label and its text; further lines of the text stand below its first."""
@@ -136,12 +115,15 @@ class Console:
         words = Text(printable(text).expandtabs(8), overflow="fold")
         grid = label_grid(len(label) + 1)
         grid.add_row(Text(label, style=style), words)
-        self._rich.print(Padding(grid, (0, 0, 0, indent)))
+        self._rich.print(Padding(grid, (0, 0, 0, indent)), width=self.width)
 
     @property
     def width(self) -> int:
-        """Columns; of lines that are not wrapped, those of a usual terminal."""
-        return 80 if self.plain else self._rich.width
+        """Columns of a line of text: as many as are easy to read; where nobody tells how many
+        there are, those of a usual terminal.
+        """
+        columns = (columns_of(self._terminal) or 80) if self.plain else self._rich.width
+        return max(min(columns, READABLE), _NARROWEST)
 
     @contextmanager
     def kept(self) -> Iterator[list[str]]:
@@ -190,12 +172,12 @@ class Console:
     def problems(self, problems: Sequence[Problem], indent: int = 2) -> None:
         """What is wrong and what to do about it, each with the name to ignore it by."""
         for problem in problems:
-            said = "follows" if problem.follows else _SEVERITY_WORD[problem.severity]
+            said = "follows" if problem.follows else SEVERITY_WORD[problem.severity]
             word = f"{said:8}"
             self.labelled(
                 word,
                 f"{problem.what} [{problem.name}]",
-                _SEVERITY_STYLE[problem.severity],
+                SEVERITY_STYLE[problem.severity],
                 indent,
             )
             if problem.hint:
@@ -303,9 +285,9 @@ class Console:
     def told(self, parts: Iterable[Line], indent: int = 2) -> None:
         """Pieces of a lesson."""
         for part in parts:
-            style = _LESSON_STYLE[part.kind]
+            style = LESSON_STYLE[part.kind]
             if self.plain:
-                for line in wrapped(part, WIDTH - indent):
+                for line in wrapped(part, self.width - 2 - indent):
                     self.line(line, indent=indent)
             elif part.label:
                 self.labelled(part.label, part.text, style, indent + part.indent)
@@ -318,8 +300,8 @@ class Console:
         """
         blocks: list[list[tuple[str, str]]] = [[]]
         for part in told:
-            style = _LESSON_STYLE[part.kind]
-            blocks[-1] += [(line, style) for line in wrapped(part, min(self._rich.width, WIDTH))]
+            style = LESSON_STYLE[part.kind]
+            blocks[-1] += [(line, style) for line in wrapped(part, self.width - 2)]
             if not part.text:
                 blocks.append([])
         # One row is the question's, one stays free for what is typed after it.
@@ -329,7 +311,7 @@ class Console:
                 return
             for index in page:
                 for line, style in blocks[index]:
-                    self.line(line, style)
+                    self.line(line, style, whole=True)
 
     def action(
         self,
@@ -356,7 +338,7 @@ class Console:
             self.line(detail, "dim", 6)
         if action.estimate >= _LONG or download(action):
             self.line(f"usually {usual([action])}", "dim", 6)
-        self.labelled("undo:", undo_words(action), _UNDO_STYLE[undo_class(action)], 6)
+        self.labelled("undo:", undo_words(action), UNDO_STYLE[undo_class(action)], 6)
 
     def summary(self, actions: Sequence[Action], *, blocked: bool = False) -> None:
         """How much there is to do, how long it takes, and what cannot be undone."""
@@ -413,7 +395,7 @@ class Console:
         self.line("This is taken back, newest first:", "bold")
         for action in actions:
             self.labelled("-", headline(action), "", 2)
-            self.line(undo_words(action), _UNDO_STYLE[undo_class(action)], 6)
+            self.line(undo_words(action), UNDO_STYLE[undo_class(action)], 6)
 
     def rolled_back(self, count: int, what_now: Sequence[tuple[str, str]]) -> None:
         """A rollback that ended well, and what to type next, if anything."""
@@ -482,7 +464,7 @@ class Console:
             self.line(line, style, 6, whole=True)
             return
         first, *others = Text(text).wrap(self._rich, width - 2)
-        self.line(first.plain, style, 6)
+        self.line(first.plain, style, 6, whole=True)
         for other in others:
             self.labelled(_GOES_ON, other.plain, "dim", 6)
 
@@ -495,5 +477,5 @@ class Console:
             self.line(prompt + command, indent=indent, whole=True)
             return
         for line in folded(command, self._rich.width - indent - len(prompt)):
-            self.line(prompt + line, "bold", indent)
+            self.line(prompt + line, "bold", indent, whole=True)
             prompt = " " * len(prompt)

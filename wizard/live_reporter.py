@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wizard.actions import Action
+from wizard.columns import READABLE
 from wizard.errors import SetupError
 from wizard.keys import Keys
 from wizard.records import StepState
@@ -150,9 +151,9 @@ class LiveReporter:
         while not stopped.wait(_EVERY):
             self.refresh()
 
-    def _print(self, what: RenderableType) -> None:
+    def _print(self, what: RenderableType, *, whole: bool = False) -> None:
         with self._drawing:
-            self._rich.print(what)
+            self._rich.print(what, width=None if whole else min(self._rich.width, READABLE))
 
     def pressed(self, key: str) -> None:
         """`v`: from now on what commands print stays on the screen, or not any more."""
@@ -162,7 +163,7 @@ class LiveReporter:
             self._verbose = not self._verbose
             if self._verbose:
                 for line in self._recent:
-                    self._keep("       |", line)
+                    self._keep("       |", line, whole=True)
             else:
                 self._keep("     ·", "What commands print is in the log only again.")
 
@@ -218,11 +219,11 @@ class LiveReporter:
             words += f"    v {'hides' if self._verbose else 'shows'} what commands print"
         return Text(_cut(words, self._rich.width))
 
-    def _keep(self, mark: str, text: str, style: str = "") -> None:
-        """A line that stays."""
+    def _keep(self, mark: str, text: str, style: str = "", *, whole: bool = False) -> None:
+        """A line that stays. What is `whole` may be as wide as the terminal."""
         grid = label_grid(len(mark) + 1)
         grid.add_row(Text(mark, style), Text(printable(text), overflow="fold"))
-        self._print(grid)
+        self._print(grid, whole=whole)
 
     def _show(self, action: str, command: str = "") -> None:
         self._action, self._command = printable(action), printable(command)
@@ -260,7 +261,7 @@ class LiveReporter:
         with self._drawing:
             self._recent.append(line.expandtabs(8))
             if self._verbose:
-                self._keep("       |", line.expandtabs(8))
+                self._keep("       |", line.expandtabs(8), whole=True)
                 return
         self._output = printable(line).replace("\n", " ").expandtabs(4).strip() or self._output
 

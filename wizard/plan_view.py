@@ -19,7 +19,6 @@ from wizard.wording import amount, commands, duration, headline, in_short
 
 F = TypeVar("F")
 
-_WIDEST = 100
 _ALL, _ENOUGH = "all", "enough"
 
 
@@ -41,7 +40,7 @@ def _step(console: Console, preview: StepPreview[Any, Any], head: str) -> None:
         console.line(f"{head}  nothing to do")
     else:
         console.line(f"{head}  {_costs(plan.actions)}", "bold")
-        width = min(console.width, _WIDEST) - 4
+        width = console.width - 4
         console.line(wrapped(in_short(plan.actions, 2 * width - 20), width), indent=4)
         if plan.guard is not None:
             words = f"Unless confirmed within {plan.guard.seconds} s, it is taken back by itself."
@@ -83,7 +82,7 @@ def _totals(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None
         console.line("Not known before it is done:")
     for words in unknown:
         sentence = words.partition(". ")[0].rstrip(".") + "."
-        console.line(wrapped(sentence, min(console.width, _WIDEST) - 4), indent=4)
+        console.line(wrapped(sentence, console.width - 4), indent=4)
     lost = [action for action in actions if undo_class(action) == "no undo"]
     if lost:
         agreed = ", ".join(dict.fromkeys(filter(None, map(agreed_by, lost))))

@@ -193,7 +193,7 @@ def _show(arguments: Arguments, host: Host) -> int:
         sys.stdout.write(document_text(document))
     else:
         for line in _lines(found):
-            console.line(line, "bold" if line.startswith("Name ") else "")
+            console.line(line, "bold" if line.startswith("Name ") else "", whole=True)
     return Exit.CHECKS_FAILED if found.silent else Exit.DONE
 
 

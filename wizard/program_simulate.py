@@ -69,7 +69,7 @@ def run(arguments: Arguments) -> int:
     if not arguments.quiet:
         console.line()
         for line in xl_list(play.simulation.read_facts()):
-            console.line(line)
+            console.line(line, whole=True)
         console.line()
         console.line(NOTHING, "bold")
     return Exit.DONE

@@ -25,14 +25,13 @@ from dataclasses import dataclass
 from signal import SIGINT
 from typing import Any, Literal, Protocol, TextIO
 
-from wizard.columns import at_words
+from wizard.columns import READABLE, at_words
 from wizard.errors import Cancelled, Interrupted, UsageError
 from wizard.interrupts import Interrupts
 
 Look = Literal["plain", "heading", "note", "wrong", "good"]
 
 LONGEST_LINE = 64 * 1024  # characters of one answer; an SSH key has less than one thousand
-_WIDEST = 100  # columns: longer lines are hard to read
 
 
 class InputEnded(Cancelled):
@@ -77,7 +76,7 @@ class Prompter(Protocol):
 
 def wrapped(text: str, width: int | None = None) -> str:
     """Text in lines that fit the terminal; what is indented stays so."""
-    return at_words(text, min(width or shutil.get_terminal_size().columns, _WIDEST) - 1)
+    return at_words(text, min(width or shutil.get_terminal_size().columns, READABLE) - 1)
 
 
 def choose_prompter(
@@ -252,7 +251,7 @@ class TerminalPrompter:
         import questionary  # noqa: PLC0415 - slow to import; only a guided run needs it
 
         if look == "heading":
-            text = f"\n── {text} ".ljust(min(shutil.get_terminal_size().columns, _WIDEST), "─")
+            text = f"\n── {text} ".ljust(min(shutil.get_terminal_size().columns, READABLE), "─")
         else:
             text = wrapped(text)
         with suppress(OSError):  # nobody is there to read it; what is read next tells

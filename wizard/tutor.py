@@ -358,7 +358,7 @@ class Tutor(Generic[S, F]):
             self._console.labelled("You expected:", words, "bold")
         self._console.command(exercise.command)
         for line in printed[:_MOST_LINES] or ["(it prints nothing)"]:
-            self._console.line(line)
+            self._console.line(line, whole=True)
         if len(printed) > _MOST_LINES:
             self._console.line(f"(and {len(printed) - _MOST_LINES} lines more)", "dim")
         self._console.line()

@@ -5,12 +5,19 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
+import sys
 import termios
+from itertools import pairwise
 
 import pytest
+from rich.console import Console as RichConsole
 
-from wizard.columns import at_words, columns_of
+from tests.cli.program import ROOT, environment
+from tests.terminal import Terminal
+from wizard.columns import READABLE, at_words, columns_of
 from wizard.console import Console
+from wizard.live_reporter import LiveReporter
 
 WHY = "Guests that start with the host have a link in this directory, and xendomains reads it."
 
@@ -68,3 +75,63 @@ def test_what_is_no_terminal_has_no_columns() -> None:
     stream = io.StringIO()
     stream.close()
     assert columns_of(stream) is None
+
+
+# ---- a terminal that is wider than a line is easy to read
+
+MESSAGE = "Could not find bridge device xenbr0"
+STOCK = str(ROOT / "steps" / "machines" / "stock.json")
+
+
+def shown(columns: int, *words: str) -> list[str]:
+    """The lines that `xen-setup WORDS` shows on a terminal of that many columns."""
+    program = [sys.executable, "-P", "-m", "wizard", *words]
+    with Terminal(program, ROOT, columns=columns, rows=200, environment=environment()) as screen:
+        screen.ends()
+        return screen.whole_text.splitlines()
+
+
+@pytest.mark.parametrize("look", [(), ("--plain",)], ids=["drawn", "plain"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain", MESSAGE),
+        ("learn", "bridge"),
+        ("check", "--facts", STOCK),
+        ("answers", "explain", "host.dom0_memory"),
+    ],
+    ids=" ".join,
+)
+def test_text_is_no_wider_than_is_easy_to_read(
+    words: tuple[str, ...], look: tuple[str, ...]
+) -> None:
+    lines = shown(200, *words, *look)
+    assert 60 < max(map(len, lines)) <= READABLE
+
+
+@pytest.mark.parametrize("look", [(), ("--plain",)], ids=["drawn", "plain"])
+def test_in_a_plan_only_what_is_copied_is_wider(look: tuple[str, ...]) -> None:
+    lines = shown(200, "plan", "--lessons", "--facts", STOCK, *look)
+    wide = [
+        line.strip()
+        for before, line in pairwise(lines)
+        if len(line) > READABLE and len(before) < 200  # what goes on is its beginning's
+    ]
+    commands_and_files = r"(then )?\$ |[+-]|GRUB_|undo: [a-z ]*: [a-z]+ |(2006|today) "
+    assert [] == [line for line in wide if not re.match(commands_and_files, line)]
+    assert any(line.startswith("$ ") for line in wide)
+
+
+def test_what_a_run_says_is_no_wider_and_what_commands_print_is_as_it_is() -> None:
+    words = "word " * 60
+    stream = io.StringIO()
+    rich = RichConsole(file=stream, force_terminal=True, width=200, height=50, color_system=None)
+    with LiveReporter(rich, verbose=True) as reporter:
+        reporter.note(words)
+        reporter.output("x" * 180)
+    lines = [
+        line.rstrip()
+        for line in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]|\r", "\n", stream.getvalue()).split("\n")
+    ]
+    assert READABLE >= max(len(line) for line in lines if "word" in line) > 90
+    assert any("x" * 180 in line for line in lines)
