@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import fast
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too:
 # then no test of Ctrl-C could pass.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -43,7 +45,12 @@ def group_of(path: Path) -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if fast.FAST:
+        kept = fast.thinned(items)
+        left_out = set(items).difference(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = kept
     for item in items:
         if group := group_of(item.path):
             item.add_marker(pytest.mark.xdist_group(group))

@@ -109,6 +109,7 @@ def test_who_is_not_root_is_told_to_start_it_with_sudo(command: list[str]) -> No
     told_an_error(xen_setup(*command, user=NOBODY), Exit.USAGE, "sudo xen-setup")
 
 
+@pytest.mark.slow  # three starts from nothing, of an account with no compiled modules
 @needs_root
 def test_an_ordinary_user_can_see_the_facts_and_check_and_plan() -> None:
     for command in (["facts", "--json"], ["check"], ["plan"]):

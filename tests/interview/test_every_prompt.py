@@ -144,7 +144,7 @@ def _next(terminal: Terminal, pattern: bytes, earlier: int) -> re.Match[bytes]:
     return found[earlier]
 
 
-@pytest.mark.parametrize(("machine", "mode", "name"), share(TABLE, one_in=8))
+@pytest.mark.parametrize(("machine", "mode", "name"), share(TABLE, one_in=16))
 def test_at_every_question_every_disturbance_leaves_the_terminal_whole(
     machine: str, mode: str, name: str, tmp_path: Path
 ) -> None:

@@ -169,7 +169,7 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("broken", share(list(BROKEN), one_in=4))
+@pytest.mark.parametrize("broken", share(list(BROKEN), one_in=8))
 def test_a_broken_mirror_is_explained_and_resume_goes_on_with_what_came(
     place: Place, broken: str
 ) -> None:
@@ -212,6 +212,7 @@ def test_a_list_without_a_signature_is_refused(place: Place) -> None:
     assert [] == place.mirror.fetched("Packages|deb$")
 
 
+@pytest.mark.slow  # a whole debootstrap
 def test_a_line_that_breaks_once_is_taken_up_again_without_anybody(place: Place) -> None:
     whole = place.mirror
     broken: list[str] = []
@@ -231,6 +232,7 @@ def test_a_line_that_breaks_once_is_taken_up_again_without_anybody(place: Place)
     assert broken
 
 
+@pytest.mark.slow  # a whole debootstrap
 def test_a_mirror_that_crawls_is_waited_for_up_to_the_actions_own_limit(place: Place) -> None:
     place.mirror.fault = Fault("crawl", ".deb", at=20_000)
     place.action = replace(place.action, timeout=4.0)
@@ -242,6 +244,7 @@ def test_a_mirror_that_crawls_is_waited_for_up_to_the_actions_own_limit(place: P
     assert place.machine.is_done(place.action)
 
 
+@pytest.mark.slow  # a whole debootstrap
 def test_what_is_kept_and_was_spoiled_on_the_disk_is_fetched_anew(place: Place) -> None:
     place.install()
     place.take_back()
@@ -255,6 +258,7 @@ def test_what_is_kept_and_was_spoiled_on_the_disk_is_fetched_anew(place: Place) 
     }
 
 
+@pytest.mark.slow  # a whole debootstrap
 def test_debootstrap_does_not_look_whether_a_list_is_expired(place: Place) -> None:
     """So it is: apt is the one that refuses it, on the host before, and in the guest after."""
     place.archive.sign(valid_for=-3600.0)
