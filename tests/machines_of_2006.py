@@ -116,6 +116,13 @@ def _on_ext3(facts: Facts) -> Iterator[Disk]:
         yield replace(disk, partitions=parts)
 
 
+def with_debians_default(facts: Facts) -> Facts:
+    """Debian's update-grub has made /boot/grub/default with 0, which nothing reads yet: and 0 is
+    what our entry's number is going to be.
+    """
+    return with_legacy(facts, legacy=GrubLegacy("(hd0,0)", "/boot", 0, read_only=False))
+
+
 def with_own_boot(facts: Facts) -> Facts:
     """/boot has a partition of its own, so that GRUB's paths lose their /boot."""
     return with_legacy(facts, OWN_MENU, GrubLegacy("(hd0,0)", "", None, read_only=False))
@@ -153,6 +160,7 @@ def with_everything(facts: Facts) -> Facts:
 VARIANTS: dict[str, Callable[[Facts], Facts]] = {
     "grub-legacy": with_legacy,
     "grub-legacy-own-boot": with_own_boot,
+    "grub-legacy-debians-default": with_debians_default,
     "grub-legacy-saved": with_saved_default,
     "grub-legacy-mistake": with_mistake,
     "sysv-init": with_sysv_init,

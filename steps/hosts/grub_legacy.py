@@ -40,7 +40,7 @@ from steps.hosts.menu_lst import (
     with_own,
 )
 from steps.settings import Settings
-from wizard.actions import Action, CommandShows, PathPresent, RunCommand, WriteFile
+from wizard.actions import Action, CommandShows, Never, PathPresent, RunCommand, WriteFile
 from wizard.step import Plan, Problem
 
 KIND = "grub-legacy"
@@ -338,7 +338,9 @@ def _set_saved(number: int, before: int | None) -> RunCommand:
     return RunCommand(
         ("grub-set-default", str(number)),
         why,
-        probe=shows,
+        # Where the number is there already, it is ours to give back all the same: that boot has
+        # GRUB write another.
+        probe=shows if number != before else Never(),
         undo=("grub-set-default", str(before)),
         undo_class="exact",
         # GRUB has written into it since: what is not the old number is still to be taken back.

@@ -71,6 +71,11 @@ def _legacy(tree: Path, facts: Facts) -> BootLoader:
     )  # fmt: skip
 
 
+def saved_text(number: int | str) -> str:
+    """What grub-set-default writes into that file."""
+    return f"{number}\n#\n# WARNING: edit menu.lst, not this file.\n"
+
+
 def saved_number(tree: Path) -> int | None:
     """What GRUB Legacy reads in its file of the saved default."""
     if not (tree / SAVED).is_file():

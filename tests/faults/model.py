@@ -31,7 +31,7 @@ from steps.reading.guest_tree import read_tree
 from steps.reading.view import MIB, View
 from steps.spare_place import with_partition
 from steps.what_matters import DIRECTORIES, FILES, LINKS, NO_FILES
-from tests.faults.menu import MENU, boot_legacy, boot_loader, update_grub
+from tests.faults.menu import MENU, SAVED, boot_legacy, boot_loader, saved_text, update_grub
 from tests.faults.state import Link, State, stanzas, state_of
 from wizard.actions import CreatePartition, Identity
 from wizard.commands import Answer
@@ -91,6 +91,8 @@ class Model:
         if self.base.boot.legacy is None:
             for _moment in update_grub(self.tree, self.base):
                 pass
+        elif self.base.boot.legacy.saved is not None:
+            (self.tree / SAVED).write_text(saved_text(self.base.boot.legacy.saved))
         for place in sorted(self.tree.rglob("*")):
             os.utime(place, ns=(_OLD, _OLD), follow_symlinks=False)
 

@@ -207,11 +207,13 @@ def _file_differences(host: Host, expected: Image, *, times: bool) -> Iterator[s
 
 
 def _shown(entry: Entry | None, times: bool, name: str) -> Any:
-    """What of a file counts. Only files that nobody writes anew keep their times: not the menu."""
+    """What of a file counts. Only files that nobody writes anew keep their times: not the menu that
+    update-grub writes, nor the number that GRUB Legacy writes itself.
+    """
     if entry is None:
         return None
     mode, uid, gid, when, content = entry
-    timed = times and stat.S_ISREG(mode) and not name.endswith("grub.cfg")
+    timed = times and stat.S_ISREG(mode) and not name.endswith(("grub.cfg", "boot/grub/default"))
     return (stat.filemode(mode), uid, gid, when if timed else 0, content)
 
 

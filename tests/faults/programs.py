@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Generator
 
 from tests.faults import disk_programs, tree_programs
-from tests.faults.menu import SAVED, update_grub
+from tests.faults.menu import SAVED, saved_text, update_grub
 from tests.faults.model import Model
 from tests.faults.package_programs import apt_get, apt_mark, dpkg, dpkg_query
 from tests.faults.said import OK, Program, Said, nothing, refused
@@ -63,7 +63,7 @@ def _grub_set_default(model: Model, argv: Argv) -> Program:
     place = model.tree / SAVED
     place.write_text("")
     yield
-    place.write_text(f"{argv[1]}\n#\n# WARNING: edit menu.lst, not this file.\n")
+    place.write_text(saved_text(argv[1]))
     return OK
 
 

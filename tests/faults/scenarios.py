@@ -18,7 +18,7 @@ from tests.machines import (
     with_second_disk,
     with_volume_group,
 )
-from tests.machines_of_2006 import with_legacy, with_own_boot
+from tests.machines_of_2006 import with_debians_default, with_own_boot
 from tests.reading.tarballs import tarball
 from tests.steps.answered import answered
 
@@ -112,7 +112,7 @@ SCENARIOS = {
                   "host.bridge": "none", "host.make_default": False}),
         Scenario("tarball", stock,
                  {"host.xen_source": "tarball", "host.tarball": TARBALL}, tarball=True),
-        Scenario("grub-legacy", lambda: with_legacy(stock()), {}),
+        Scenario("grub-legacy", lambda: with_debians_default(stock()), {}),
         Scenario("grub-legacy-own-menu", lambda: with_own_boot(stock()),
                  {"host.after_reboot": "by-itself"}),
     )

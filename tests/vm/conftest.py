@@ -77,8 +77,9 @@ def pytest_runtest_makereport(
     report = yield
     report.user_properties += [(SAID, words) for words in _UNSAID]
     _UNSAID.clear()
-    if report.failed and isinstance(item.parent, pytest.Module):
-        item.parent.stash[FAILED] = True
+    module = item.getparent(pytest.Module)
+    if report.failed and module is not None:
+        module.stash[FAILED] = True
     return report
 
 
