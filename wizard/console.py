@@ -257,7 +257,7 @@ class Console:
     def plan_head(self, plan: Plan[Any]) -> None:
         """How much a step has to do, and what is there already."""
         if plan.actions:
-            self.line(f"{effort(plan.actions)}.", "dim", 2)
+            self.line(f"{effort(plan.actions)}.", indent=2)
         for skipped in plan.skipped:
             self.labelled("already there:", skipped, "green", 2)
 
@@ -335,9 +335,9 @@ class Console:
         if isinstance(action, WriteFile):
             self._difference(text_of(facts, action.path), action)
         for detail in details(action):
-            self.line(detail, "dim", 6)
+            self.line(detail, indent=6)
         if action.estimate >= _LONG or download(action):
-            self.line(f"usually {usual([action])}", "dim", 6)
+            self.line(f"usually {usual([action])}", indent=6)
         self.labelled("undo:", undo_words(action), UNDO_STYLE[undo_class(action)], 6)
 
     def summary(self, actions: Sequence[Action], *, blocked: bool = False) -> None:
@@ -446,12 +446,12 @@ class Console:
             when = f"{step.begun} to {step.ended}" if step.ended else step.begun
             words = ", ".join(part for part in (done, there, when) if part)
             self.labelled(f"{step.state:11}", f"{step.name:16} {words}".rstrip(),
-                          style.get(step.state, "dim"), 2)  # fmt: skip
+                          style.get(step.state, ""), 2)  # fmt: skip
 
     def _difference(self, before: str | None, action: WriteFile) -> None:
         lines = list(difference(before, action))
         if not lines and before is not None:
-            self.line("(the text stays the same)", "dim", 6)
+            self.line("(the text stays the same)", indent=6)
         for line in lines:
             style = {"+": "green", "-": "red", "@": "magenta"}.get(line[:1], "")
             self._file_line(line, "bold" if line.startswith(("+++", "---")) else style)
@@ -466,7 +466,7 @@ class Console:
         first, *others = Text(text).wrap(self._rich, width - 2)
         self.line(first.plain, style, 6, whole=True)
         for other in others:
-            self.labelled(_GOES_ON, other.plain, "dim", 6)
+            self.labelled(_GOES_ON, other.plain, indent=6)
 
     def command(self, argv: Argv) -> None:
         """A command, as it is typed."""

@@ -15,7 +15,7 @@ from typing import Literal
 # What a plain terminal of 80 columns shows without breaking a word.
 WIDTH = 78
 
-Kind = Literal["title", "words", "subject", "command", "symptom", "drawing", "dim"]
+Kind = Literal["title", "words", "subject", "command", "symptom", "drawing", "past"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def lines(lesson: Lesson) -> Iterator[Line]:
     yield Line("title", "Then and now")
     for pair in lesson.then_and_now:
         yield Line("subject", pair.subject, indent=2)
-        yield from _commands(pair.then, "2006 ", "dim", 4)
+        yield from _commands(pair.then, "2006 ", "past", 4)
         yield from _commands(pair.now, "today", "command", 4)
     yield Line("words", "")
     yield Line("title", "How to check")
@@ -119,7 +119,7 @@ def wrapped(line: Line, width: int = WIDTH) -> list[str]:
     start = " " * line.indent + (f"{line.label} " if line.label else "")
     if not line.text:
         return [start.rstrip()]
-    if line.kind in {"command", "drawing", "dim"}:
+    if line.kind in {"command", "drawing", "past"}:
         return [start + line.text]
     return textwrap.wrap(
         line.text, width, initial_indent=start, subsequent_indent=" " * len(start),

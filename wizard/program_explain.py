@@ -58,7 +58,7 @@ def _tell(arguments: Arguments, findings: list[Finding], *, complete: bool) -> N
     for finding in causes[:_TOLD]:
         where = f"Line {finding.number}" if complete else "It"
         console.line(f"{where} says:", "bold")
-        console.line(finding.line[:500], "dim", indent=4)
+        console.line(finding.line[:500], indent=4)
         for words in in_words(finding):
             label, _, text = words.partition(": ")
             console.labelled(f"{label}:", text, "bold", indent=2)

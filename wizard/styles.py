@@ -13,7 +13,7 @@ from wizard.step import Severity
 UNDO_STYLE: Mapping[UndoClass, str] = {
     "exact": "green",
     "by removal": "magenta",
-    "nothing to undo": "dim",
+    "nothing to undo": "",
     "no undo": "bold red",
 }
 SEVERITY_STYLE: Mapping[Severity, str] = {
@@ -33,5 +33,5 @@ LESSON_STYLE: Mapping[Kind, str] = {
     "command": "bold",
     "symptom": "magenta",
     "drawing": "",
-    "dim": "dim",
+    "past": "",
 }

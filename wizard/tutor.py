@@ -360,7 +360,7 @@ class Tutor(Generic[S, F]):
         for line in printed[:_MOST_LINES] or ["(it prints nothing)"]:
             self._console.line(line, whole=True)
         if len(printed) > _MOST_LINES:
-            self._console.line(f"(and {len(printed) - _MOST_LINES} lines more)", "dim")
+            self._console.line(f"(and {len(printed) - _MOST_LINES} lines more)")
         self._console.line()
         for text in (answer, exercise.notice):
             if text:
