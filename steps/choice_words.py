@@ -15,7 +15,7 @@ CONSOLES: Words = {
     "both": "the monitor and the first serial port",
 }
 WAYS_ON: Words = {
-    "by-hand": "you reboot when you like, and type: xen-setup resume",
+    "by-hand": "you reboot when you like, and type: sudo xen-setup resume",
     "by-itself": "the machine reboots at once, and a service does the rest",
 }
 TLS_WAYS: Words = {
@@ -31,7 +31,7 @@ PLACES: Words = {
 }
 FILESYSTEMS: Words = {
     "ext4": "Debian's own choice",
-    "ext3": "the tutorial's; slower with large files",
+    "ext3": "as in the tutorial of 2006; slower with large files",
     "xfs": "for large files; it never shrinks",
     "btrfs": "with snapshots and checksums of its own",
 }

@@ -188,7 +188,7 @@ def _into_xen(settings: Settings, facts: Facts) -> tuple[list[Action], Facts, li
             + (
                 "A service goes on with the work after that."
                 if by_itself
-                else "Log in after that, and type: xen-setup resume"
+                else "Log in after that, and type: sudo xen-setup resume"
             ),
             automatic=by_itself,
         )

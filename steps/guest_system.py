@@ -136,7 +136,8 @@ def _check_login(guest: GuestSettings) -> list[Problem]:
             Problem(
                 "nobody-can-log-in",
                 f"{guest.name} gets no password and no SSH key: nobody can log in.",
-                "Give a root password or an SSH key (guests: root_password, ssh_keys).",
+                "Give a root password, or an SSH key and the package openssh-server (guests: "
+                "root_password, ssh_keys, packages).",
                 severity="warning",
             )
         )

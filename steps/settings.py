@@ -98,10 +98,10 @@ class HostSettings:
     console: str = asked(
         "Where do Xen and the host show their messages?",
         kinds.one_of("a console", CONSOLES),
-        help="Where you read what they say while they boot. `screen` is the monitor. `serial` is "
-        "the first serial port (com1, 115200 baud): for machines without a monitor, and virtual "
-        "ones. Under Xen the serial port belongs to the hypervisor, and dom0 writes to it "
-        "through hvc0.",
+        help="Where you read what Xen and the host say while they boot. `screen` is the monitor. "
+        "`serial` is the first serial port (com1, 115200 baud): for machines without a monitor, "
+        "and virtual ones. Under Xen the serial port belongs to the hypervisor, and dom0 writes "
+        "to it through hvc0.",
         default=default_console,
         because=because_console,
         example="serial",
@@ -133,8 +133,8 @@ class HostSettings:
         "How does the work go on when the machine must boot into Xen?",
         kinds.one_of("a way to go on", WAYS_ON),
         help="Xen starts only when the machine boots, in the middle of the work. `by-hand`: the "
-        "wizard stops, you reboot, log in and type `xen-setup resume`. `by-itself`: the machine"
-        " reboots at once, and a service that runs once finishes the work.",
+        "wizard stops, you reboot, log in and type `sudo xen-setup resume`. `by-itself`: the "
+        "machine reboots at once, and a service that runs once finishes the work.",
         default="by-hand",
         because="you see it boot, and decide when",
     )
@@ -276,7 +276,7 @@ class StorageSettings:
         help="A volume group is a pool of disk space that volumes are cut from. The name becomes "
         "a folder in /dev: /dev/xendisks/vm01-root.",
         default=suggest_storage.default_group,
-        because="the tutorial's name, or that of the group that is there",
+        because="the name in the Xen tutorial of 2006, or that of the group that is there",
         choices=suggest_storage.group_choices,
         example="xendisks",
     )
@@ -311,10 +311,10 @@ class StorageSettings:
     partition_size: int = asked(
         "How large shall the new partition be?",
         kinds.size_or_share(SPARE_SPACE),
-        help="The guests' disks are cut from it. `rest` takes the whole unpartitioned region, "
-        "50%FREE half of it. At least 5GiB.",
+        help="The guests' disks are cut from this partition. `rest` takes the whole unpartitioned "
+        "region, 50%FREE half of it. At least 5GiB.",
         default=0,
-        because="a volume group grows only with trouble",
+        because="all of that space, as a volume group grows only with trouble",
         needed=suggest_storage.takes_free_space,
         on_machine=suggest_storage.share_of_free_space,
         check=suggest_storage.partition_is_large_enough,
@@ -342,7 +342,7 @@ class GuestSettings:
         kinds.GUEST_NAME,
         help="The name in `xl list`, the host name inside, and the front of its volumes' names.",
         default=default_name,
-        because="the tutorial's names",
+        because="as in the Xen tutorial of 2006; the next is called vm02",
         example="vm01",
         among=name_is_free,
         identity=True,
@@ -367,7 +367,7 @@ class GuestSettings:
         help="Holds the guest's whole system. A minimal Debian takes about 1GiB, with the "
         "kernel's modules.",
         default=2048,
-        because="the tutorial's size",
+        because="room for a small Debian, and what the Xen tutorial of 2006 took",
         not_known=suggest_storage.how_much_the_group_holds,
     )
     swap_size: int = asked(
@@ -376,13 +376,13 @@ class GuestSettings:
         help="Swap is where the guest puts what does not fit into its memory. `none` makes no swap "
         "volume.",
         default=128,
-        because="the tutorial's size",
+        because="enough for a first guest, and what the Xen tutorial of 2006 took",
     )
     filesystem: str = asked(
         "Which filesystem has the root volume?",
         kinds.one_of("a filesystem", FILESYSTEMS),
-        help="How files are kept on the volume. ext4 is Debian's own choice. The tutorial used "
-        "ext3.",
+        help="How files are kept on the volume. ext4 is Debian's own choice. The tutorial of "
+        "2006 used ext3.",
         default="ext4",
         because="Debian's own choice",
     )
@@ -455,7 +455,7 @@ class GuestSettings:
         "(`xen-setup answers hash-password` makes it), or where the hash or the password is: "
         "file:/PATH (the first line), env:NAME (a variable), asked.",
         default=LOCKED,
-        because="nobody logs in with a password then; type one if you want to",
+        because="nobody logs in with a password then: type one, or give an SSH key next",
         secret=True,
     )
     ssh_keys: tuple[str, ...] = asked(
@@ -464,7 +464,7 @@ class GuestSettings:
         help="Their owners log in over the network, without a password. Lines of .pub files. They "
         "are of use with openssh-server among the packages.",
         default=(),
-        because="none was given",
+        because="none was given; without a password and a key nobody can log in",
         # Its middle is a hash of its end: nobody has the private key.
         example=(
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBY5vR0xZcjt9W2XxpCfSOqa/gvGmiBUXZ+unb+ur3uY "

@@ -335,7 +335,7 @@ def _guest_config(names: _Names, _settings: Settings) -> tuple[Exercise, ...]:
                     "the name that stands in its config.",
                 ),
                 Guess(
-                    "hda1, as in the tutorial",
+                    "hda1, as in the tutorial of 2006",
                     "That name belongs to a driver for IDE disks, which modern kernels do not "
                     "have. Paravirtual disks are called xvda, xvdb, …",
                 ),

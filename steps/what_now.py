@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from steps.facts import Facts
-from steps.settings import LOCKED, Settings
+from steps.guest_disks import root_device
+from steps.settings import LOCKED, GuestSettings, Settings
 
 
 def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str], ...]:
@@ -12,12 +13,15 @@ def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str
     """
     first = settings.guests[0]
     tool = settings.host.toolstack
-    if first.root_password == LOCKED:
+    if first.root_password != LOCKED:
+        login = "its login prompt: log in as root (Ctrl-] leaves)"
+    elif first.ssh_keys:
         login = "its login prompt; no password opens it, use SSH (Ctrl-] leaves)"
     else:
-        login = "its login prompt: log in as root (Ctrl-] leaves)"
+        login = "its login prompt; nobody can log in, as it has no password and no key"
     lines = [
         (f"sudo {tool} list", "the host (Domain-0) and its guests"),
+        ("sudo xen-setup guests", "the same with their addresses and disks"),
         (f"sudo {tool} console {first.name}", login),
     ]
     if settings.host.bridge != "none":
@@ -26,12 +30,23 @@ def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str
         )
     lines += [
         (f"sudo {tool} shutdown {first.name}", "stop it in order"),
+        *_password(settings, first),
         (f"sudo {tool} create /etc/xen/{first.name}.cfg", "start it again"),
+        ("sudo xen-setup transcript", "what was done, as a document"),
         ("sudo xen-setup rollback", "take everything back")
         if run is None
         else (f"sudo xen-setup rollback --run {run}", "take these guests back, and nothing else"),
     ]
     return tuple(lines)
+
+
+def _password(settings: Settings, guest: GuestSettings) -> tuple[tuple[str, str], ...]:
+    """How a guest that nobody can log in to gets a password after all."""
+    if guest.root_password != LOCKED or guest.ssh_keys:
+        return ()
+    mount = f"sudo mount {root_device(settings, guest)} /mnt"
+    words = "give it a root password, once it is stopped: its disk must be nobody else's then"
+    return ((f"{mount} && sudo chroot /mnt passwd; sudo umount /mnt", words),)
 
 
 def after_rollback(facts: Facts) -> tuple[tuple[str, str], ...]:

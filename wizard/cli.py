@@ -84,9 +84,11 @@ def tell(error: SetupError, *, plain: bool = False) -> None:
     """
     lines = [f"xen-setup: {error.what}"]
     lines += [f"    {line}" for detail in error.details for line in detail.splitlines()]
-    lines += error.likely
+    from wizard.own_name import as_typed
+
+    lines += map(as_typed, error.likely)
     if error.hint:
-        lines.append(_in_plain_lines(error.hint) if plain else error.hint)
+        lines.append(as_typed(_in_plain_lines(error.hint) if plain else error.hint))
     if sys.stderr.isatty():
         import shutil
         import textwrap

@@ -24,6 +24,7 @@ from wizard.columns import READABLE, at_words, columns_of
 from wizard.lesson import Lesson, Line, wrapped
 from wizard.lesson import lines as lesson_lines
 from wizard.live_reporter import LiveReporter, label_grid
+from wizard.own_name import as_typed
 from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
 from wizard.preview import StepPreview, own_errors
@@ -39,6 +40,7 @@ from wizard.wording import (
     duration,
     effort,
     folded,
+    guard_words,
     headline,
     printable,
     shown,
@@ -264,17 +266,7 @@ class Console:
     def plan_foot(self, plan: Plan[Any]) -> None:
         """What takes a step back by itself, and what is to be known of it."""
         if plan.guard is not None:
-            self.labelled(
-                "safety net:",
-                f"this is taken back by itself after {plan.guard.seconds} s unless "
-                + (
-                    "you confirm it"
-                    if plan.guard.ask
-                    else f"`{' '.join(plan.guard.probe)}` succeeds"
-                ),
-                "bold magenta",
-                2,
-            )
+            self.labelled("safety net:", guard_words(plan.guard), "bold magenta", 2)
         for note in (*plan.notes, *(f"Not known yet: {words}" for words in plan.unknown)):
             self.labelled("note:", note, "magenta", 2)
 
@@ -412,7 +404,7 @@ class Console:
         if commands:
             self.line(f"{heading}:")
         for command, words in commands:
-            self.line(command, "bold", 4)
+            self.line(as_typed(command), "bold", 4)
             self.line(words, indent=8)
 
     def status(self, status: Status) -> None:
@@ -435,7 +427,7 @@ class Console:
                 f" since {status.holder.since}."
             )
         if status.next:
-            self.labelled("Next:", status.next, "bold", 0)
+            self.labelled("Next:", as_typed(status.next), "bold", 0)
 
     def steps(self, steps: Sequence[StepStatus]) -> None:
         """The steps of a run, each with its state."""

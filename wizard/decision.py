@@ -16,6 +16,10 @@ from wizard.prompts import InputEnded, Option, Prompter
 
 S = TypeVar("S")
 
+_HOW_IT_GOES = (
+    "First come the questions, then the whole plan. Nothing is changed before you agree to it."
+)
+
 
 @dataclass(frozen=True)
 class Review:
@@ -43,6 +47,7 @@ def guided(
     answers, if wanted), and Interrupted or InputEnded when they cannot go on: nothing was changed.
     """
     try:
+        prompter.say(_HOW_IT_GOES)
         while True:
             interview.ask_all()
             drafted = draft(interview.answers, facts)

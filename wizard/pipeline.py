@@ -350,8 +350,11 @@ class Pipeline(Generic[S, F]):
 
     def _confirm(self, name: str, guard: Guard) -> None:
         """Wait for the confirmation; raises `StepFailed` when it does not come in time."""
-        self.reporter.waiting(guard.question, guard.seconds)
         confirm = self.wishes.confirm
+        asks = guard.ask and confirm is not None
+        # A question that nobody is asked would look like one that waits for an answer.
+        words = guard.question if asks else f"until `{' '.join(guard.probe)}` succeeds"
+        self.reporter.waiting(words, guard.seconds)
         if guard.ask and confirm is not None:
             if self._asked(lambda: confirm(guard.question, guard.seconds)):
                 return

@@ -15,7 +15,7 @@ from wizard.actions import Action, Reboot, agreed_by, download, space, undo_clas
 from wizard.console import Console
 from wizard.preview import StepPreview
 from wizard.prompts import Option, Prompter, wrapped
-from wizard.wording import amount, commands, duration, headline, in_short
+from wizard.wording import amount, commands, duration, guard_words, headline, in_short
 
 F = TypeVar("F")
 
@@ -43,11 +43,13 @@ def _step(console: Console, preview: StepPreview[Any, Any], head: str) -> None:
         width = console.width - 4
         console.line(wrapped(in_short(plan.actions, 2 * width - 20), width), indent=4)
         if plan.guard is not None:
-            words = f"Unless confirmed within {plan.guard.seconds} s, it is taken back by itself."
-            console.line(words, indent=4)
+            words = f"Safety net: {guard_words(plan.guard)}."
+            console.line(wrapped(words, width), indent=4)
         for action in plan.actions:
             if isinstance(action, Reboot):
-                words = "goes on by itself" if action.automatic else "you type: xen-setup resume"
+                words = (
+                    "goes on by itself" if action.automatic else "you type: sudo xen-setup resume"
+                )
                 console.line(f"The machine boots in this step; then {words}.", indent=4)
             if undo_class(action) == "no undo":
                 what = "; ".join(commands(action)) or headline(action)

@@ -123,7 +123,8 @@ class Tutor(Generic[S, F]):
         self._prompter.say(
             "Each step is explained, asked about, shown command by command, and done only then. "
             "Before that you may say what you expect to see; afterwards it is looked at. Nothing "
-            "is graded, and no guess changes what is done."
+            "is graded, and no guess changes what is done. Where it says 2006, the Xen tutorial "
+            "of that year typed this for the same."
         )
         self._choose_pace()
 
@@ -304,9 +305,11 @@ class Tutor(Generic[S, F]):
         return [*found, *ignoring(step.check(self.settings, facts), self.ignored())]
 
     def _mends(self, problems: Sequence[Problem], step: Step[S, F]) -> bool:
-        """Whether the learner wants to answer again, as something stands in the way."""
+        """Whether the learner wants to answer again, as something stands in the way, or is to be
+        thought over.
+        """
         if not errors_in(problems):
-            return False
+            return bool(problems and step.QUESTIONS) and self._thinks_better(step)
         options = [
             Option("answer", "answer the questions of this step again",
                    "" if step.QUESTIONS else "it has none"),
@@ -316,11 +319,25 @@ class Tutor(Generic[S, F]):
         default = "answer" if step.QUESTIONS else "on"
         match self._prompter.pick("That stands in the way. What now?", options, default):
             case "answer":
-                self._known -= {key for key in self._known if _belongs(key, step.QUESTIONS)}
+                self._ask_again(step)
                 return True
             case "leave":
                 raise Cancelled(_LEFT)
         return False
+
+    def _thinks_better(self, step: Step[S, F]) -> bool:
+        options = [
+            Option("on", "go on: I know, and want it so"),
+            Option("answer", "answer the questions of this step again"),
+        ]
+        picked = self._prompter.pick("That is only a warning. What now?", options, "on")
+        if picked == "answer":
+            self._ask_again(step)
+        return picked == "answer"
+
+    def _ask_again(self, step: Step[S, F]) -> None:
+        """Let what was given beforehand be asked too."""
+        self._known -= {key for key in self._known if _belongs(key, step.QUESTIONS)}
 
     def _agree(self, destroys: Sequence[str]) -> None:
         if not agreed_to_lose(self._prompter, destroys):

@@ -34,6 +34,7 @@ from wizard.actions import (
     undo_class,
 )
 from wizard.errors import SetupError
+from wizard.step import Guard
 
 UNDO_MEANING: dict[UndoClass, str] = {
     "exact": "rollback puts back what was there, to the byte",
@@ -51,6 +52,8 @@ def shown(argv: Argv) -> str:
 def headline(action: Action) -> str:
     """What is done, in one line."""
     match action:
+        case RunCommand(argv=(program, word, *_)) if word.isalpha():  # `xl create`, `ip link`
+            return f"run {program} {word}"
         case RunCommand():
             return f"run {action.argv[0]}"
         case WriteFile():
@@ -157,6 +160,12 @@ def undo_words(action: Action) -> str:
         case _:
             assert_never(action)
     return f"{name}: {words}"
+
+
+def guard_words(guard: Guard) -> str:
+    """What takes a guarded step back by itself, and what keeps it."""
+    kept = "you say that you are still there" if guard.ask else f"`{shown(guard.probe)}` succeeds"
+    return f"taken back by itself after {guard.seconds} s, unless {kept}"
 
 
 def probe_words(probe: Probe) -> str:

@@ -39,8 +39,9 @@ dom0 plays the mainboard for each. Once drivers for Xen are installed in it, its
 go the short way too. PVH is the youngest: the processor does what it is good at, and nothing is
 emulated at all.
 
-xen-setup makes `pv` guests, as the tutorial did: they run on every machine, in an emulated one
-too. If your processor can do more, one line of the config turns a Linux guest into a PVH guest.
+xen-setup makes `pv` guests, as the Xen tutorial of 2006 did: they run on every machine, in an
+emulated one too. If your processor can do more, one line of the config turns a Linux guest into a
+PVH guest.
 
 Old advice said that paravirtual guests are always quicker. Since nested paging that is no longer
 so; and since 2018, when processors were found to leak between rings, a 64-bit PV guest pays for

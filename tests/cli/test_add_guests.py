@@ -9,8 +9,9 @@ import pytest
 
 from steps import PIPELINE
 from steps.facts import Bridge
-from steps.settings import Settings
+from steps.settings import LOCKED, Settings
 from steps.what_now import what_now
+from tests.credentials import HASH, public_key
 from tests.machines import saved, stock
 from tests.steps.answered import answered
 from wizard.answers import Answers, settle
@@ -98,6 +99,27 @@ def test_a_machine_that_could_start_no_guest_is_refused() -> None:
     with pytest.raises(ChecksFailed, match="xl does not answer"):
         refuse_unfinished_host(mute)
     refuse_unfinished_host(FACTS)
+
+
+@pytest.mark.parametrize(
+    ("password", "keys", "words"),
+    [
+        (HASH, (), "log in as root"),
+        (LOCKED, (public_key("alice"),), "no password opens it, use SSH"),
+        (LOCKED, (), "nobody can log in"),
+    ],
+)
+def test_at_the_end_it_says_who_can_log_in_and_how_one_could(
+    password: str, keys: tuple[str, ...], words: str
+) -> None:
+    settings = answered(FACTS)
+    guest = replace(settings.guests[0], root_password=password, ssh_keys=keys)
+    told = what_now(replace(settings, guests=(guest,)))
+    assert words in dict(told)[f"sudo xl console {guest.name}"]
+    mends = [command for command, _ in told if "passwd" in command]
+    assert bool(mends) is (words == "nobody can log in")
+    for command in mends:
+        assert f"/dev/{settings.storage.volume_group}/{guest.name}-root" in command
 
 
 def test_at_the_end_it_says_how_these_guests_alone_are_taken_back() -> None:

@@ -126,8 +126,8 @@ def test_quietly_only_problems_are_told() -> None:
     told(QuietReporter(stream))
     assert [
         "warning: one: Little space. Free some. [small]",
-        "    FAILED: one, run vgcreate: It failed.",
-        "    LEFT AS IT IS: run vgcreate: It is in use.",
+        "    FAILED: one, run vgcreate xendisks: It failed.",
+        "    LEFT AS IT IS: run vgcreate xendisks: It is in use.",
         "    There is no systemd to watch.",
     ] == stream.getvalue().splitlines()
 

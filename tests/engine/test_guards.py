@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.recording import RecordingReporter
 from tests.engine.world import DieAt, Piece, Task, World, in_child, written
 from wizard import commands
 from wizard.commands import Answer, Completed
@@ -229,3 +230,19 @@ def test_the_timer_starts_this_program_later_than_it_would_act_itself() -> None:
     assert f"--unit={UNIT}" in command
     assert "--on-active=75" in command
     assert ("--", "/opt/xen-setup", "rollback", "--unconfirmed") == command[-4:]
+
+
+@pytest.mark.parametrize("somebody", [True, False])
+def test_only_who_can_answer_is_asked_a_question(
+    world: World, systemd: Systemd, tmp_path: Path, somebody: bool
+) -> None:
+    (tmp_path / "reached").touch()
+    reporter = RecordingReporter()
+    pipeline = world.pipeline(machine(world, systemd))
+    pipeline.reporter = reporter
+    if somebody:
+        pipeline.wishes = replace(world.wishes, confirm=lambda _question, _seconds: True)
+    pipeline.apply("settings", "")
+    (waited,) = reporter.named("waiting")
+    assert ("Do you still see this?" in waited) is somebody
+    assert (f"test -e {tmp_path / 'reached'}" in waited) is not somebody

@@ -256,7 +256,7 @@ def test_a_list_is_moved_through_and_helped_with_single_keys(tmp_path: Path) -> 
         terminal.type(ENTER)
         terminal.wait_for("» serial")
         terminal.type("?")
-        terminal.wait_for("is the monitor")
+        terminal.wait_for("through hvc0")
         terminal.wait_for("» serial")
         terminal.type(UP)
         terminal.wait_for("» screen")

@@ -11,6 +11,7 @@ from steps.expected_output import show
 from steps.settings import Settings
 from steps.teaching import exercises
 from tests.cli.program import xen_setup
+from tests.credentials import public_key
 from tests.fast import share
 from tests.machines import finished, machines
 from tests.simulated.lesson import PAUSE, Learner, Lesson
@@ -237,6 +238,18 @@ def test_what_stands_in_the_way_can_be_answered_otherwise(tmp_path: Path) -> Non
     lesson.go()
     assert "That stands in the way. What now?" in learner.asked
     assert lesson.tutor.settings.guests[0].memory == 512
+
+
+def test_a_warning_can_be_answered_too(tmp_path: Path) -> None:
+    key = public_key("alice@example.org")
+    learner = Learner({"only a warning": ["answer"], "public SSH keys": ["", key]})
+    lesson = Lesson(tmp_path, learner)
+    lesson.go()
+    assert "nobody can log in" in learner.all_heard
+    assert lesson.tutor.settings.guests[0].ssh_keys == (key,)
+    # The key has no server that would use it: that is told in its turn, and can be left so.
+    assert "no SSH server" in learner.all_heard
+    assert 2 == sum("only a warning" in asked for asked in learner.asked)
 
 
 def test_the_runs_own_answers_are_those_of_the_lesson(tmp_path: Path) -> None:
