@@ -116,7 +116,14 @@ def test_the_host_shuts_its_guests_down_and_starts_them_in_the_order_of_their_fi
         listed = machine.run(["xl", "list"], seconds=60).out.decode()
     ids = {line.split()[0]: int(line.split()[1]) for line in listed.splitlines()[1:]}
     assert 0 == ids["Domain-0"] < ids["first"] < ids["vm01"], listed
-    seen = machine.console_log.read_bytes()[already:].decode(errors="replace")
+
+    def seen_by_now() -> str:
+        return machine.console_log.read_bytes()[already:].decode(errors="replace")
+
+    # A guest is listed while it is still being made: xendomains says its name afterwards.
+    while time.monotonic() < deadline and "vm01.cfg" not in seen_by_now():
+        time.sleep(5)
+    seen = seen_by_now()
     stopped, begun = seen.find("Shutting down Xen domain vm01"), seen.find("Starting Xen domain")
     assert 0 <= stopped < begun, seen[-5000:]
     assert seen.find("a-first.cfg") < seen.find("vm01.cfg")
