@@ -23,7 +23,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steps import what_matters
+from steps import boot_fallback, what_matters
 from steps.facts import BootEntry, Facts, Kernel
 from steps.settings import Settings
 
@@ -196,6 +196,9 @@ def with_menu(facts: Facts, settings: Settings | None = None) -> Facts:
     if promoted(facts) and added:
         path = xen_entry_path(replace(facts, boot=boot))
         boot = replace(boot, default=path, default_entry=path)
+    number = boot_fallback.written_number(facts.files.get(boot_fallback.SCRIPT, ""))
+    if number is not None:
+        boot = boot_fallback.in_menu(boot, number)
     return replace(facts, boot=boot)
 
 

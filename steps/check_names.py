@@ -13,6 +13,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "boot-default-other",
     "boot-default-shifts",
     "boot-drive",
+    "boot-fallback",
     "boot-loader",
     "boot-menu",
     "boot-read-only",

@@ -91,7 +91,11 @@ class GrubLegacy:
 
 @dataclass(frozen=True)
 class BootLoader:
-    """`default` is the raw word of the configuration, `default_entry` the path that it means."""
+    """`default` is the raw word of the configuration, `default_entry` the path that it means.
+
+    `fallback_entry` is the path of what GRUB 2 boots by itself where it cannot load an entry; None
+    where it then waits at its menu.
+    """
 
     kind: Literal["grub2", "grub-legacy", "other", "none"]
     version: str
@@ -104,6 +108,7 @@ class BootLoader:
     submenu_disabled: bool  # GRUB_DISABLE_SUBMENU
     root_uuid: str  # of /, as in the ids of GRUB's entries
     legacy: GrubLegacy | None = None
+    fallback_entry: str | None = None
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def _boot_entries(boot: BootLoader) -> Iterator[tuple[str, str]]:
             marks.append("default")
         if boot.next_entry in (entry.path, entry.id, entry.title):
             marks.append("next boot only")
+        if entry.path == boot.fallback_entry:
+            marks.append("when another cannot be loaded")
         yield "boot entry", entry.title + (f" ({', '.join(marks)})" if marks else "")
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # Our file among GRUB's defaults; boot_drop_in.py says why it is called so.
 DROP_IN = "/etc/default/grub.d/w-xen-setup.cfg"
+# And among the scripts that write its menu, after the distribution's; boot_fallback.py.
+FALLBACK_SCRIPT = "/etc/grub.d/45_xen-setup"
 
 # Installed ones are read with their versions; the shell patterns are dpkg's.
 PACKAGES = (
@@ -91,6 +93,7 @@ FILES = (
     "/etc/default/xen",
     "/etc/default/xendomains",
     "/etc/fstab",
+    FALLBACK_SCRIPT,
     "/etc/hosts",
     "/etc/initramfs-tools/initramfs.conf",
     "/etc/initramfs-tools/modules",

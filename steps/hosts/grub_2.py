@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from steps import boot_fallback
 from steps.boot_drop_in import (
     DIRECTORY,
     DROP_IN,
@@ -120,7 +121,11 @@ def plan_entry(settings: Settings, facts: Facts) -> Plan[Facts]:
             return Plan((), facts, notes=("The boot menu could not be read: only root can.",))
         if not _menu_problems(settings, facts):
             return Plan((), facts, skipped=("The boot menu's Xen entry is as it should be.",))
-        return Plan((_update(),), with_menu(facts, settings), notes=(note,))
+        then = with_menu(facts, settings)
+        if boot_fallback.falls_back_to_plain(then):
+            return Plan((_update(),), then, notes=(note,))
+        caught, then = _fallback(settings, then)
+        return Plan(caught or (_update(),), then, notes=(note,))
     actions: list[Action] = []
     then = facts
     if DIRECTORY not in facts.directories:
@@ -144,7 +149,27 @@ def plan_entry(settings: Settings, facts: Facts) -> Plan[Facts]:
         )
     )
     then = with_menu(with_file(then, DROP_IN, text), settings)
-    return Plan(tuple(actions), then, notes=(note,))
+    caught, then = _fallback(settings, then)
+    return Plan((*actions, *caught), then, notes=(note,))
+
+
+def _fallback(settings: Settings, facts: Facts) -> tuple[tuple[Action, ...], Facts]:
+    """What is done so that GRUB goes on by itself when it cannot load Xen, in this menu."""
+    number = boot_fallback.plain_number(facts.boot.entries or ())
+    if number is None or boot_fallback.falls_back_to_plain(facts):
+        return (), facts
+    text = boot_fallback.script(facts.boot.entries or (), number)
+    action = WriteFile(
+        boot_fallback.SCRIPT,
+        text,
+        "Should GRUB not be able to load Xen, because its file is damaged or gone, it boots plain "
+        "Linux after ten seconds. Without this it would wait at its menu for a key, and a host "
+        "that nobody sits at would not come back.",
+        mode=0o755,
+        refresh=_UPDATE,
+        estimate=_UPDATE_SECONDS,
+    )
+    return (action,), with_menu(with_file(facts, boot_fallback.SCRIPT, text), settings)
 
 
 def verify_entry(settings: Settings, facts: Facts) -> list[Problem]:
@@ -257,6 +282,16 @@ def _menu_problems(settings: Settings, facts: Facts) -> list[Problem]:
                 f"The Xen entry still has {' '.join(left)}: dom0 and Xen would share that port.",
                 "Another file in /etc/default/grub.d adds it after ours: move it to "
                 "/etc/default/grub, from where it is taken out for Xen.",
+            )
+        )
+    number = boot_fallback.plain_number(facts.boot.entries or ())
+    if number is not None and not boot_fallback.falls_back_to_plain(facts):
+        problems.append(
+            Problem(
+                "boot-fallback",
+                "If GRUB cannot load Xen, it does not go on to plain Linux by itself.",
+                f"{boot_fallback.SCRIPT} is to see to that. Another file in /etc/grub.d may set "
+                "`fallback` after it: look with grep fallback /boot/grub/grub.cfg",
             )
         )
     current = default_entry(facts)

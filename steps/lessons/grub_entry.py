@@ -12,7 +12,9 @@ initial ramdisk (initrd). To the boot loader the hypervisor is the "kernel", and
 to give the ramdisk with `initrd`: it is a module too.
 
 Plain Linux stays the entry that boots by itself. Xen is first booted once, by choice; only when it
-has come up and been looked at does it become the default. `dom0_mem=` fixes how much memory dom0
+has come up and been looked at does it become the default. And should GRUB not even be able to load
+Xen, its `fallback` is plain Linux: without one it waits at its menu for a key, and a host that
+nobody sits at would not come back. `dom0_mem=` fixes how much memory dom0
 has, so that host and guests cannot starve each other.""",
     then_and_now=(
         ThenAndNow("the menu", "/boot/grub/menu.lst, typed by hand", "grub.cfg, by update-grub"),
@@ -36,6 +38,11 @@ has, so that host and guests cannot starve each other.""",
             "savedefault, in each entry of menu.lst",
             "grub-reboot ENTRY, for the next boot only",
         ),
+        ThenAndNow(
+            "if it cannot be loaded",
+            "fallback 1, in menu.lst",
+            "set fallback=0, by our script in /etc/grub.d",
+        ),
     ),
     check=(
         Look(
@@ -43,11 +50,12 @@ has, so that host and guests cannot starve each other.""",
             "the entry: multiboot2, and two lines with module2",
         ),
         Look("cat /etc/default/grub.d/w-xen-setup.cfg", "our variables, each with its reason"),
+        Look("grep fallback= /boot/grub/grub.cfg", "the place in the menu of plain Linux, from 0"),
         Look("grub-editenv list", "`next_entry=` when the next boot has been chosen"),
     ),
     undo="""\
-Remove our file from /etc/default/grub.d and run `update-grub`, which rollback does: the menu is
-then as it was.""",
+Remove our files from /etc/default/grub.d and /etc/grub.d and run `update-grub`, which rollback
+does: the menu is then as it was.""",
     wrong=(
         Trouble(
             "no Xen entry in the menu",
@@ -72,6 +80,12 @@ then as it was.""",
             "dom0 has 1 MiB or so, and panics",
             "A bare number after dom0_mem= counts in KiB. Write the unit: 1024M.",
             check="xen-entry-options",
+        ),
+        Trouble(
+            "GRUB says that a file was not found, and stands at its menu",
+            "It has no fallback, or one that is a name: it takes only a number, counted from 0 at "
+            "the top of the menu.",
+            check="boot-fallback",
         ),
     ),
     read_on=("update-grub(8)", "grub-reboot(8)", "grub-editenv(1)"),

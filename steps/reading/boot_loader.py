@@ -64,6 +64,7 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
             saved_entry=saved,
             submenu_disabled=submenu_disabled,
             root_uuid=root_uuid,
+            fallback_entry=menu.falls_back_to() if menu else None,
         )
     if any(view.exists(path) for path in _LEGACY):
         return _read_legacy(view, packages, root_uuid)

@@ -49,6 +49,7 @@ class Menu:
     entries: tuple[BootEntry, ...]
     default: str
     tree: _Node
+    fallback: str = ""
 
     def meant_by(self, word: str) -> str | None:
         """The path of the entry that GRUB boots for this default word; None in an empty menu."""
@@ -63,11 +64,21 @@ class Menu:
             node = child
         return ">".join(path)
 
+    def falls_back_to(self) -> str | None:
+        """The path of the entry that GRUB boots where it cannot load another; None for none.
+
+        Only a number means an entry here, and a submenu's is that of its first (GRUB 2.06).
+        """
+        first = next(iter(self.fallback.split()), "")
+        if not (first.isascii() and first.isdigit() and int(first[:9]) < len(self.tree.children)):
+            return None
+        return self.meant_by(first)
+
 
 def parse_menu(text: str) -> Menu:
     """The menu that a grub.cfg makes."""
     top = _Node()
-    default = ""
+    default = fallback = ""
     blocks: list[_Node | None] = []  # None: a block that is no menu entry (a function)
     inside = top
     for words in _statements(text):
@@ -91,7 +102,9 @@ def parse_menu(text: str) -> Menu:
             # The first of the two branches in the header boots grub-reboot's entry, once.
             if name == "default" and "next_entry" not in value:
                 default = "saved" if value in _SAVED else value
-    return Menu(tuple(_flat(top, ())), default, top)
+            elif name == "fallback":
+                fallback = value
+    return Menu(tuple(_flat(top, ())), default, top, fallback)
 
 
 def parse_environment(text: str) -> dict[str, str]:

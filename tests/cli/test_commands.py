@@ -223,7 +223,7 @@ def test_the_plan_shows_commands_differences_reasons_and_undos() -> None:
         "-iface ens3 inet dhcp",
         "undo: by removal: ",
         "undo: exact: ",
-        "actions, usually 10 min",
+        "actions, usually 11 min",
     ):
         assert part in text
 

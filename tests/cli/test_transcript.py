@@ -88,7 +88,7 @@ def test_each_command_has_the_output_that_was_its_own(finished: Path) -> None:
     text = told(finished)
     root, swap = (text.index(f"--name {name}") for name in ("vm01-root", "vm01-swap"))
     assert root < text.index('"vm01-root" created') < swap < text.index('"vm01-swap" created')
-    assert text.count("Generating grub configuration file") == 2
+    assert text.count("Generating grub configuration file") == 3
 
 
 @pytest.mark.parametrize("form", [(), ("--html",)])

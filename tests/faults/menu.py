@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steps import boot_drop_in
+from steps import boot_drop_in, boot_fallback
 from steps.facts import BootLoader, Facts
 from steps.hosts import legacy_boot
 from steps.hosts.menu_lst import parse
@@ -45,7 +45,7 @@ def boot_loader(tree: Path, facts: Facts, environment: dict[str, str]) -> BootLo
         shown = replace(
             facts,
             boot=base,
-            files={},
+            files={},  # only what update-grub has seen of them counts
             xen=replace(facts.xen, images=(menu["xen"]["image"],)),
         )
         boot = boot_drop_in.with_menu(shown).boot
@@ -54,6 +54,7 @@ def boot_loader(tree: Path, facts: Facts, environment: dict[str, str]) -> BootLo
     paths = [entry.path for entry in entries]
     first = paths[0] if paths else None
     default = menu["default"]
+    boot = boot_fallback.in_menu(boot, menu["fallback"])
     return replace(
         boot,
         default=default,
@@ -154,7 +155,21 @@ def _menu(tree: Path, facts: Facts) -> dict[str, Any]:
             "always": _own(always).split(),
             "usual": _own(usual).split(),
         }
-    return {"default": variables.get("GRUB_DEFAULT", "0"), "xen": xen}
+    return {
+        "default": variables.get("GRUB_DEFAULT", "0"),
+        "xen": xen,
+        "fallback": _fallback(tree),
+    }
+
+
+def _fallback(tree: Path) -> int | None:
+    """What the last script in /etc/grub.d prints that sets it; one that may not run prints none."""
+    number = None
+    for path in sorted((tree / "etc/grub.d").glob("*")):
+        if path.stat().st_mode & 0o111:
+            printed = boot_fallback.written_number(path.read_text())
+            number = number if printed is None else printed
+    return number
 
 
 def _own(value: str) -> str:

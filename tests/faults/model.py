@@ -59,8 +59,8 @@ class Model:
 
     def make_files(self) -> None:
         """Put the base's files, links and directories into an empty tree."""
-        for directory in ("etc/default/grub.d", "etc/network/interfaces.d", "boot/grub", "dev",
-                          "run", "etc/systemd/system/multi-user.target.wants",
+        for directory in ("etc/default/grub.d", "etc/grub.d", "etc/network/interfaces.d",
+                          "boot/grub", "dev", "run", "etc/systemd/system/multi-user.target.wants",
                           "var/cache/apt/archives", "var/log", "volumes"):  # fmt: skip
             (self.tree / directory).mkdir(parents=True, exist_ok=True)
         for directory in self.base.directories:
@@ -205,6 +205,10 @@ class Model:
             wanted = boot_legacy(self.tree, self.now())
         entries = menu.entries or ()
         entry = next((one for one in entries if one.path == wanted), entries[0])
+        if entry.kind == "xen" and not self.place(entry.hypervisor).is_file():
+            # A menu of GRUB Legacy has seen to it before; GRUB 2 goes on only by its own word.
+            assert menu.fallback_entry is not None, "GRUB stands at its menu"
+            entry = next(one for one in entries if one.path == menu.fallback_entry)
         state.boots += 1
         state.xen = entry.kind == "xen"
         state.domains.clear()

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from steps.boot_drop_in import default_entry, is_promoted, plain_entries
+from steps.boot_fallback import falls_back_to_plain
 from steps.hosts import grub_legacy
 from steps.what_matters import DROP_IN
 from tests.faults.host import Entry, Host, Image, files_below
@@ -131,6 +132,9 @@ def plain_linux_does_not_boot(host: Host) -> Iterator[str]:
         yield "O5: nothing boots by itself"
     elif default.kind == "xen" and not (promoted or host.model.state.xen):
         yield "O5: a Xen that nobody has tried boots by itself"
+    next_is_xen = facts.boot.next_entry is not None or (default and default.kind == "xen")
+    if next_is_xen and facts.boot.legacy is None and not falls_back_to_plain(facts):
+        yield "O5: GRUB waits at its menu for a key if it cannot load Xen"
 
 
 def secrets_found(host: Host) -> Iterator[str]:

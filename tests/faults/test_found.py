@@ -128,6 +128,24 @@ def test_a_menu_that_update_grub_did_not_write_is_written_at_the_next_resume(
     assert [] == ground.wrong_at_the_end()
 
 
+@pytest.mark.parametrize("promoted", [False, True])
+def test_a_hypervisor_that_grub_cannot_load_leaves_no_host_at_its_menu(
+    ground: Ground, promoted: bool
+) -> None:
+    # GRUB 2 waited for a key: nothing told it what to boot instead.
+    host = ground.host
+    booted_next = first(
+        ground.applying, lambda one: bool(State.from_copy(one.state).environment.get("next_entry"))
+    )
+    host.restore(ground.undisturbed.after if promoted else booted_next)
+    for place in (host.model.tree / "boot").glob("xen-*.gz"):
+        place.unlink()
+    host.model.boot()
+    assert not host.model.state.xen
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
 def test_a_journal_whose_first_record_could_not_be_written_is_no_run(ground: Ground) -> None:
     # `status` ended with a traceback.
     host = ground.host

@@ -7,4 +7,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-UNPACKED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "xen-setup", "unpacked")
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "xen-setup")
+UNPACKED = _CACHE / "unpacked"
+GRUB_EMU = _CACHE / "grub-emu"

@@ -21,6 +21,7 @@ from steps.boot_drop_in import (
     xen_entry,
     xen_entry_path,
 )
+from steps.boot_fallback import SCRIPT
 from steps.expected import with_file
 from steps.facts import BootEntry, Facts
 from steps.settings import Settings
@@ -174,25 +175,61 @@ def test_among_other_files_it_takes_their_options_over_and_keeps_the_default(
 # ---- the plan
 
 
-def test_one_file_is_written_and_the_menu_with_it() -> None:
+def test_two_files_are_written_and_the_menu_with_them() -> None:
     settings = settings_with()
-    (action,) = grub_entry.plan(settings, with_xen()).actions
+    action, caught = grub_entry.plan(settings, with_xen()).actions
     assert isinstance(action, WriteFile)
+    assert isinstance(caught, WriteFile)
+    assert (SCRIPT, 0o755, ("update-grub",)) == (caught.path, caught.mode, caught.refresh)
+    assert caught.text.endswith("\n#   Debian GNU/Linux\necho 'set fallback=0'\n")
     assert (DROP_IN, ("update-grub",)) == (action.path, action.refresh)
     assert drop_in(settings, with_xen(), xen_default=False) == action.text
 
 
 def test_the_directory_is_made_where_it_is_not() -> None:
     facts = replace(with_xen(), directories=())
-    first, second = grub_entry.plan(settings_with(), facts).actions
+    first, second, _ = grub_entry.plan(settings_with(), facts).actions
     assert isinstance(first, MakeDirectory)
     assert isinstance(second, WriteFile)
+
+
+def test_a_host_from_before_there_was_a_fallback_gets_that_alone() -> None:
+    settings = settings_with()
+    facts = boot(done(settings), fallback_entry=None)
+    facts = replace(
+        facts, files={path: text for path, text in facts.files.items() if path != SCRIPT}
+    )
+    (action,) = grub_entry.plan(settings, facts).actions
+    assert isinstance(action, WriteFile)
+    assert SCRIPT == action.path
+
+
+def test_a_fallback_of_somebody_elses_that_is_plain_linux_stays() -> None:
+    settings = settings_with()
+    facts = boot(with_xen(), fallback_entry=(stock().boot.entries or ())[1].path)
+    (action,) = grub_entry.plan(settings, facts).actions
+    assert isinstance(action, WriteFile)
+    assert DROP_IN == action.path
+
+
+def test_a_menu_that_has_no_plain_entry_to_be_numbered_gets_no_fallback() -> None:
+    settings = settings_with()
+    advanced = tuple(
+        replace(entry, path=f"all>{entry.path}")
+        for entry in (BootEntry("rescue", "rescue", "Rescue", "linux", "/vmlinuz", recovery=True),
+                      *(stock().boot.entries or ()))
+    )  # fmt: skip
+    facts = boot(with_xen(), entries=advanced, fallback_entry=None)
+    plan = grub_entry.plan(settings, facts)
+    assert [DROP_IN] == [action.path for action in plan.actions if isinstance(action, WriteFile)]
+    assert "boot-fallback" not in names(grub_entry.verify(settings, plan.then))
 
 
 def test_a_menu_that_was_not_written_is_written_again() -> None:
     # The file was written, and the machine stopped before update-grub had read it.
     settings = settings_with()
     facts = with_file(with_xen(), DROP_IN, drop_in(settings, with_xen(), xen_default=False))
+    facts = with_file(facts, SCRIPT, done(settings).files[SCRIPT])
     (action,) = grub_entry.plan(settings, facts).actions
     assert isinstance(action, RunCommand)
     assert ("update-grub",) == action.argv
@@ -241,7 +278,7 @@ def test_who_booted_xen_by_choice_goes_on_booting_xen() -> None:
     entry = xen_entry(facts)
     assert entry is not None
     facts = replace(facts, files=files, boot=replace(facts.boot, default_entry=entry.path))
-    (action,) = grub_entry.plan(settings_with(), facts).actions
+    action = grub_entry.plan(settings_with(), facts).actions[0]
     assert isinstance(action, WriteFile)
     assert is_promoted(action.text)
 
@@ -341,6 +378,9 @@ FOUND: list[tuple[str, Callable[[Facts], Facts], list[str]]] = [
      ["xen-entry-console"]),
     ("Xen is the default",
      lambda facts: boot(facts, default_entry=xen_entry_path(facts)), ["default-changed"]),
+    ("no fallback", lambda facts: boot(facts, fallback_entry=None), ["boot-fallback"]),
+    ("a fallback to Xen", lambda facts: boot(facts, fallback_entry=xen_entry_path(facts)),
+     ["boot-fallback"]),
     ("the file is another", lambda facts: with_file(facts, DROP_IN, guard_text()), ["drop-in"]),
     ("not to be read", lambda facts: boot(facts, entries=None), ["boot-menu"]),
 ]  # fmt: skip

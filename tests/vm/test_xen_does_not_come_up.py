@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm import snapshot
 from tests.vm.conftest import FAILED, Say, save_logs, teller
-from tests.vm.power import HONEST, Shelf, cut_power
+from tests.vm.power import HONEST, Shelf
 from tests.vm.running_inside import (
     booted_from,
     copied_as_it_begins,
@@ -25,7 +25,6 @@ from tests.vm.running_inside import (
 from tests.vm.snapshot import Snapshot
 from tests.vm.whole_run import ANSWERS, give_answers, inside, log_in_to_guest, state_of, typed
 from wizard.errors import Exit
-from wizard.practice.errors import MachineTrouble
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 
@@ -41,13 +40,10 @@ BY_ITSELF = 900.0
 
 @dataclass(frozen=True)
 class Fault:
-    """What is broken, and how it is mended. `stands`: GRUB stands at its menu, waiting for a
-    person, who resets the machine.
-    """
+    """What is broken, and how it is mended."""
 
     break_it: str
     mend_it: str
-    stands: bool = False
 
 
 FAULTS = {
@@ -58,7 +54,6 @@ FAULTS = {
         "for file in /boot/xen-*.gz; do cp --archive $file /root/; "
         "head --bytes=100000 /root/${file##*/} >$file; done",
         "for file in /root/xen-*.gz; do mv $file /boot/; done",
-        stands=True,
     ),
     "dom0 panics": Fault(
         rf"sed -i '/^[[:space:]]*module2\?.*vmlinuz/ s/$/ init=\/nowhere/' {_MENU}", "update-grub"
@@ -100,20 +95,13 @@ def ready_to_boot(machine: PracticeMachine, say: Say) -> None:
     assert "next_entry=" in environment, environment
 
 
-def boots_plain(machine: PracticeMachine, fault: Fault, say: Say) -> None:
-    """It boots, and comes up as plain Linux: by itself, unless GRUB itself stands."""
+def boots_plain(machine: PracticeMachine, say: Say) -> None:
+    """It boots, and comes up as plain Linux, by itself."""
     boot = machine.boot_id()
     started = time.monotonic()
     machine.run(["systemctl", "--no-block", "reboot"])
-    try:
-        machine.wait_for_reboot(boot, seconds=240 if fault.stands else BY_ITSELF)
-        say(f"it came up by itself after {time.monotonic() - started:.0f} s")
-    except MachineTrouble:
-        assert fault.stands, machine.console_tail(20)
-        say("it stands; a person resets it. Its last words:")
-        say("\n".join(machine.console_tail(6)))
-        cut_power(machine)
-        machine.start(seconds=1200)
+    machine.wait_for_reboot(boot, seconds=BY_ITSELF)
+    say(f"it came up by itself after {time.monotonic() - started:.0f} s")
     assert not is_xen(machine)
 
 
@@ -125,7 +113,7 @@ def test_plain_linux_comes_up_and_resume_offers_another_try(
     machine = booted_from(border.shelf, BORDER, border.tried)
     ready_to_boot(machine, say)
     assert inside(machine, "sh", "-c", fault.break_it)[0] == 0
-    boots_plain(machine, fault, say)
+    boots_plain(machine, say)
     status, said = typed(machine, say, "xen-setup", "status")
     assert status == 0
     assert "resume" in said
@@ -158,7 +146,7 @@ def test_after_a_boot_that_failed_rollback_gives_back_the_machine(
     machine = booted_from(border.shelf, BORDER, border.tried)
     ready_to_boot(machine, say)
     assert inside(machine, "sh", "-c", fault.break_it)[0] == 0
-    boots_plain(machine, fault, say)
+    boots_plain(machine, say)
     inside(machine, "sh", "-c", fault.mend_it)  # what we broke is not the run's to mend
     roll_back(machine, say)
     after = state_of(machine)
