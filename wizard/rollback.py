@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wizard.actions import Action
+from wizard.actions import Action, undo_class
 from wizard.errors import (
     Interrupted,
     Locked,
@@ -175,6 +175,14 @@ def _needed_by(entry: Entry, left: list[Entry]) -> str:
         # What a step does before packages come in prepares for them: what keeps a boot default.
         if isinstance(its, PackagesUndo) and entry.step == later.step:
             return "It prepared for packages that could not be taken back: first those."
+        # And what it does after they are in may prepare, taken back, for their going: update-grub
+        # is set aside. A point of no return never goes, and must not keep them for ever.
+        if (
+            isinstance(mine, PackagesUndo)
+            and entry.step == later.step
+            and undo_class(later.action) != "no undo"
+        ):
+            return "What was done with these packages could not be taken back: first that."
     return ""
 
 
