@@ -33,6 +33,25 @@ def _row(guest: Guest) -> Row:
     )
 
 
+def without_address(guests: Sequence[Guest]) -> list[str]:
+    """What a `-` below Address means for a guest that runs, and where to find its address.
+
+    A guest with a fixed address is found too once the host has talked with it. Nothing on the host
+    knows what a DHCP server elsewhere gave out.
+    """
+    silent = [guest for guest in guests if guest.id and guest.cards and not guest.addresses]
+    if not silent:
+        return []
+    names = ", ".join(guest.name for guest in silent)
+    first = silent[0]
+    return [
+        f"The address of {names} is not known here: this host has not talked with "
+        f"{'them' if len(silent) > 1 else 'it'} lately. The guest itself knows: `ip address` in "
+        f"`sudo xen-setup guests console {first.name}`. So does your network's DHCP server, often "
+        f"the router, by the card's number {first.cards[0].mac}."
+    ]
+
+
 def columns(rows: Sequence[Row]) -> list[str]:
     """The rows as lines, each column as wide as it must be."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADINGS))]

@@ -31,7 +31,9 @@ class AttachedDisk:
 @dataclass(frozen=True)
 class AttachedCard:
     """A guest's card: its name there (eth0), and its end on the host: vifN.M, "" while the guest
-    does not run. `addresses` are those that the host's neighbour table has for `mac`."""
+    does not run. `addresses` are those that the host's neighbour table has for `mac`: of a guest
+    that the host has not talked with lately it has none.
+    """
 
     name: str
     mac: str

@@ -17,7 +17,7 @@ from steps import guest_orders as orders
 from steps.failures import RULES
 from steps.guest_orders import Order
 from steps.guest_ownership import belongs_to
-from steps.guest_table import columns, table
+from steps.guest_table import columns, table, without_address
 from steps.guests import Guest, Guests
 from steps.network_drawing import draw
 from steps.reading.guests import read_guests
@@ -25,6 +25,7 @@ from steps.reading.network import read_network
 from steps.reading.view import View
 from wizard import VERSION, commands
 from wizard.arguments import Arguments
+from wizard.columns import at_words
 from wizard.consent import confirm
 from wizard.console import Console
 from wizard.diagnosis import explain, in_words
@@ -183,7 +184,9 @@ def _show(arguments: Arguments, host: Host) -> int:
         with console.renewed() as show:
             try:
                 while True:
-                    show(_lines(host.look()))
+                    found = host.look()
+                    below = "\n".join(_below(found))
+                    show([*_lines(found), *at_words(below, console.width).split("\n")])
                     host.sleep(_EVERY)
             except KeyboardInterrupt:
                 return Exit.DONE
@@ -194,14 +197,21 @@ def _show(arguments: Arguments, host: Host) -> int:
     else:
         for line in _lines(found):
             console.line(line, "bold" if line.startswith("Name ") else "", whole=True)
+        for line in _below(found):
+            console.line(line)
     return Exit.CHECKS_FAILED if found.silent else Exit.DONE
 
 
 def _lines(found: Guests) -> list[str]:
-    lines = columns(table(found.guests)) if found.guests else ["There is no guest here yet."]
+    return columns(table(found.guests)) if found.guests else ["There is no guest here yet."]
+
+
+def _below(found: Guests) -> list[str]:
+    """What is to be known of the table, in paragraphs."""
     if found.silent:
-        lines += ["", f"{found.silent} Shown is what is defined in /etc/xen.", found.remedy]
-    return lines
+        return ["", f"{found.silent} Shown is what is defined in /etc/xen.", found.remedy]
+    unknown = without_address(found.guests)
+    return ["", *unknown] if unknown else []
 
 
 def show_network(arguments: Arguments, view: View | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from steps.guests import AttachedDisk, Guest, Guests
+from steps.guests import AttachedCard, AttachedDisk, Guest, Guests
 from tests.cli.program import ROOT, environment, xen_setup
 from tests.cli.test_json import must_fit
 from tests.engine.recording import RecordingReporter
@@ -276,6 +276,36 @@ def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
         "vm01       1  idle      512     1   63.1  -        xvda1  yes",
         "web        -  stopped   512     1      -  -        xvda1  yes",
     ]
+
+
+CARD = AttachedCard("eth0", "00:16:3e:79:07:a9", "xenbr0", "vif1.0", ())
+
+
+def test_a_guest_whose_address_is_not_known_is_said_where_to_find_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    second = replace(RUNNING, name="vm02", id=2, cards=(CARD,))
+    run(parse(["guests"]), Played([HOST, replace(RUNNING, cards=(CARD,)), second]).host())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "The address of vm01, vm02 is not known here" in shown
+    assert "`sudo xen-setup guests console vm01`" in shown
+    assert CARD.mac in shown
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [
+        replace(RUNNING, cards=(replace(CARD, addresses=("10.0.2.16",)),)),
+        replace(STOPPED, cards=(CARD,)),  # it has none
+        RUNNING,  # without a card it never has one
+    ],
+    ids=["known", "stopped", "no card"],
+)
+def test_nothing_is_said_where_no_address_is_missing(
+    guest: Guest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(parse(["guests"]), Played([HOST, guest]).host())
+    assert "not known here" not in capsys.readouterr().out
 
 
 def test_the_json_fits_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
