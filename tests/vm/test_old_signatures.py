@@ -57,7 +57,7 @@ SIGNATURES = {
     "btrfs": ('mkfs.btrfs --quiet --label old "$1"', "a btrfs filesystem labelled old", ""),
     "GPT at the end": (
         'sgdisk --new=1:0:+1G "$1" && dd if=/dev/zero of="$1" bs=1M count=1 && '
-        'blockdev --rereadpt "$1"',
+        'udevadm settle && blockdev --rereadpt "$1"',
         "remains of gpt", "",
     ),
 }  # fmt: skip
