@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wizard.practice.errors import MachineTrouble
-from wizard.practice.remote import GOES_DOWN, Remote, file_length, init_is_told
+from wizard.practice.remote import GOES_DOWN, Remote, init_is_told
 
 
 def nobody() -> Remote:
@@ -64,12 +64,6 @@ def test_a_machine_whose_shell_is_slow_is_asked_with_more_patience_each_time() -
     object.__setattr__(slow, "looks", [])
     assert "a-boot" == slow.wait(seconds=30, goes_on=lambda: True)
     assert [12, 24, 48] == slow.looks
-
-
-def test_a_log_that_is_not_there_has_no_length(tmp_path: Path) -> None:
-    assert file_length(tmp_path / "none") == 0
-    (tmp_path / "log").write_bytes(b"12345")
-    assert file_length(tmp_path / "log") == 5
 
 
 @pytest.mark.parametrize(

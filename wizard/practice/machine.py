@@ -12,22 +12,22 @@ Nothing here belongs to this process: another one may start, use and stop the sa
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import re
 import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from wizard.practice import processes, serial
+from wizard.practice.console_log import file_length, last_lines, panic
 from wizard.practice.errors import ConnectionLost, HostNotReady, MachineTrouble
 from wizard.practice.image import Image, Progress, silent
+from wizard.practice.launch import Launch, read_launch
 from wizard.practice.places import DEFAULT_NAME, MachineName, Places, make_private
 from wizard.practice.processes import Finished
 from wizard.practice.qemu import Control, Hardware, Sockets, kvm_is_worth_trying, machine_command
@@ -36,7 +36,6 @@ from wizard.practice.remote import (
     GOES_DOWN,
     IS_GOING_DOWN,
     Remote,
-    file_length,
     init_is_told,
     shell_line,
 )
@@ -47,8 +46,6 @@ BOOT_SECONDS = 600
 # Under KVM GRUB writes to the console at once; a machine that is silent so long never comes up.
 _LIFE_SECONDS = 30
 _STOP_SECONDS = 150
-# What a terminal acts on instead of showing it (ECMA-48): colours, movements, titles.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_c78=>])")
 _RUN_BYTES = 3 * 1024 * MIB
 
 
@@ -72,15 +69,6 @@ class Status:
     port: int | None = None
     accelerator: str = ""
     disk_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class _Launch:
-    """How the machine was started last."""
-
-    port: int
-    sockets: str
-    hardware: Hardware
 
 
 class PracticeMachine:
@@ -160,12 +148,26 @@ class PracticeMachine:
         wait = partial(self._remote(launch).wait, trace=lambda: file_length(self.console_log))
         try:
             return wait(
-                seconds=seconds, goes_on=lambda: self._pid() is not None, other_than=other_than
+                seconds=seconds, goes_on=partial(self._goes_on, launch), other_than=other_than
             )
         except MachineTrouble as error:
             raise MachineTrouble(
-                error.what, hint=error.hint, details=tuple(self.console_tail(20))
+                error.what,
+                hint=error.hint,
+                details=error.details or tuple(self.console_tail(20)),
             ) from error
+
+    def _goes_on(self, launch: Launch) -> bool:
+        """Whether a machine that does not answer yet may come; raises where its kernel stands."""
+        last = panic(self.console_log, launch.console_length)
+        if last:
+            raise MachineTrouble(
+                "The practice machine's kernel has panicked, and stands.",
+                hint="Its last words are below; `xen-setup practice stop` switches it off, and the "
+                "next start boots it again.",
+                details=last,
+            )
+        return self._pid() is not None
 
     def wait_for_reboot(self, boot_id: str, *, seconds: float = BOOT_SECONDS) -> str:
         """The new boot id, once the machine has left the boot `boot_id` and takes commands."""
@@ -282,17 +284,7 @@ class PracticeMachine:
 
     def console_tail(self, lines: int = 20) -> list[str]:
         """The last lines the serial console showed, without control characters."""
-        try:
-            with self.console_log.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 400 * lines))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return []
-        shown = (
-            "".join(char for char in line if char.isprintable() or char == "\t").rstrip()
-            for line in _ESCAPES.sub("", text).replace("\r", "\n").split("\n")
-        )
-        return [line for line in shown if line][-lines:]
+        return last_lines(self.console_log, lines)
 
     # Inside.
 
@@ -308,6 +300,10 @@ class PracticeMachine:
     @property
     def _pid_file(self) -> Path:
         return self.folder / "qemu.pid"
+
+    @property
+    def _launch_file(self) -> Path:
+        return self.folder / "machine.json"
 
     @property
     def _no_kvm(self) -> Path:
@@ -352,8 +348,8 @@ class PracticeMachine:
         for _attempt in range(5):
             for left in (sockets.console, sockets.control, self._pid_file):
                 left.unlink(missing_ok=True)
-            launch = _Launch(_free_port(), str(folder), hardware)
-            self._write_launch(launch)
+            launch = Launch(_free_port(), str(folder), hardware, file_length(self.console_log))
+            launch.write(self._launch_file)
             done = processes.run(
                 machine_command(
                     hardware,
@@ -401,19 +397,10 @@ class PracticeMachine:
         # A number can be used again; the path of our file on its command line can not.
         return pid if os.fsencode(self._pid_file) in words else None
 
-    def _launch(self) -> _Launch | None:
-        try:
-            data = json.loads((self.folder / "machine.json").read_text())
-            return _Launch(data["port"], data["sockets"], Hardware(**data["hardware"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+    def _launch(self) -> Launch | None:
+        return read_launch(self._launch_file)
 
-    def _write_launch(self, launch: _Launch) -> None:
-        new = self.folder / "machine.json.new"
-        new.write_text(json.dumps(asdict(launch), indent=1) + "\n")
-        new.replace(self.folder / "machine.json")
-
-    def _remote(self, launch: _Launch) -> Remote:
+    def _remote(self, launch: Launch) -> Remote:
         return Remote(launch.port, self._base.ssh_key, self._base.known_hosts)
 
     def _way_in(self) -> Remote:

@@ -197,14 +197,6 @@ def init_is_told(word: str) -> list[str]:
     return ["sh", "-c", _TELL_INIT, "sh", word]
 
 
-def file_length(path: Path) -> int:
-    """In bytes; 0 when it is not there."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
 def shell_line(argv: Sequence[str]) -> str:
     """`argv` as one line for a POSIX shell: every argument arrives whole."""
     for argument in argv:
