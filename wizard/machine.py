@@ -104,6 +104,7 @@ class Machine:
             guests_disks=self.guests_disks, mounted=self.mounted,
         )  # fmt: skip
         self._packages = Packages(self._running)
+        self._watchman = self.work / "unconfirmed"
 
     @property
     def command_seconds(self) -> float:
@@ -147,17 +148,20 @@ class Machine:
         self._running.must_have_ended_well(self._running.quietly(self.reboot_command, 60.0))
 
     def arm(self, argv: Argv, seconds: int) -> None:
-        """Have the service manager run a command after that time, unless `disarm` comes first."""
+        """Have a command run after that time, whatever becomes of this program, unless `disarm`
+        comes first.
+        """
         self.disarm()
-        if not timer.arm(self._running, argv, seconds):
+        if not timer.arm(self._running, argv, seconds, self._watchman):
             self._warned(
-                "There is no systemd to watch over this step: if this program is killed before "
-                "the step is confirmed, run `xen-setup rollback --unconfirmed` yourself."
+                "Neither systemd nor `setsid` is here to watch over this step: if this program is "
+                "killed before the step is confirmed, run `xen-setup rollback --unconfirmed` "
+                "yourself."
             )
 
     def disarm(self) -> None:
         """Stop what `arm` started; harmless when nothing was."""
-        timer.disarm(self._running)
+        timer.disarm(self._running, self._watchman)
 
     # --- is it done ---------------------------------------------------------------------------
 

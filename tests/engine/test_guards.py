@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.engine.recording import RecordingReporter
+from tests.engine.test_watchman import watchmen
 from tests.engine.world import DieAt, Piece, Task, World, in_child, written
 from wizard import commands
-from wizard.commands import Answer, Completed
+from wizard.commands import Answer, Completed, ProgramMissing, Run
 from wizard.errors import Interrupted, StepFailed, Stopped
 from wizard.machine import Machine
 from wizard.pipeline import Wishes
@@ -211,18 +212,49 @@ def test_the_timer_finds_nothing_to_do_when_there_was_no_run(
     assert not take_back_unconfirmed(world.store, machine(world, systemd), world.reporter)
 
 
-def test_without_systemd_it_is_said_what_to_do_by_hand(world: World) -> None:
-    said: list[str] = []
-    (world.top / "reached").touch()
+def without(*programs: str) -> Run:
+    """Commands on a machine where these fail, or (by the name `no …`) are not there."""
 
     def refuse(argv: Sequence[str], **options: object) -> Completed:
-        if argv[0] == "systemd-run":
+        if f"no {argv[0]}" in programs:
+            raise ProgramMissing(f"The program {argv[0]} is not installed.", hint="")
+        if argv[0] in programs:
             return Completed(tuple(argv), 1, "exited", (), 0.0, 1.0)
         return commands.run(argv, **options)  # type: ignore[arg-type]
 
-    bare = replace(world.machine(), run_command=refuse, warn=said.append)
+    return refuse
+
+
+def test_with_nobody_to_watch_it_is_said_what_to_do_by_hand(world: World) -> None:
+    said: list[str] = []
+    (world.top / "reached").touch()
+    bare = replace(
+        world.machine(), run_command=without("systemd-run", "no setsid"), warn=said.append
+    )
     world.pipeline(bare).apply("settings", "")
     assert "rollback --unconfirmed" in said[0]
+
+
+@pytest.mark.parametrize("systemd_run", ["systemd-run", "no systemd-run"])
+def test_without_systemd_a_shell_watches_until_the_step_is_confirmed(
+    world: World, systemd_run: str
+) -> None:
+    said: list[str] = []
+    note = world.top / "work/unconfirmed"
+    watched: list[bytes] = []
+
+    def confirm(_question: str, _seconds: float) -> bool:
+        watched.append(Path(f"/proc/{int(note.read_text())}/cmdline").read_bytes())
+        return True
+
+    world.wishes = Wishes(confirm=confirm, program=("/opt/xen-setup",))
+    bare = replace(world.machine(), run_command=without(systemd_run), warn=said.append)
+    world.pipeline(bare).apply("settings", "")
+    assert [] == said
+    (words,) = watched
+    assert words.endswith(b"16\x0020\0/opt/xen-setup\0rollback\0--unconfirmed\0")
+    assert not note.exists()
+    assert [] == watchmen(note)
 
 
 def test_the_timer_starts_this_program_later_than_it_would_act_itself() -> None:
