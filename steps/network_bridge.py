@@ -314,11 +314,15 @@ def _reaches(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Argv
     if not gateway:
         return ("ip", "link", "show", "dev", name, "up")
     methods = {item.method for item in interfaces_file.stanzas(files) if item.name == card.name}
-    if "dhcp" in methods or ipaddress.ip_address(gateway).version == 6:
-        # The lease itself came over the bridge; and many a gateway answers no ping.
-        return ("ip", "route", "get", gateway)
-    if "iputils-arping" in facts.packages:
+    is_ipv6 = ipaddress.ip_address(gateway).version == 6
+    if not is_ipv6 and "iputils-arping" in facts.packages:
+        # Who forwards IPv4 on an Ethernet must answer this, whatever it thinks of ping.
         return ("arping", "-c", "1", "-w", "5", "-I", name, gateway)
+    if is_ipv6 or "dhcp" in methods:
+        # A route by DHCP is itself a sign: its lease came over the bridge, or dhclient took an
+        # older one whose gateway answered it. Many a gateway answers no ping: that would be a
+        # false alarm, and take a bridge back that works.
+        return ("ip", "route", "get", gateway)
     return ("ping", "-c", "1", "-W", "5", gateway)
 
 

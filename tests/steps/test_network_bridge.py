@@ -109,11 +109,15 @@ def v6(facts: Facts) -> Facts:
 
 GUARDS: list[tuple[str, Callable[[Facts], Facts], tuple[str, ...]]] = [
     ("dhcp: the lease is the proof", lambda facts: facts, ("ip", "route", "get", "10.0.2.2")),
+    ("dhcp, with arping", lambda facts: with_packages(facts, ("iputils-arping",)),
+     ("arping", "-c", "1", "-w", "5", "-I", "xenbr0", "10.0.2.2")),
     ("static", static_with_session, ("ping", "-c", "1", "-W", "5", "192.0.2.1")),
     ("static, with arping",
      lambda facts: with_packages(static_with_session(facts), ("iputils-arping",)),
      ("arping", "-c", "1", "-w", "5", "-I", "xenbr0", "192.0.2.1")),
     ("static, IPv6", lambda facts: v6(static_with_session(facts)),
+     ("ip", "route", "get", "2001:db8::1")),
+    ("IPv6, with arping", lambda facts: v6(with_packages(facts, ("iputils-arping",))),
      ("ip", "route", "get", "2001:db8::1")),
     ("no way out over this card", card(default_route=False),
      ("ip", "link", "show", "dev", "xenbr0", "up")),
