@@ -1,4 +1,5 @@
-"""The whole way with xm and xend, over a model of a host: README.md says what that cannot prove.
+"""The whole way with xm and xend, and back, over a model of a host: README.md says what that
+cannot prove.
 
 Plans are the steps' own. Files go below a root directory, `xm` is the stand-in, run as a process;
 what no model is needed for (LVM, debootstrap, GRUB) is taken as done.
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,8 +30,10 @@ from tests.reading.looking import Said
 from tests.steps.answered import answered
 from wizard.actions import (
     Action,
+    CommandShows,
     MakeDirectory,
     MakeLink,
+    Probe,
     Reboot,
     RunCommand,
     WriteFile,
@@ -52,6 +56,8 @@ TAKEN_AS_DONE = {
     "chpasswd", "chroot", "cp", "grub-reboot", "rm", "depmod", "apt-get", "find", "update-grub",
     "install", "ln", "mkdir",
 }  # fmt: skip
+# And the same of undos.
+TAKEN_BACK = {"systemctl", "pvremove", "vgremove", "wipefs", "grub-editenv", "find"}
 
 
 def xen_3_host() -> Facts:
@@ -74,7 +80,7 @@ class Host:
     """A model of the host: a root directory, and xend when it is started."""
 
     root: Path
-    done: list[str] = field(default_factory=list)
+    done: list[tuple[Action, str | None]] = field(default_factory=list)
 
     def path(self, path: str) -> Path:
         """A path of the host: a guest's mounted volume is a directory beside its device."""
@@ -105,8 +111,11 @@ class Host:
         self.write("/var/lib/xend/state.json", json.dumps(state))
 
     def does(self, action: Action) -> None:
+        before = None
         match action:
             case WriteFile():
+                if self.path(action.path).is_file():
+                    before = self.path(action.path).read_text()
                 self.write(action.path, action.text)
             case MakeDirectory():
                 self.path(action.path).mkdir(parents=True, exist_ok=True)
@@ -127,7 +136,52 @@ class Host:
                 assert action.argv[0] in TAKEN_AS_DONE, action.argv
             case _:
                 assert action.kind in ("CreatePartition", "InstallPackages"), action.kind
-        self.done.append(action.kind)
+        self.done.append((action, before))
+
+    def takes_back(self, action: Action, before: str | None) -> None:
+        """As the engine does it, in the same order (`Machine.revert`)."""
+        match action:
+            case RunCommand() if action.undo is not None:
+                if action.argv[0] == "xm" and not self.shows(action.traces or action.probe):
+                    return
+                self.undoes(action.undo)
+            case RunCommand():
+                assert action.undo_class == "nothing to undo", action.argv
+            case WriteFile() | MakeLink() | MakeDirectory() if action.inside is not None:
+                pass  # it goes with the volume
+            case WriteFile():
+                if before is None:
+                    self.path(action.path).unlink()
+                else:
+                    self.write(action.path, before)
+            case MakeLink():
+                self.path(action.path).unlink()
+            case MakeDirectory():
+                self.path(action.path).rmdir()
+            case _:
+                assert action.kind in ("CreatePartition", "InstallPackages", "Reboot"), action.kind
+
+    def undoes(self, argv: tuple[str, ...]) -> None:
+        match argv:
+            case ("xm", *words):
+                said = self.xm(*words)
+                assert said.returncode == 0, (argv, said.stderr)
+            case ("lvremove", "--yes", volume):
+                device = self.path(f"/dev/{volume}")
+                assert str(volume) not in self.disks_in_use(), "LVM: it is in use"
+                device.unlink()
+                shutil.rmtree(device.with_name(f"{device.name}.tree"), ignore_errors=True)
+            case _:
+                assert argv[0] in TAKEN_BACK, argv
+
+    def shows(self, probe: Probe) -> bool:
+        assert isinstance(probe, CommandShows)
+        said = self.ask(probe.argv)
+        return said.status == 0 and re.search(probe.pattern, said.out, re.MULTILINE) is not None
+
+    def disks_in_use(self) -> str:
+        """What the running domains were started with, in SXP; nothing without xend."""
+        return self.xm("list", "--long").stdout
 
     def ask(self, argv: tuple[str, ...], timeout: float = 20.0, /) -> Said:
         if argv[0] != "xm":
@@ -195,8 +249,10 @@ def go_to_the_end(host: Host) -> tuple[Settings, Facts]:
                 if isinstance(action, Reboot):
                     booted = True
                     break
+            # What comes after the boot is still to be done then, whatever the plan expects.
             facts = host.look(plan.then if not booted else replace(
-                plan.then, xen=replace(plan.then.xen, domains=None)))  # fmt: skip
+                plan.then, xen=replace(plan.then.xen, domains=None), files=facts.files,
+                links=facts.links, boot=facts.boot))  # fmt: skip
             if not booted:
                 break
         assert [] == step.verify(settings, facts), step_name(step)
@@ -212,6 +268,59 @@ def test_the_whole_way_ends_at_the_guests_login_prompt(ended: Ended) -> None:
         assert () == step.plan(settings, facts).actions or step_name(step) in (
             "guest_system", "first_boot"
         )  # fmt: skip
+
+
+XENDS_OWN = ("proc/", "sys/", "var/run/", "var/lib/xend/", "usr/sbin/xm")
+
+
+def tree(host: Host) -> dict[str, str]:
+    """Every file and link of the host but xend's own, and every folder that was made for one."""
+    found = {}
+    for path in sorted(host.root.rglob("*")):
+        name = str(path.relative_to(host.root))
+        if path.is_symlink():
+            found[name] = f"leads to {path.readlink()}"
+        elif path.is_file():
+            found[name] = path.read_text()
+    return {name: text for name, text in found.items() if not name.startswith(XENDS_OWN)}
+
+
+def runs_on(_host: Host) -> None:
+    """The guest runs."""
+
+
+def is_shut_down(host: Host) -> None:
+    """Somebody has shut it down before."""
+    assert 0 == host.xm("shutdown", "vm01").returncode
+
+
+def plain_linux_runs(host: Host) -> None:
+    """The host was booted without Xen: no xend, no domain."""
+    host.path("/proc/xen/capabilities").unlink()
+    host.path("/var/run/xend.pid").unlink()
+
+
+@pytest.mark.parametrize("meanwhile", [runs_on, is_shut_down, plain_linux_runs])
+def test_the_whole_way_back_leaves_the_host_as_it_was(
+    tmp_path: Path, meanwhile: Callable[[Host], None]
+) -> None:
+    host = Host(tmp_path)
+    for kernel in xen_3_host().kernels:
+        host.write(kernel.image)
+        host.write(kernel.initrd or "")
+    host.write("/etc/xen/xend-config.sxp", XEND)
+    before = tree(host)
+    go_to_the_end(host)
+    assert "/etc/xen/auto/vm01.cfg" in {
+        action.path for action, _ in host.done if isinstance(action, MakeLink)
+    }
+    assert "phy:xendisks/vm01-root" in host.disks_in_use()
+    meanwhile(host)
+    for action, text in reversed(host.done):
+        host.takes_back(action, text)
+    assert before == tree(host)
+    if meanwhile is not plain_linux_runs:
+        assert ["Domain-0"] == [one.name for one in parse_list(host.xm("list").stdout) or ()]
 
 
 def test_the_config_is_what_the_tutorial_prints_and_xl_reads_it_too(host: Host) -> None:
