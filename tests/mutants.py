@@ -16,6 +16,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from pathlib import Path
 import pytest
 
 _TIME = 120  # seconds of processor time: a mutant that loops is a mutant that is found
-_WAITING = 900  # seconds by the clock: so is one that waits for ever
+# So is one that waits for ever: seconds by the clock, and as many times what the tests take.
+_WAITING, _TIMES = 60.0, 10
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
     ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
@@ -139,8 +141,12 @@ def put_in(module: types.ModuleType, mutated: ast.Module) -> bool:
     return changed
 
 
-def survives(module: types.ModuleType, mutated: ast.Module, tests: list[str]) -> bool | None:
-    """Whether all tests pass with that mutant; None when nothing was changed in a function."""
+def survives(
+    module: types.ModuleType, mutated: ast.Module, tests: list[str], patience: float
+) -> bool | None:
+    """Whether all tests pass with that mutant within `patience` seconds; None when nothing was
+    changed in a function.
+    """
     child = os.fork()
     if child == 0:
         sink = os.open(os.devnull, os.O_RDWR)
@@ -151,7 +157,7 @@ def survives(module: types.ModuleType, mutated: ast.Module, tests: list[str]) ->
         try:
             if put_in(module, mutated):
                 signal.setitimer(signal.ITIMER_PROF, _TIME)
-                signal.setitimer(signal.ITIMER_REAL, _WAITING)
+                signal.setitimer(signal.ITIMER_REAL, patience)
                 result = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])
                 status = 0 if result == 0 else 1
         except BaseException:  # noqa: BLE001 - a mutant may do anything
@@ -173,13 +179,15 @@ def main() -> None:
     wanted = parser.parse_args()
     module = importlib.import_module(".".join(wanted.module.with_suffix("").parts))
     tree = ast.parse(wanted.module.read_text(encoding="utf-8"))
+    started = time.monotonic()
     if pytest.main(["-x", "-q", "-p", "no:cacheprovider", *wanted.tests]) != 0:
         sys.exit("the tests fail without any mutant")
+    patience = _WAITING + _TIMES * (time.monotonic() - started)
     tried = killed = 0
     for number, (line, words, mutated) in enumerate(mutants(tree)):
         if number % wanted.every != wanted.first:
             continue
-        alive = survives(module, mutated, wanted.tests)
+        alive = survives(module, mutated, wanted.tests, patience)
         if alive is None:
             continue
         tried += 1
