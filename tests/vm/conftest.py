@@ -143,8 +143,10 @@ def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[
         if start:
             machine.start()
         yield machine
-    except BaseException:
+    except BaseException as error:
         request.node.stash[FAILED] = True
+        if isinstance(error, SetupError):
+            say("\n".join(error.details))
         raise
     finally:
         if request.node.stash.get(FAILED, False):
