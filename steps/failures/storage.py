@@ -127,6 +127,7 @@ RULES: tuple[Rule, ...] = (
         "A filesystem is mounted read-only: on purpose, or because the kernel found it damaged.",
         "Look at `findmnt` (ro), and `dmesg | tail` for errors. Check it with `fsck` while it is "
         "not mounted.",
+        lesson="guest_volumes",
     ),
     Rule(
         "disk-broken",
@@ -138,5 +139,6 @@ RULES: tuple[Rule, ...] = (
         "The disk {name} could not be read or written: it is failing, or its cable is.",
         "Look at `dmesg | tail`, `smartctl --all` of the disk. Save what matters before anything "
         "else.",
+        lesson="volume_group",
     ),
 )
