@@ -45,7 +45,7 @@ def _password(settings: Settings, guest: GuestSettings) -> tuple[tuple[str, str]
     if guest.root_password != LOCKED or guest.ssh_keys:
         return ()
     mount = f"sudo mount {root_device(settings, guest)} /mnt"
-    words = "give it a root password, once it is stopped: its disk must be nobody else's then"
+    words = "give root a password, while the guest is stopped"
     return ((f"{mount} && sudo chroot /mnt passwd; sudo umount /mnt", words),)
 
 

@@ -404,7 +404,7 @@ class Console:
         if commands:
             self.line(f"{heading}:")
         for command, words in commands:
-            self.line(as_typed(command), "bold", 4)
+            self._command("", as_typed(command), 4)
             self.line(words, indent=8)
 
     def status(self, status: Status) -> None:

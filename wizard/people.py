@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from wizard.consent import confirm
 from wizard.errors import Cancelled
 from wizard.failure import Failure, OnFailure
+from wizard.own_name import as_typed
 from wizard.prompts import Option, Prompter, TimeIsUp
 from wizard.wording import commands, headline, printable
 
@@ -50,7 +51,7 @@ def _choices(failure: Failure) -> list[tuple[OnFailure, str]]:
 def _tell(prompter: Prompter, failure: Failure) -> None:
     """What was tried, its last words, the likely cause and what to do."""
     error = failure.error
-    prompter.say(f"{failure.title} ({failure.step}): this step failed.", "wrong")
+    prompter.say(f"\n{failure.title} ({failure.step}): this step failed.", "wrong")
     if failure.action is None:
         prompter.say(printable(error.what))
     else:
@@ -65,7 +66,7 @@ def _tell(prompter: Prompter, failure: Failure) -> None:
     for line in error.details[-_LAST_WORDS:]:
         prompter.say(f"    {printable(line)}")
     for words in error.likely:
-        prompter.say(printable(words))
+        prompter.say(as_typed(printable(words)))
     if error.hint:
         prompter.say(error.hint)
     if not error.likely:

@@ -15,6 +15,7 @@ from steps.failures import RULES, WHEN_UNKNOWN
 from wizard.arguments import Arguments
 from wizard.diagnosis import Finding, explain, in_words
 from wizard.errors import Exit, UsageError
+from wizard.own_name import as_typed
 from wizard.program_session import console_for
 from wizard.shapes import document_text, explain_document
 from wizard.wording import printable
@@ -61,7 +62,7 @@ def _tell(arguments: Arguments, findings: list[Finding], *, complete: bool) -> N
         console.line(finding.line[:500], indent=4)
         for words in in_words(finding):
             label, _, text = words.partition(": ")
-            console.labelled(f"{label}:", text, "bold", indent=2)
+            console.labelled(f"{label}:", as_typed(text), "bold", indent=2)
         console.line()
     if len(causes) > _TOLD:
         console.line(f"{len(causes) - _TOLD} more are known of in it; --json lists all.")
