@@ -169,7 +169,7 @@ class Machine:
         """Whether the action's work is there, by reading. `undo`: as recorded when it began."""
         match action:
             case RunCommand():
-                return not isinstance(action.probe, Never) and self.probe(action.probe)
+                return self.probe(action.probe)
             case WriteFile():
                 return self._reachable(action.inside) and self._file_is_written(action)
             case MovePath():
@@ -193,7 +193,7 @@ class Machine:
         assert_never(action)
 
     def probe(self, probe: Probe) -> bool:
-        """What a probe says; false when the volume it looks into is not there."""
+        """What a probe says; false without one, and when the volume it looks into is not there."""
         if isinstance(probe, Never):
             return False
         if not self._reachable(probe.inside):

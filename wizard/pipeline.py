@@ -409,9 +409,10 @@ class Pipeline(Generic[S, F]):
                     return settings
                 case "change":
                     changed = self._changed(run, journal, settings, step)
-                    if changed is not None:
-                        self._pause(journal, error.what, Exit.STOPPED)
-                        return changed
+                    if changed is None:
+                        continue  # the person thought better of it, and is asked again
+                    self._pause(journal, error.what, Exit.STOPPED)
+                    return changed
 
     def _decide(self, run: RunDirectory, ledger: Ledger, name: str, error: StepFailed) -> OnFailure:
         wish = self.wishes.on_failure
