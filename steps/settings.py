@@ -311,8 +311,8 @@ class StorageSettings:
     partition_size: int = asked(
         "How large shall the new partition be?",
         kinds.size_or_share(SPARE_SPACE),
-        help="The guests' disks are cut from this partition. `rest` takes the whole unpartitioned "
-        "region, 50%FREE half of it. At least 5GiB.",
+        help="The guests' disks are cut from the new partition. `rest` takes the whole "
+        "unpartitioned region, 50%FREE half of it. At least 5GiB.",
         default=0,
         because="all of that space, as a volume group grows only with trouble",
         needed=suggest_storage.takes_free_space,

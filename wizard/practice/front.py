@@ -51,7 +51,8 @@ def run_guided(name: str | None = None, options: Sequence[str] = ()) -> int:
             hint="Without one: xen-setup practice --unattended",
         )
     machine = ready(machine_of(name))
-    status = _over_reboots(machine, [*_GUIDED, *options], [*_RESUME, *options], tty=True)
+    again = [word for word in options if word != "--teach"]  # the run knows that it is a lesson
+    status = _over_reboots(machine, [*_GUIDED, *options], [*_RESUME, *again], tty=True)
     return _end(machine, status)
 
 
