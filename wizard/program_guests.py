@@ -32,6 +32,7 @@ from wizard.diagnosis import explain, in_words
 from wizard.errors import Cancelled, ChecksFailed, Exit, RollbackIncomplete, Stopped, UsageError
 from wizard.lesson import Line
 from wizard.machine import Machine
+from wizard.own_name import as_typed
 from wizard.pipeline import GO_ON, unfinished_run
 from wizard.program_session import console_for, prepare, store_for
 from wizard.prompts import Prompter, choose_prompter
@@ -209,8 +210,9 @@ def _lines(found: Guests) -> list[str]:
 def _below(found: Guests) -> list[str]:
     """What is to be known of the table, in paragraphs."""
     if found.silent:
-        return ["", f"{found.silent} Shown is what is defined in /etc/xen.", found.remedy]
-    unknown = without_address(found.guests)
+        silent = f"{found.silent} Shown is what is defined in /etc/xen."
+        return ["", silent, as_typed(found.remedy)]
+    unknown = [as_typed(words) for words in without_address(found.guests)]
     return ["", *unknown] if unknown else []
 
 
@@ -224,7 +226,8 @@ def show_network(arguments: Arguments, view: View | None = None) -> int:
     console = Console(sys.stdout, plain=arguments.plain)
     if not network.bridges:
         console.line("There is no bridge on this host, so no guest can be plugged in.")
-        console.line("What it is for: xen-setup learn bridge. To make one: sudo xen-setup")
+        words = "What it is for: xen-setup learn bridge. To make one: sudo xen-setup"
+        console.line(as_typed(words))
         return Exit.DONE
     drawing = draw(network.bridges, network.cards, found.guests)
     drawn = in_ascii(drawing) if console.plain else drawing
@@ -271,7 +274,7 @@ def _start(arguments: Arguments, host: Host) -> int:
         )
     now = host.look().named(guest.name)
     console.line(f"{guest.name} runs: domain {now.id if now else '?'}.", "bold green")
-    console.line(f"Its console: sudo xen-setup guests console {guest.name}")
+    console.line(as_typed(f"Its console: sudo xen-setup guests console {guest.name}"))
     return Exit.DONE
 
 

@@ -15,6 +15,7 @@ from wizard.answers import draft
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswerProblem, AnswersInvalid, Exit, UsageError
+from wizard.own_name import as_typed
 from wizard.preview import StepPreview
 from wizard.program_saved import refuse_to_save, save_plan
 from wizard.program_session import (
@@ -101,7 +102,8 @@ def look_ahead(arguments: Arguments) -> int:
         else:
             save_plan(arguments.out, arguments, answers, session, previews)
             name = quote(str(arguments.out))
-            console.line(f"The plan is saved. To do exactly this: sudo xen-setup apply {name}")
+            words = f"The plan is saved. To do exactly this: sudo xen-setup apply {name}"
+            console.line(as_typed(words))
     return status
 
 

@@ -11,6 +11,7 @@ from wizard.answers import Answers
 from wizard.console import Console
 from wizard.errors import Cancelled
 from wizard.objections import obstacles
+from wizard.own_name import as_typed
 from wizard.prompts import Option, Prompter
 from wizard.step import Problem, Step
 
@@ -43,7 +44,8 @@ def refuse_unfit(
     console.problems([*([_NO_ROOT] if unprivileged else []), *found])
     console.line()
     console.line(
-        f"To try all of it without touching this machine: {_PRACTICE} (a throwaway Debian in QEMU)."
+        f"To try all of it without touching this machine: {as_typed(_PRACTICE)} (a throwaway "
+        "Debian in QEMU)."
     )
     if unprivileged:
         return  # nothing to ask: the command itself says how to start it
