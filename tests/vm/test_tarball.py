@@ -55,9 +55,10 @@ def test_the_plan_names_what_comes_where(
 ) -> None:
     status, said = typed(machine, say, "xen-setup", "plan", ANSWERS)
     assert status == 0, said
-    assert "install /root/xen-4.17.tgz" in said
-    assert "made of the distribution's own packages for a test" in said
-    assert "/boot 2" in said or "/boot 1" in said, said
+    flat = " ".join(said.split())
+    assert f"Install {TARBALL}" in flat, said
+    assert "made of the distribution's own packages for a test" in flat, said
+    assert re.search(r"/boot \d", flat), said
     listed = machine.run(["tar", "--list", "--file", TARBALL]).out.decode().splitlines()
     top = "xen-4.17/dist/install"
     journey.files = [name.removeprefix(top) for name in listed
