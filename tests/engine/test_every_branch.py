@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.world import DieAt, World, full_world, in_child, written
+from tests.engine.world import DieAt, Piece, Task, World, full_world, in_child, written
 from wizard.actions import (
     CreatePartition,
     Identity,
@@ -22,6 +22,7 @@ from wizard.actions import (
     Reboot,
     RunCommand,
     Volume,
+    WriteFile,
 )
 from wizard.codec import encode
 from wizard.commands import Answer
@@ -43,6 +44,7 @@ from wizard.machine import Machine
 from wizard.pipeline import Wishes
 from wizard.records import VERSION, Done, Paused, Record, RunBegun, Skipped, StepBegun, StepVerified
 from wizard.running import Unwatched, Workplace
+from wizard.status import status
 from wizard.undo import PlainUndo, RebootUndo
 
 
@@ -449,3 +451,52 @@ def test_a_step_that_is_tried_again_is_planned_by_the_machine_as_it_is_now(world
     records = world.store.records(world.store.runs()[0])
     # By what it was at the run's beginning, all of the step would be done and skipped once more.
     assert not any(isinstance(one.record, Skipped) for one in records)
+
+
+def test_what_somebody_else_did_meanwhile_is_journaled_as_skipped(world: World) -> None:
+    ours, theirs = world.tree / "ours", world.tree / "theirs"
+    world.tasks = [
+        Task("files", [Piece(written(one, "x", "Why."), one.exists) for one in (ours, theirs)])
+    ]
+
+    def meanwhile(name: str) -> None:
+        if name == "WriteFile: performed":
+            theirs.write_text("x")
+            theirs.chmod(ours.stat().st_mode & 0o777)
+
+    world.checkpoint = meanwhile
+    world.apply()
+    (run,) = world.store.runs()
+    skipped = [
+        one.record.action for one in world.store.records(run) if isinstance(one.record, Skipped)
+    ]
+    assert [str(theirs)] == [one.path for one in skipped if isinstance(one, WriteFile)]
+    (step,) = status(world.store, "boot-1").runs[-1].steps
+    assert (1, 1) == (step.actions, step.skipped)
+    world.roll_back()
+    assert theirs.exists()
+    assert not ours.exists()
+
+
+def test_what_cannot_be_tidied_at_a_resume_is_a_failure_of_the_step_that_was_cut_off(
+    world: World,
+) -> None:
+    half, whole = world.tree / "half", world.tree / "whole"
+    action = RunCommand(
+        ("touch", str(half)), "Why.", PathPresent(str(whole)), ("false",), "by removal",
+        traces=PathPresent(str(half)),
+    )  # fmt: skip
+    world.tasks = [Task("cut", [Piece(action, whole.exists)])]
+
+    def dies(name: str) -> None:
+        if name == "RunCommand: ended":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    world.checkpoint = dies
+    assert in_child(world.apply) == -signal.SIGKILL
+    assert half.exists()
+    world.checkpoint = lambda _name: None
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="`false`"):
+        world.resume()
+    assert ["cut: `false` ended with exit status 1."] == world.reporter.named("failed")
