@@ -61,6 +61,10 @@ def _by_systemd(view: View) -> Iterator[Service]:
     for name in SERVICES:
         unit = units.get(f"{name}.service", {})
         if unit.get("LoadState", "not-found") == "not-found":
+            # systemd makes a unit of an init script when it is reloaded: a new one is there all the
+            # same, and `systemctl enable` puts its links in (seen with Xen from a tarball).
+            if answer.status == 0 and view.is_file(f"/etc/init.d/{name}"):
+                yield Service(name, True, _has_start_link(view, name), active=False)
             continue
         state = unit.get("UnitFileState", "")
         # A unit made from an init script is enabled by the script's links, as systemctl

@@ -228,6 +228,22 @@ def test_a_unit_made_from_an_init_script_is_enabled_by_its_links(
     assert read_services(view, "systemd") == (Service("xen", True, enabled, True),)
 
 
+UNREAD = "Id=xen.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n"
+
+
+@pytest.mark.parametrize(("files", "enabled"), [({}, False), ({"/etc/rc2.d/S01xen": ""}, True)])
+def test_an_init_script_that_systemd_has_not_read_yet_is_there(
+    tmp_path: Path, files: Files, enabled: bool
+) -> None:
+    view = view_of(tmp_path, {**files, "/etc/init.d/xen": ""}, {"systemctl show": Said(UNREAD)})
+    assert read_services(view, "systemd") == (Service("xen", True, enabled, False),)
+
+
+def test_a_link_to_a_unit_that_is_gone_is_no_service(tmp_path: Path) -> None:
+    link = {"/etc/systemd/system/xen.service": "-> /gone"}
+    assert read_services(view_of(tmp_path, link, {"systemctl show": Said(UNREAD)}), "systemd") == ()
+
+
 def test_a_systemctl_that_does_not_answer_is_noted(tmp_path: Path) -> None:
     unit = {"/lib/systemd/system/xen.service": ""}
     view = view_of(tmp_path, unit, {"systemctl": Said(status=1)})
