@@ -36,7 +36,8 @@ class Rule:
     as other messages of the same failure may not have it. Commands in them stand in `backquotes`.
     `lesson` is the name of the step whose lesson tells more ("": none). `row` is its number among
     the failures that first-time users meet (0: not one of them). `consequence`: the message also
-    follows from other failures, which then say more than it does.
+    follows from other failures, which then say more than it does. `passes`: what is in the way may
+    be gone after so many seconds, and the same done once more succeed (0: not by itself).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Rule:
     lesson: str = ""
     row: int = 0
     consequence: bool = False
+    passes: float = 0.0
 
     @cached_property
     def compiled(self) -> tuple[re.Pattern[str], ...]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from wizard.actions import Action, Reboot
+from wizard.diagnosis import Rule, explain_error
 from wizard.errors import SetupError, StepFailed, Stopped
+from wizard.interrupts import Interrupts
 from wizard.journal import Journal
 from wizard.performer import Performer
 from wizard.preview import problem_words
@@ -100,6 +102,19 @@ def stopped(step: str, error: SetupError, go_on: str) -> Stopped:
     )
     told.likely = error.likely
     return told
+
+
+def waited_out(
+    error: SetupError, rules: Sequence[Rule], interrupts: Interrupts, reporter: Reporter
+) -> bool:
+    """Whether the failure is one that may pass by itself; then it was waited for."""
+    first = next(iter(explain_error(error, rules)), None)
+    if first is None or not first.rule.passes:
+        return False
+    reporter.note(f"That may pass by itself: once more in {first.rule.passes:g} s.")
+    interrupts.wait(first.rule.passes)
+    interrupts.check()
+    return True
 
 
 def rolled_back(error: SetupError, left: list[Entry]) -> SetupError:

@@ -31,6 +31,7 @@ from wizard.failure import (
     stopped,
     take_back_from,
     used_by,
+    waited_out,
 )
 from wizard.journal import Journal, RunDirectory, Store, unfinished_run
 from wizard.performer import Performer
@@ -101,6 +102,7 @@ class Pipeline(Generic[S, F]):
     def __post_init__(self) -> None:
         self._step_now = ""
         self._action_now: Action | None = None
+        self._again: set[str] = set()  # steps that failed, and were perhaps tried once more
 
     # --- the two ways in ----------------------------------------------------------------------
 
@@ -419,15 +421,15 @@ class Pipeline(Generic[S, F]):
         if callable(wish):
             titles = {step_name(step): step.TITLE for step in self.steps}
             failure = Failure(
-                name,
-                titles.get(name, name),
-                self._action_now,
-                error,
-                run.workplace.log,
+                name, titles.get(name, name), self._action_now, error, run.workplace.log,
                 skip=self.wishes.optional.get(name, ""),
                 changes=self.wishes.change is not None and self.promise is None,
-            )
+            )  # fmt: skip
             return self._asked(lambda: wish(failure))
+        if name not in self._again:
+            self._again.add(name)
+            if waited_out(error, self.rules, self.machine.interrupts, self.reporter):
+                return "retry"
         if wish == "roll back" and ledger.has_booted():
             # A guest that is slow to start must not cost the user the whole host.
             return "stop"

@@ -101,6 +101,7 @@ RULES: tuple[Rule, ...] = (
         "Look at `uptime` and `pgrep -af /etc/xen/scripts`; wait until the host is quiet, and "
         "start the guest again.",
         lesson="first_boot",
+        passes=30.0,  # libxl gives such a script ten seconds (LIBXL_HOTPLUG_TIMEOUT)
     ),
     Rule(
         "no-network-backend",

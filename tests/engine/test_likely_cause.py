@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.engine.test_pipeline import breaking
-from tests.engine.world import World, full_world
+from tests.engine.test_pipeline import breaking, said
+from tests.engine.world import Task, World, full_world
+from wizard.actions import RunCommand
 from wizard.diagnosis import Rule
-from wizard.errors import StepFailed, Stopped
+from wizard.errors import Interrupted, StepFailed, Stopped
 from wizard.failure import Failure, OnFailure
 from wizard.pipeline import Wishes
 
@@ -39,3 +44,50 @@ def test_what_is_known_of_a_failure_comes_with_its_error_and_before_the_question
     assert words == error.value.likely
     run = world.store.runs()[-1]
     assert "\n".join(words) in run.workplace.log.read_text()
+
+
+PASSES = Rule("seven", ("exit status 7",), "It is busy.", "Wait.", passes=0.2)
+
+
+def mended_at_the_second_try(world: World) -> Task:
+    """A task whose command fails once."""
+    task = breaking(world)
+    action = task.pieces[0].action
+    assert isinstance(action, RunCommand)
+    mend = f"cd {world.tree}; test -e mended || {{ touch mended; exit 7; }}; touch breaks"
+    return Task(
+        task.TITLE, [replace(task.pieces[0], action=replace(action, argv=("sh", "-c", mend)))]
+    )
+
+
+@pytest.mark.parametrize("wish", ["roll back", "stop"])
+def test_a_failure_that_may_pass_is_tried_once_more_by_itself(
+    world: World, wish: OnFailure
+) -> None:
+    world.rules, world.wishes = (PASSES,), Wishes(on_failure=wish)
+    world.tasks.insert(2, mended_at_the_second_try(world))
+    world.apply()
+    assert "finished" == said(world).state
+    assert (world.tree / "breaks").exists()
+
+
+def test_and_only_once(world: World) -> None:
+    world.rules, world.wishes = (PASSES,), Wishes(on_failure="stop")
+    world.tasks.insert(2, breaking(world))
+    with pytest.raises(Stopped):
+        world.apply()
+    records = world.store.runs()[-1].journal.read_text().splitlines()
+    assert 2 == sum('"kind":"Begun"' in one and "test -e mended" in one for one in records)
+
+
+def test_ctrl_c_ends_the_waiting(world: World) -> None:
+    world.rules, world.wishes = (replace(PASSES, passes=600.0),), Wishes(on_failure="stop")
+    world.tasks.insert(2, breaking(world))
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(Interrupted):
+        world.apply()
+    timer.join()
+    (world.tree / "mended").touch()
+    world.resume()
+    assert "finished" == said(world).state
