@@ -476,27 +476,3 @@ def test_what_somebody_else_did_meanwhile_is_journaled_as_skipped(world: World) 
     world.roll_back()
     assert theirs.exists()
     assert not ours.exists()
-
-
-def test_what_cannot_be_tidied_at_a_resume_is_a_failure_of_the_step_that_was_cut_off(
-    world: World,
-) -> None:
-    half, whole = world.tree / "half", world.tree / "whole"
-    action = RunCommand(
-        ("touch", str(half)), "Why.", PathPresent(str(whole)), ("false",), "by removal",
-        traces=PathPresent(str(half)),
-    )  # fmt: skip
-    world.tasks = [Task("cut", [Piece(action, whole.exists)])]
-
-    def dies(name: str) -> None:
-        if name == "RunCommand: ended":
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    world.checkpoint = dies
-    assert in_child(world.apply) == -signal.SIGKILL
-    assert half.exists()
-    world.checkpoint = lambda _name: None
-    world.wishes = Wishes(on_failure="stop")
-    with pytest.raises(Stopped, match="`false`"):
-        world.resume()
-    assert ["cut: `false` ended with exit status 1."] == world.reporter.named("failed")
