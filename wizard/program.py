@@ -24,7 +24,7 @@ from wizard.answers import Answers, record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.decision import Review
 from wizard.decision import guided as converse
-from wizard.errors import Exit, Stopped, UsageError
+from wizard.errors import Exit, Interrupted, Stopped, UsageError
 from wizard.interview import Interview
 from wizard.journal import unfinished_run
 from wizard.machine import Machine
@@ -102,7 +102,11 @@ def resume(arguments: Arguments) -> int:
     taught = ledger.taught if arguments.teach is None else arguments.teach
     if taught and prompter is not None and promise is None and not undoes:
         tutor = tutor_for(arguments, answers, facts, prompter, resumed=True)
-        tutor.welcome()
+        try:
+            tutor.welcome()
+        except Interrupted as error:
+            error.hint = GO_ON
+            raise
         session = led_session(arguments, tutor, facts)
     return run_session(
         arguments, session, prompter, started,

@@ -160,6 +160,7 @@ def test_resume_goes_on_with_a_lesson_by_itself(lesson: Place, tmp_path: Path) -
         assert "sudo xen-setup resume --no-teach" in told
         screen.type(CTRL_C)
         assert screen.ends() == Exit.INTERRUPTED
+        assert "Go on with `sudo xen-setup resume`" in " ".join(screen.text.split())
         assert screen.is_whole
     assert lesson.journal().ledger.taught
 
