@@ -166,6 +166,24 @@ def test_an_empty_menu_has_no_default_entry(text: str) -> None:
     assert menu.meant_by("0") is None
 
 
+# GRUB itself says the same: tests/hosts/test_grub_2_itself.py.
+FALLBACKS = [
+    ("", None),
+    ("set fallback=0", f"gnulinux-simple-{UUID}"),
+    ("set fallback='2 0'", f"xen-gnulinux-simple-{UUID}"),
+    ("set fallback=1", f"gnulinux-advanced-{UUID}>gnulinux-{LINUX}-advanced-{UUID}"),
+    ("set fallback=9", None),  # there is no such entry
+    (f"set fallback=gnulinux-simple-{UUID}", None),  # only a number counts
+    ("set fallback=2\nset fallback=0", f"gnulinux-simple-{UUID}"),
+    ("function f {\nset fallback=0\n}", None),
+]
+
+
+@pytest.mark.parametrize(("line", "path"), FALLBACKS)
+def test_the_entry_that_comes_when_another_cannot_be_loaded(line: str, path: str | None) -> None:
+    assert path == parse_menu(f"{captured('xen-grub.cfg')}\n{line}\n").falls_back_to()
+
+
 @given(st.text(alphabet="menuentry submenu{}'\"\\$>\n;#ab01=-"))
 def test_any_text_can_be_read_as_a_menu(text: str) -> None:
     menu = parse_menu(text)
