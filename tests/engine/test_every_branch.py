@@ -151,6 +151,14 @@ def test_the_clock_in_the_lock_is_the_one_that_was_passed_in(tmp_path: Path) -> 
         assert store.running() == Holder(os.getpid(), "1970-01-01T00:00:00Z", "apply")
 
 
+def test_a_holder_with_fewer_words_than_the_one_before_is_read_all_the_same(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state", lambda: "", Means(now=lambda: "1970-01-01T00:00:00Z"))
+    with store.lock("rollback --unconfirmed"):
+        pass
+    with store.lock("apply"):
+        assert store.running() == Holder(os.getpid(), "1970-01-01T00:00:00Z", "apply")
+
+
 def test_checksums_are_those_that_earlier_versions_wrote() -> None:
     body = {"n": 0, "time": "", "record": "Ünï"}
     assert _checksum(body, "0" * 32) == "b59267ad2cf5b501fc6a6f22610061c3"
