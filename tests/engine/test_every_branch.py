@@ -28,6 +28,7 @@ from wizard.codec import encode
 from wizard.commands import Answer
 from wizard.errors import (
     Cancelled,
+    ChecksFailed,
     Conflict,
     Exit,
     Interrupted,
@@ -484,3 +485,15 @@ def test_what_somebody_else_did_meanwhile_is_journaled_as_skipped(world: World) 
     world.roll_back()
     assert theirs.exists()
     assert not ours.exists()
+
+
+def test_a_point_of_no_return_is_passed_with_consent_and_not_without(world: World) -> None:
+    gone = world.tree / "gone"
+    action = RunCommand(("touch", str(gone)), "Why.", PathPresent(str(gone)), undo_class="no undo")
+    world.tasks = [Task("gone", [Piece(action, gone.exists)])]
+    with pytest.raises(ChecksFailed):
+        world.apply()
+    assert not gone.exists()
+    world.wishes = Wishes(consent=True)
+    world.apply()
+    assert gone.exists()

@@ -25,7 +25,7 @@ from wizard.actions import (
     RunCommand,
     Volume,
 )
-from wizard.errors import StepFailed, Stopped
+from wizard.errors import Interrupted, StepFailed, Stopped
 from wizard.machine import Machine
 from wizard.mounts import mounted_now, parse_mountinfo
 from wizard.pipeline import Wishes
@@ -348,3 +348,13 @@ def test_a_guests_system_survives_a_kill_at_every_kind_of_point(place: Place) ->
         world.roll_back()
         assert [] == place.mounts()
         assert 0 == len(world.read_facts()), name
+
+
+def test_a_run_that_a_signal_stops_leaves_nothing_mounted(place: Place) -> None:
+    (place.top / "boot_id").write_text("boot-1")
+    name = place.point / "never"
+    slow = touch(place, "never", ("sh", "-c", f"kill -INT {os.getpid()}; sleep 60; touch {name}"))
+    world = World(place.top, tasks=[Task("guest", [Piece(slow, lambda: False)])])
+    with pytest.raises(Interrupted):
+        world.apply()
+    assert [] == place.mounts()
