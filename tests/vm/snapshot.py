@@ -348,7 +348,8 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(
         "boot",
         "/boot/grub/grubenv",
-        "GRUB itself empties next_entry when it has used it: an empty one is none",
+        "GRUB itself empties next_entry when it has used it: an empty one is none; where GRUB "
+        "Legacy boots, grub-common comes with Xen, makes the file, and its purge leaves it",
     ),
     Allowed(
         "boot default",
