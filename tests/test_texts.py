@@ -105,6 +105,23 @@ def test_a_lesson_fits_a_terminal_of_80_columns(step: Step[Settings, Facts]) -> 
     assert len(plain_text(step.LESSON).splitlines()) < 100
 
 
+_ADVISED = re.compile(r"\b((?:host|storage)\.\w+): ([\w-]+)")  # as in (host.bridge: none)
+
+
+def test_an_answer_that_a_text_advises_can_be_given() -> None:
+    questions = {key: question for key, _, question in every_question(Settings)}
+    advised = {
+        found
+        for path in (ROOT / "steps").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for found in _ADVISED.findall(node.value)
+    }
+    assert ("storage.use", "existing-group") in advised
+    for key, value in sorted(advised):
+        questions[key].kind.parse(value)  # complains of what is no answer
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == VERSION

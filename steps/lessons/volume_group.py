@@ -53,7 +53,7 @@ rollback does this. A group that was there before stays.""",
         ),
         Trouble(
             "`A volume group called xendisks already exists.`",
-            "Use it, if it has room (storage.use: volume-group), or choose another name.",
+            "Use it, if it has room (storage.use: existing-group), or choose another name.",
             check="volume-group-name-taken",
             rule="volume-group-taken",
         ),
