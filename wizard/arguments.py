@@ -45,13 +45,13 @@ STATE_DIRECTORY = "/var/lib/xen-setup"
 
 _EXAMPLES = """\
 Try it on a throwaway machine first; nothing of this machine is touched:
-  ./xen-setup practice                  the guided wizard, in a Debian of its own
+  ./xen-setup practice                  guided, in a Debian of its own
   ./xen-setup practice --unattended     the same without questions
-  ./xen-setup --simulate stock          only played, on an example machine: in a minute or two
+  ./xen-setup --simulate stock          only played: takes a minute or two
 On this machine:
   sudo ./xen-setup                      guided, step by step
-  ./xen-setup check                     what stands in the way, without changing anything
-  ./xen-setup plan                      each command and file, and how each is undone
+  ./xen-setup check                     what stands in the way; changes nothing
+  ./xen-setup plan                      all that would be done, and its undo
   sudo ./xen-setup apply answers.yaml   without any question
   sudo ./xen-setup rollback             take everything back
 """
@@ -192,8 +192,9 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """
     parser = _Parser(
         prog="xen-setup",
-        description="A guided installer: turns Debian into a Xen host, and brings its first "
-        "guests to a login prompt. Every step is explained, verified, and can be taken back.",
+        description="A guided installer: turns Debian into a Xen host, and brings its first\n"
+        "guests to a login prompt. Every step is explained, verified, and can be\n"
+        "taken back.",
         epilog=_EXAMPLES + "\n" + _STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -15,7 +15,7 @@ from wizard.arguments import Command
 
 _TO_TYPE = re.compile(
     r"(?<=\bsudo )xen-setup\b"
-    rf"|(?<![\w/.-])xen-setup(?= (?:{'|'.join(get_args(Command))})\b)"
+    rf"|(?<![\w/.-])xen-setup(?= (?:(?:{'|'.join(get_args(Command))})\b|--[a-z]))"
 )
 
 

@@ -64,6 +64,11 @@ def test_every_command_has_help(command: str) -> None:
     assert len(done.stdout.splitlines()) > 4
 
 
+def test_the_help_fits_a_terminal_of_80_columns() -> None:
+    done = xen_setup("--help", COLUMNS="80")
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+
+
 def test_what_is_for_the_program_itself_is_not_in_the_help() -> None:
     text = xen_setup("rollback", "--help").stdout + xen_setup("--help").stdout
     assert "--unconfirmed" not in text

@@ -20,6 +20,11 @@ CLONE = "/home/alice/xen-setup/xen-setup"
         ("sudo xen-setup", f"sudo {CLONE}"),
         ("More: xen-setup learn bridge", f"More: {CLONE} learn bridge"),
         ("`xen-setup status` shows it.", f"`{CLONE} status` shows it."),
+        ("See: xen-setup --help", f"See: {CLONE} --help"),
+        (
+            "A guided run can (xen-setup --simulate stock).",
+            f"A guided run can ({CLONE} --simulate stock).",
+        ),
         # What is no command stays: the program's name, a folder of it, its answer file.
         ("xen-setup keeps its journal there.", "xen-setup keeps its journal there."),
         ("See /var/lib/xen-setup resume", "See /var/lib/xen-setup resume"),
