@@ -461,8 +461,8 @@ class GuestSettings:
     ssh_keys: tuple[str, ...] = asked(
         "Which public SSH keys may log in as root?",
         kinds.list_of(kinds.SSH_KEY, "public SSH keys", r"[,\n]"),
-        help="Their owners log in over the network, without a password. Lines of .pub files. They "
-        "are of use with openssh-server among the packages.",
+        help="Whoever has such a key logs in over the network, without a password. Lines of .pub "
+        "files. They are of use with openssh-server among the packages.",
         default=(),
         because="none was given; without a password and a key nobody can log in",
         # Its middle is a hash of its end: nobody has the private key.

@@ -18,7 +18,7 @@ def what_now(settings: Settings, run: int | None = None) -> tuple[tuple[str, str
     elif first.ssh_keys:
         login = "its login prompt; no password opens it, use SSH (Ctrl-] leaves)"
     else:
-        login = "its login prompt; nobody can log in, as it has no password and no key"
+        login = "its login prompt (Ctrl-] leaves); nobody can log in: no password, no key"
     lines = [
         (f"sudo {tool} list", "the host (Domain-0) and its guests"),
         ("sudo xen-setup guests", "the same with their addresses and disks"),

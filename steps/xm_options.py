@@ -359,5 +359,5 @@ def _from_network(made: _Made) -> list[str]:
         found.append(f"ip={':'.join(parts)}")
     for key in _NETWORK:
         if key in made.values:
-            made.drop(key, "It is in extra, as xl makes no options for the kernel of it.")
+            made.drop(key, f"{key} is in extra now, as xl makes no options for the kernel of it.")
     return found

@@ -116,6 +116,7 @@ def test_at_the_end_it_says_who_can_log_in_and_how_one_could(
     guest = replace(settings.guests[0], root_password=password, ssh_keys=keys)
     told = what_now(replace(settings, guests=(guest,)))
     assert words in dict(told)[f"sudo xl console {guest.name}"]
+    assert "Ctrl-] leaves" in dict(told)[f"sudo xl console {guest.name}"]
     mends = [command for command, _ in told if "passwd" in command]
     assert bool(mends) is (words == "nobody can log in")
     for command in mends:

@@ -167,3 +167,9 @@ def test_every_value_comes_through(values: dict[str, object]) -> None:
         expected = tuple(value) if isinstance(value, list) else value
         # xl's texts are bytes: beyond that, what cannot be printed is written by its number.
         assert expected == config[key], text
+
+
+def test_where_an_option_went_is_said_with_its_name() -> None:
+    # Its line is gone from the new config: "it is in extra" would be said of the line above.
+    made = converted("name = 'vm01'\nmemory = 128\nroot = '/dev/sda1 ro'\ndhcp = 'dhcp'\n", "vm01")
+    assert "# dhcp is in extra now" in made.text
