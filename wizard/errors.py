@@ -95,10 +95,15 @@ class AnswersInvalid(SetupError):
 
     def __init__(self, problems: tuple[AnswerProblem, ...], *, what: str = "") -> None:
         count = len(problems)
-        noun = "problem" if count == 1 else "problems"
+        noun, them = ("problem", "it") if count == 1 else ("problems", "them")
+        place = ""
+        if any(problem.line for problem in problems):
+            place = " in the answer file"
+        elif not any(problem.file for problem in problems):
+            place = " with --set KEY=VALUE, or in an answer file,"
         super().__init__(
             what or f"The answers have {count} {noun}.",
-            hint="Mend them in the answer file and start again; nothing was changed.",
+            hint=f"Mend {them}{place} and start again; nothing was changed.",
             details=tuple(str(problem) for problem in problems),
         )
         self.problems = problems

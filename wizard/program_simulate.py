@@ -63,7 +63,9 @@ def run(arguments: Arguments) -> int:
     except ChecksFailed:
         raise  # it says by itself that nothing was changed
     except SetupError as error:
-        error.hint = f"{NOTHING} On a real machine: {error.hint}" if error.hint else NOTHING
+        error.hint = (
+            f"{NOTHING} On a real machine it would say: {error.hint}" if error.hint else NOTHING
+        )
         raise
     console.finished(outcome, what_now(play.settings), stays=False)
     if not arguments.quiet:

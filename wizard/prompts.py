@@ -56,6 +56,11 @@ class Option:
     move: bool = False
 
 
+def _word(move: Option) -> str:
+    """A move's word, as it is to be typed; with what it does, where the word does not say it."""
+    return move.value if move.value in move.title.split() else f"{move.value} ({move.title})"
+
+
 class Prompter(Protocol):
     """Someone who can be asked."""
 
@@ -148,7 +153,7 @@ class PlainPrompter:
                 self._write(wrapped(f"  {number}  {option.title}{mark}") + "\n")
         moves = [option for option in options if option.move]
         if moves:
-            words = ", ".join(f"{option.value} ({option.title})" for option in moves)
+            words = ", ".join(map(_word, moves))
             self._write(wrapped(f"  or type: {words}") + "\n")
         values = [option.value for option in takeable]
         shown = str(values.index(default) + 1) if default in values else ""

@@ -29,6 +29,7 @@ def test_a_wrong_answer_is_wrong_for_an_ordinary_user_too(tmp_path: Path) -> Non
     done = xen_setup("check", "--facts", facts, "--set", "guests.0.memory=12")
     assert 3 == done.returncode
     assert "guests.0.memory" in done.stderr
+    assert "Mend it and start again" in done.stderr  # there is no file to mend it in
 
 
 def test_the_packaged_answers_plan_without_a_problem_and_show_no_hash() -> None:
@@ -56,6 +57,7 @@ def test_all_problems_of_a_file_come_at_once_on_standard_error(tmp_path: Path) -
     assert "" == done.stdout
     for place in (":2:8: host.brige:", ":3:19: guests.0.memory:", ":3:34: guests.1.vcpus:"):
         assert place in done.stderr
+    assert "Mend them in the answer file and start again" in done.stderr
 
 
 def test_several_files_count_in_their_order_and_options_last(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from wizard.errors import Cancelled
 from wizard.interview import Interview
 from wizard.objections import objections, obstacles
 from wizard.program import interview
-from wizard.prompts import Look, Option, ScriptedPrompter
+from wizard.prompts import Look, Option, PlainPrompter, ScriptedPrompter
 
 
 class Agreeing:
@@ -213,3 +213,16 @@ def test_an_answer_that_does_not_fit_the_machine_says_why_and_stays_when_it_is_i
     assert any("The guests' volumes need" in words for words in script.said)
     assert any("the same again" in words for words in script.said)
     assert conversation.answers.given["guests.0.root_size"].value == 20 * 1024
+
+
+def test_plain_lines_say_no_word_of_a_list_twice(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("back\n")
+    with (tmp_path / "typed").open() as source, (tmp_path / "told").open("w") as sink:
+        moves = [
+            Option("?", "explain", move=True),
+            Option("back", "go back", move=True),
+            Option("quit", "quit", move=True),
+        ]
+        picked = PlainPrompter(source, sink).pick("Which?", [Option("yes", "yes"), *moves], "yes")
+    assert "back" == picked
+    assert "  or type: ? (explain), back, quit\n" in (tmp_path / "told").read_text()
