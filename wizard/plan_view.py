@@ -92,6 +92,15 @@ def _totals(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None
         console.line(f"Points of no return: {len(lost)}{because}.", "bold red")
     else:
         console.line("`xen-setup rollback` can take all of it back.")
+    # They may have gone off the screen, and the decision comes next.
+    warned = [
+        str(number)
+        for number, one in enumerate(previews, start=1)
+        if any(problem.severity == "warning" for problem in one.problems)
+    ]
+    if warned:
+        steps = "step" if len(warned) == 1 else "steps"
+        console.line(f"Read the warnings above first: {steps} {', '.join(warned)}.", "magenta")
 
 
 def browse(

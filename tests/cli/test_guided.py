@@ -77,6 +77,17 @@ def test_the_plan_is_shown_before_the_decision(capsys: pytest.CaptureFixture[str
     assert 47 >= len(shown.splitlines()), "two screens of 24 lines, with the question"
 
 
+def test_the_last_line_before_the_decision_names_the_steps_that_warn(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    interview(Arguments(facts=STOCK), Agreeing("apply"))
+    warned = capsys.readouterr().out
+    assert "Read the warnings above first: step 9." in warned.splitlines()[-1]
+    locked = (f"guests.0.root_password={HASH}",)
+    interview(Arguments(facts=STOCK, settings=locked), Agreeing("apply"))
+    assert "Read the warnings" not in capsys.readouterr().out
+
+
 def test_no_line_of_the_plan_in_short_is_wider_than_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
