@@ -53,7 +53,7 @@ def _tell(arguments: Arguments, findings: list[Finding], *, complete: bool) -> N
     if not findings:
         console.line("No cause is known for this text.", "bold")
         for words in WHEN_UNKNOWN:
-            console.labelled("-", words, indent=2)
+            console.labelled("-", as_typed(words), indent=2)
         return
     causes = [finding for finding in findings if not finding.rule.consequence] or findings
     for finding in causes[:_TOLD]:

@@ -120,7 +120,9 @@ def _running(
 ) -> tuple[str, str, list[Guest]]:
     """Why xl does not say anything ("" if it does), what to do about it, and the domains."""
     if view.word("/sys/hypervisor/type") != "xen":
-        remedy = "Boot its entry of the boot menu. To prepare one: sudo xen-setup"
+        remedy = (
+            "If it is installed, boot its entry of the boot menu. To install it: sudo xen-setup"
+        )
         return "Xen does not run here.", remedy, []
     if not view.as_root:
         return "Only root can ask xl.", "Type it with sudo in front.", []

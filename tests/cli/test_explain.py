@@ -52,6 +52,13 @@ def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     assert "xl dmesg" in done.stdout
 
 
+def test_what_to_type_when_no_cause_is_known_can_be_typed() -> None:
+    clone = "/home/alice/xen-setup/xen-setup"
+    done = xen_setup("explain", "all is well", XEN_SETUP_PROGRAM=clone, PATH="/usr/bin:/bin")
+    assert f"| {clone} explain -" in done.stdout
+    assert f"`{clone} status`" in done.stdout
+
+
 def test_programs_read_all_findings(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(DISK)

@@ -329,6 +329,7 @@ def test_plain_linux_is_told_what_to_boot() -> None:
     done = xen_setup("guests")
     assert (done.returncode, done.stderr) == (Exit.CHECKS_FAILED, "")
     assert "Xen does not run here." in done.stdout
+    assert "If it is installed, boot its entry" in done.stdout
     network = xen_setup("network")
     assert network.returncode == Exit.DONE
     must_fit("network", xen_setup("network", "--json").stdout)
