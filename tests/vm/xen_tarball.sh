@@ -35,6 +35,8 @@ done
 mv "$tree/etc/init.d/xen" "$tree/etc/init.d/xencommons"
 sed -i 's/^\(# Provides: *\)xen$/\1xencommons/' "$tree/etc/init.d/xencommons"
 sed -i 's/^\(# Required-St[a-z]*: .*\)\bxen\b/\1xencommons/' "$tree/etc/init.d/xendomains"
+# Upstream's tools/Makefile makes it; here the package's script did. xenstored does not start without.
+mkdir -p "$tree/var/log/xen"
 rm -rf "$tree/usr/share/doc" "$tree/usr/share/man" "$tree/usr/share/lintian" "$tree/etc/default/grub.d"
 
 cat >"$work/xen-4.17/dist/README" <<'END'
