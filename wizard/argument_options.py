@@ -74,7 +74,7 @@ def facts_option(parser: argparse.ArgumentParser, words: str = "instead of this 
     parser.add_argument(
         "--facts",
         metavar="FILE",
-        help=f"the saved facts of a machine (xen-setup facts --json), {words}",
+        help=f"saved facts of a machine (xen-setup facts --json), or an example's name, {words}",
     )
 
 

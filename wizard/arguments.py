@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, get_args
 
@@ -130,9 +131,20 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         words = self.prog.removeprefix("xen-setup").strip()
         raise UsageError(
-            f"{message[:1].upper()}{message[1:]}.".replace("..", "."),
+            f"{message[:1].upper()}{message[1:]}.{_meant(message)}".replace("..", "."),
             hint=f"See: {' '.join(('xen-setup', words)).strip()} --help",
         )
+
+
+def _meant(message: str) -> str:
+    """The word that is nearest to one that argparse does not know among those that it lists."""
+    found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+    if found is None:
+        return ""
+    import difflib  # noqa: PLC0415 - as below
+
+    near = difflib.get_close_matches(found[1], re.findall(r"[\w.-]+", found[2]), 1, 0.6)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def parse(argv: Sequence[str]) -> Arguments:

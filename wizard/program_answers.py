@@ -15,7 +15,7 @@ from typing import assert_never
 
 from steps import PIPELINE
 from steps.facts import Facts
-from steps.saved_facts import load_facts
+from steps.machines import facts_of
 from steps.settings import Settings
 from wizard import passwords
 from wizard.answer_file import ANSWERS_VERSION, read_answers, text_of_file
@@ -168,7 +168,7 @@ def _read(
     answers = read_answers(arguments.files, Settings, arguments.settings)
     if arguments.facts is None:
         return answers, (), ()
-    facts = load_facts(arguments.facts)
+    facts = facts_of(arguments.facts)
     settled = list(walk(answers, facts))
     problems = tuple(folded(item.problem for item in settled if item.problem is not None))
     unread = [item.key for item in problems if item.missing and not facts.as_root]
@@ -333,7 +333,7 @@ def _known_key(given: str, keys: list[str]) -> str:
 
 def _facts(arguments: Arguments) -> Facts:
     if arguments.facts is not None:
-        return load_facts(arguments.facts)
+        return facts_of(arguments.facts)
     # Imported here: the other commands need neither libparted nor what reads a machine.
     from steps.read_facts import read_facts  # noqa: PLC0415
 

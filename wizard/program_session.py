@@ -13,8 +13,9 @@ from steps import PIPELINE
 from steps.facts import Facts
 from steps.guest_disks import root_device
 from steps.kinds import CHECK_NAME
+from steps.machines import facts_of
 from steps.read_facts import look_into_guests, look_into_tarball, read_facts
-from steps.saved_facts import hidden, load_facts
+from steps.saved_facts import hidden
 from steps.settings import Settings
 from wizard.actions import Action, WriteFile
 from wizard.answer_file import read_answers, write_answers
@@ -102,7 +103,7 @@ def portable_answers(arguments: Arguments) -> bytes:
 
 def machine_facts(arguments: Arguments) -> Facts:
     if arguments.facts is not None:
-        return load_facts(arguments.facts)
+        return facts_of(arguments.facts)
     # A mirror that does not answer is told before the first change, not after half of them.
     return read_facts(reach=arguments.command in {"guided", "apply", "check"})
 

@@ -164,7 +164,7 @@ def _with_machine(arguments: Arguments) -> Arguments:
         raise UsageError(
             f"`{arguments.command}` cannot be simulated.",
             hint="A guided run can (xen-setup --simulate stock), and `apply`; `plan`, `check` and "
-            "`facts` show a saved machine with --facts.",
+            "`facts` show such a machine with --facts stock.",
         )
     if arguments.simulate is None:
         raise UsageError(

@@ -48,6 +48,13 @@ def machine_file(word: str) -> Path:
     )
 
 
+def facts_of(path: Path) -> Facts:
+    """The facts saved in that file, or of the example machine of that name; `UsageError` says why
+    they cannot be read.
+    """
+    return example_facts(str(path)) if str(path) in EXAMPLES else load_facts(path)
+
+
 def example_facts(name: str) -> Facts:
     """The facts of the example machine of this name."""
     return load_facts(example(name))

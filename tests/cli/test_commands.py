@@ -79,6 +79,12 @@ def test_version_is_one_line() -> None:
     assert re.fullmatch(r"xen-setup \d+\.\d+\.\d+\n", xen_setup("--version").stdout)
 
 
+def test_an_example_machine_is_known_by_its_name() -> None:
+    named, read = (xen_setup("plan", "--facts", machine) for machine in ("stock", STOCK))
+    assert Exit.DONE == named.returncode, named.stderr
+    assert read.stdout == named.stdout
+
+
 # ---- 2: usage
 
 
@@ -86,6 +92,8 @@ def test_version_is_one_line() -> None:
     ("arguments", "words"),
     [
         (["frobnicate"], "frobnicate"),
+        (["aply"], "Did you mean apply?"),
+        (["answers", "shw"], "Did you mean show?"),
         (["--frobnicate"], "--frobnicate"),
         (["apply"], "ANSWERS"),
         (["rollback", "--to"], "--to"),
