@@ -137,7 +137,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _meant(message: str) -> str:
-    """The word that is nearest to one that argparse does not know among those that it lists."""
+    """The word that is nearest to one that this program does not know among those that it lists."""
     found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
     if found is None:
         return ""
