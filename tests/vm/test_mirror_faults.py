@@ -91,9 +91,10 @@ def test_broken_packages_for_the_host_are_explained(
 
 
 SYSTEM = {
-    "no answer": (Fault("refuse", "InRelease"), "no such release"),
+    # Without InRelease, debootstrap takes Release and its signature (seen).
+    "no answer": (Fault("refuse", "Release"), "no such release"),
     "a login page": (Fault("captive"), "wants a login first"),
-    "a spoiled signature": (Fault("spoiled", "InRelease"), "not the one that was signed"),
+    "a spoiled signature": (Fault("spoiled", "Release"), "not the one that was signed"),
     "a package is gone": (Fault("missing", ".deb", skip=20), "did not come over the network"),
     "another content": (Fault("spoiled", ".deb", skip=20), "came damaged"),
     # wget tries twenty times: some three minutes.
