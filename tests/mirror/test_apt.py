@@ -106,7 +106,6 @@ def place(tmp_path: Path, whole: Archive) -> Iterator[Place]:
 
 
 UPDATE = update_lists(None)
-ARCHIVES = "var/cache/apt/archives"
 
 
 def test_a_good_mirror_gives_the_packages_and_rollback_takes_them_back(place: Place) -> None:
@@ -180,13 +179,11 @@ def test_packages_of_a_broken_mirror_are_explained_and_what_came_is_kept(
     undo = place.machine.prepare(place.action, "1")
     assert words in place.fails(place.action)
     assert [] == place.unpacked(), "nothing is installed before all of it is there"
-    # A line that breaks may take what stands behind it in apt's pipeline along (seen, busy).
-    came = {path.name.partition("_")[0] for path in (place.root / ARCHIVES).glob("*.deb")}
-    assert {"alpha"} <= came <= {"alpha", "gamma"}
     place.mirror.fault = None
     place.mirror.forget()
     assert place.machine.settle(place.action, undo, Unwatched()), "resume"
     assert place.unpacked() == list(NAMES)
     asked_for = [request for request in place.mirror.requests if request.path.endswith(".deb")]
     names = [request.path.rpartition("/")[2].partition("_")[0] for request in asked_for]
-    assert sorted({*NAMES} - came) == sorted(names), "each that is lacking once, and no other"
+    # What broke may take the one behind it in apt's pipeline along (seen twice, on a busy machine).
+    assert sorted(names) in (["beta"], ["beta", "gamma"])

@@ -50,7 +50,10 @@ _LEFTOVERS = {
     "/var/lib/xen": 9,
 }
 # Worth reading where they differ, not only their hashes.
-_SHOWN = ("/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/grub/menu.lst")
+_SHOWN = (
+    "/boot/grub/grub.cfg", "/boot/grub/grubenv", "/boot/grub/menu.lst",
+    "/etc/init.d/.depend.boot", "/etc/init.d/.depend.start", "/etc/init.d/.depend.stop",
+)  # fmt: skip
 
 
 class NotWhole(Exception):
@@ -350,6 +353,11 @@ ALLOWED: tuple[Allowed, ...] = (
         "/boot/grub/grubenv",
         "GRUB itself empties next_entry when it has used it: an empty one is none; where GRUB "
         "Legacy boots, grub-common comes with Xen, makes the file, and its purge leaves it",
+    ),
+    Allowed(
+        "etc",
+        "/etc/adjtime",
+        "hwclock makes it when a host with SysV init is shut down",
     ),
     Allowed(
         "boot default",
