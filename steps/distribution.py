@@ -181,15 +181,15 @@ def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
         return
     total, wanted = total_memory(facts), wanted_memory(settings)
     if wanted > total:
-        over = show_size(wanted - total)
+        spare = total - XEN_MEMORY - GUEST_OVERHEAD * len(settings.guests)
         yield Problem(
             "memory",
-            f"{show_size(wanted)} of memory are wanted, and the machine has {show_size(total)}, "
-            f"{over} less: {show_size(settings.host.dom0_memory)} for dom0, "
+            f"{show_size(settings.host.dom0_memory)} for dom0, "
             f"{guests_in_words(settings.guests)}, {XEN_MEMORY}MiB for Xen itself and "
-            f"{GUEST_OVERHEAD}MiB for its books on each guest.",
-            f"Take {over} from dom0 (host.dom0_memory) or from guests (guests: memory), or leave "
-            "guests out.",
+            f"{GUEST_OVERHEAD}MiB for its books on each guest are {show_size(wanted)} of memory, "
+            f"and the machine has {show_size(total)}.",
+            f"dom0 and the guests may have {show_size(max(spare, 0))} together: give dom0 "
+            "(host.dom0_memory) or a guest (guests: memory) less, or leave guests out.",
         )
 
 

@@ -172,8 +172,9 @@ def test_memory_counts_dom0_and_every_guest_and_xen_itself() -> None:
     (problem,) = distribution.check(over, facts)
     assert "memory" == problem.name
     assert f"{spare + 1}MiB for vm01" in problem.what
-    assert "has 2971MiB, 1MiB less: 1GiB for dom0" in problem.what
-    assert "Take 1MiB from dom0" in problem.hint
+    assert problem.what.startswith("1GiB for dom0, ")
+    assert "are 2972MiB of memory, and the machine has 2971MiB." in problem.what
+    assert f"may have {spare + 1024}MiB together" in problem.hint
 
 
 def test_many_guests_are_counted_and_not_listed() -> None:
