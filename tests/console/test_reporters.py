@@ -164,12 +164,14 @@ class Interrupting(TerminalText):
     def __init__(self) -> None:
         super().__init__()
         self.prints: Callable[[], None] = lambda: None
+        self.begun: list[threading.Thread] = []
 
     def write(self, text: str, /) -> int:
         if "line 2" in text:
             meanwhile = threading.Thread(target=self.prints)
             meanwhile.start()
             meanwhile.join(0.1)
+            self.begun.append(meanwhile)
         return super().write(text)
 
 
@@ -186,6 +188,8 @@ def test_lines_that_come_while_v_shows_the_last_ones_are_shown_after_them(
             reporter.output(f"line {number}")
         stream.prints = lambda: reporter.output("a new line")
         reporter.pressed("v")
+        for thread in stream.begun:  # it waits for the lines that are shown: the last word is its
+            thread.join()
     lines = [line for line in shown(screen_of(stream.getvalue())).splitlines() if "|" in line]
     assert lines == [f"       | line {number}" for number in range(1, 6)] + ["       | a new line"]
 
