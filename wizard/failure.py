@@ -111,7 +111,9 @@ def waited_out(
     first = next(iter(explain_error(error, rules)), None)
     if first is None or not first.rule.passes:
         return False
-    reporter.note(f"That may pass by itself: once more in {first.rule.passes:g} s.")
+    reporter.note(
+        f"That may pass by itself: the step is tried once more in {first.rule.passes:g} s."
+    )
     interrupts.wait(first.rule.passes)
     interrupts.check()
     return True

@@ -102,7 +102,7 @@ class Pipeline(Generic[S, F]):
     def __post_init__(self) -> None:
         self._step_now = ""
         self._action_now: Action | None = None
-        self._again: set[str] = set()  # steps that failed, and were perhaps tried once more
+        self._again: set[str] = set()  # steps that were tried once more by themselves
 
     # --- the two ways in ----------------------------------------------------------------------
 
@@ -352,12 +352,11 @@ class Pipeline(Generic[S, F]):
 
     def _confirm(self, name: str, guard: Guard) -> None:
         """Wait for the confirmation; raises `StepFailed` when it does not come in time."""
-        confirm = self.wishes.confirm
-        asks = guard.ask and confirm is not None
+        confirm = self.wishes.confirm if guard.ask else None
         # A question that nobody is asked would look like one that waits for an answer.
-        words = guard.question if asks else f"until `{' '.join(guard.probe)}` succeeds"
+        words = guard.question if confirm else f"until `{' '.join(guard.probe)}` succeeds"
         self.reporter.waiting(words, guard.seconds)
-        if guard.ask and confirm is not None:
+        if confirm is not None:
             if self._asked(lambda: confirm(guard.question, guard.seconds)):
                 return
         elif self._probe_confirms(guard):
@@ -426,10 +425,11 @@ class Pipeline(Generic[S, F]):
                 changes=self.wishes.change is not None and self.promise is None,
             )  # fmt: skip
             return self._asked(lambda: wish(failure))
-        if name not in self._again:
+        if name not in self._again and waited_out(
+            error, self.rules, self.machine.interrupts, self.reporter
+        ):
             self._again.add(name)
-            if waited_out(error, self.rules, self.machine.interrupts, self.reporter):
-                return "retry"
+            return "retry"
         if wish == "roll back" and ledger.has_booted():
             # A guest that is slow to start must not cost the user the whole host.
             return "stop"

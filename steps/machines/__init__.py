@@ -49,10 +49,11 @@ def machine_file(word: str) -> Path:
 
 
 def facts_of(path: Path) -> Facts:
-    """The facts saved in that file, or of the example machine of that name; `UsageError` says why
-    they cannot be read.
+    """The facts saved in that file, or else of the example machine of that name; `UsageError` says
+    why they cannot be read.
     """
-    return example_facts(str(path)) if str(path) in EXAMPLES else load_facts(path)
+    is_example = str(path) in EXAMPLES and not path.exists()
+    return example_facts(str(path)) if is_example else load_facts(path)
 
 
 def example_facts(name: str) -> Facts:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.practice.stand_in import running
 from wizard.errors import UsageError
 from wizard.practice.errors import HostNotReady, MachineTrouble
 from wizard.practice.image import Image
@@ -128,20 +129,10 @@ def test_a_process_number_that_is_anothers_is_not_taken_for_the_machine(
 
 def test_a_process_with_the_machines_pid_file_is_the_machine(places: Places) -> None:
     machine = off(places)
-    pid_file = machine.folder / "qemu.pid"
-    program = "print(flush=True); import time; time.sleep(60)"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(pid_file)], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout
-        process.stdout.readline()
-        pid_file.write_text(f"{process.pid}\n")
-        try:
-            assert machine.status().state is State.BOOTING
-            machine.power_cut()  # no control socket: it is killed
-            assert process.wait(10) == -9
-        finally:
-            process.kill()
+    with running(machine.folder / "qemu.pid") as process:
+        assert machine.status().state is State.BOOTING
+        machine.power_cut()  # no control socket: it is killed
+        assert process.wait(10) == -9
     assert machine.status().state is State.OFF
 
 

@@ -114,18 +114,23 @@ def host(request: pytest.FixtureRequest) -> PracticeMachine:
 
 def keep_finished_host(config: pytest.Config, host: Snapshot) -> None:
     """Keep what the unattended journey made, with the program that made it."""
-    assert config.cache is not None
-    config.cache.set(_FINISHED, {"program": packed().digest, "host": host})
+    if (cache := _cache(config)) is not None:
+        cache.set(_FINISHED, {"program": packed().digest, "host": host})
 
 
 def finished_host(config: pytest.Config) -> Snapshot | None:
     """What this very program made in an earlier journey, perhaps of an earlier test run."""
-    assert config.cache is not None
-    kept = config.cache.get(_FINISHED, None)
+    cache = _cache(config)
+    kept = cache.get(_FINISHED, None) if cache is not None else None
     if kept is None or kept["program"] != packed().digest:
         return None
     host: Snapshot = kept["host"]
     return host
+
+
+def _cache(config: pytest.Config) -> pytest.Cache | None:
+    """None with `-p no:cacheprovider`: a journey needs no host that is kept."""
+    return getattr(config, "cache", None)
 
 
 def _machine(request: pytest.FixtureRequest, *, start: bool = True) -> Iterator[PracticeMachine]:
