@@ -8,6 +8,7 @@ import pty
 import re
 import sys
 import termios
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -40,6 +41,16 @@ def test_lines_break_at_words_and_never_within(
     assert at_words(text, columns) == expected
 
 
+def everything(ours: int) -> bytes:
+    """What a terminal was given before its other end closed: the kernel passes it on in pieces."""
+    with os.fdopen(ours, "rb", buffering=0) as stream:
+        pieces = []
+        with suppress(OSError):
+            while piece := stream.read(4096):
+                pieces.append(piece)
+        return b"".join(pieces)
+
+
 def written(columns: int) -> str:
     """What a plain terminal of that many columns gets of an action that is explained."""
     ours, theirs = pty.openpty()
@@ -53,8 +64,7 @@ def written(columns: int) -> str:
             )
         console.as_it_is(lines)
         console.line(WHY, indent=6)
-        stream.flush()
-        return os.read(ours, 4096).decode().replace("\r\n", "\n")
+    return everything(ours).decode().replace("\r\n", "\n")
 
 
 def test_a_plain_terminal_breaks_words_nowhere_and_commands_not_at_all() -> None:
