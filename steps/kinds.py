@@ -323,8 +323,11 @@ MIRROR: Kind[str] = or_word(
 )
 
 
+LOCKED = "locked"  # instead of a password: none opens the guest
+
+
 def _password(value: object) -> str:
-    if value == "locked" or is_reference(value):
+    if value == LOCKED or is_reference(value):
         return str(value)
     if isinstance(value, str) and HASH.fullmatch(value):
         return value
@@ -347,7 +350,7 @@ PASSWORD: Kind[str] = Kind(
     str,
     {
         "anyOf": [
-            {"enum": ["locked", "asked"]},
+            {"enum": [LOCKED, "asked"]},
             {"type": "string", "pattern": f"^(?:{HASH.pattern})$"},
             *({"type": "string", "pattern": f"^(?:{one})$"} for one in REFERENCES[1:]),
         ]

@@ -58,6 +58,7 @@ from steps.suggestions import (
     gateway_is_no_guest,
     has_bridge,
     has_static_address,
+    key_is_the_only_way_in,
     name_is_free,
     next_address,
     whether_dhcp_answers,
@@ -78,7 +79,7 @@ __all__ = [
 ]
 
 ANSWERS_VERSION = 1
-LOCKED = "locked"
+LOCKED = kinds.LOCKED
 
 
 @dataclass(frozen=True)
@@ -457,6 +458,8 @@ class GuestSettings:
         default=LOCKED,
         because="nobody logs in with a password then: type one, or give an SSH key next",
         secret=True,
+        deliberate="without a password or an SSH key nobody could log in to the guest. Type a "
+        "password; or type locked, and give an SSH key next.",
     )
     ssh_keys: tuple[str, ...] = asked(
         "Which public SSH keys may log in as root?",
@@ -465,6 +468,7 @@ class GuestSettings:
         "files. They are of use with openssh-server among the packages.",
         default=(),
         because="none was given; without a password and a key nobody can log in",
+        deliberate=key_is_the_only_way_in,
         # Its middle is a hash of its end: nobody has the private key.
         example=(
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBY5vR0xZcjt9W2XxpCfSOqa/gvGmiBUXZ+unb+ur3uY "

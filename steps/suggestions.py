@@ -14,7 +14,7 @@ from itertools import count
 from steps import not_known
 from steps.facts import Facts
 from steps.hosts.menu_lst import own_block
-from steps.kinds import show_size
+from steps.kinds import LOCKED, show_size
 from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
 
@@ -208,6 +208,16 @@ def default_gateway(known: Known) -> str | None:
 
 def because_gateway(known: Known) -> str:
     return "the host's own" if default_gateway(known) else "the host has none"
+
+
+def key_is_the_only_way_in(known: Known) -> str:
+    """What a person is told who would give no SSH key, where no password opens the guest."""
+    if known.answers.get("root_password") != LOCKED:
+        return ""
+    words = "no password opens this guest, so without a key nobody could log in. "
+    if "openssh-server" not in known.answers.get("packages", ()):
+        words += "(A key is of use only with openssh-server among the packages: back leads there.) "
+    return words + "Give the line of a .pub file; or type - for no key all the same."
 
 
 def default_release(known: Known) -> str:

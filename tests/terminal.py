@@ -82,6 +82,11 @@ class Terminal:
         ]
         return "\n".join([*above, self.text])
 
+    @property
+    def asked(self) -> str:
+        """The line with the cursor: what waits for an answer."""
+        return str(self.screen.display[self.screen.cursor.y]).rstrip()
+
     def type(self, keys: str) -> None:
         """Press these keys."""
         self.process.send(keys)

@@ -77,6 +77,7 @@ class Interview(Generic[S]):
         self._preset = frozenset(answers.given if preset is None else preset)
         self._preset_lists = frozenset(answers.counts if preset_lists is None else preset_lists)
         self._behind: list[str] = []  # the screens passed: Back goes through them
+        self._answered: set[str] = set()  # the keys whose answers this person gave
         self._heading = ""
 
     def ask_all(self) -> None:
@@ -217,10 +218,10 @@ class Interview(Generic[S]):
             elif move := self._moved(text):
                 return move
             elif value is not None and text in ("", shown):
-                self.answers = self.answers.with_answer(item.key, value)
+                self._keep(item, value)
                 return "on"
             elif text == "":
-                self._prompter.say("An answer is needed here.", "wrong")
+                self._insist(item)
             elif self._take(item, _unquoted(text)):
                 return "on"
 
@@ -252,10 +253,9 @@ class Interview(Generic[S]):
     def _ask_secret(self, item: Settled) -> Move:
         question = item.question
         value = self._suggested(item, [])
-        if item.key in self.answers.given:
+        words = "" if value is None else text_of(question, value)
+        if words and item.key in self.answers.given:
             words = "the one given before"
-        else:
-            words = "" if value is None else text_of(question, value)
         self._tell(item)
         while True:
             text = self._prompter.line(f"{question.prompt} (hidden)", words, hidden=True)
@@ -264,10 +264,12 @@ class Interview(Generic[S]):
             elif move := self._moved(text):
                 return move
             elif text == "" and value is not None:
-                self.answers = self.answers.with_answer(item.key, value)
+                self._keep(item, value)
                 return "on"
+            elif text == "":
+                self._insist(item)
             elif hashed := self._hashed(item, text):
-                self.answers = self.answers.with_answer(item.key, hashed)
+                self._keep(item, hashed)
                 return "on"
 
     def _hashed(self, item: Settled, text: str) -> str | None:
@@ -295,10 +297,11 @@ class Interview(Generic[S]):
         """The lines above a question: what it means, what is suggested on this machine, and why."""
         self._prompter.say(f"\n{item.question.meaning}".rstrip(), "note")
         because = item.question.because(item.known)
-        if not because or item.key in self.answers.given:
+        deliberate = self._deliberate(item)
+        if not because or (item.key in self.answers.given and not deliberate):
             return
-        words = f"Nothing is suggested: {because}."
-        if item.default is not None:
+        words = f"Nothing is suggested: {deliberate or f'{because}.'}"
+        if item.default is not None and not deliberate:
             words = f"Suggested: {text_of(item.question, item.default) or 'nothing'} ({because})."
         self._prompter.say(words, "note")
         if unknown := item.question.not_known(item.known):
@@ -332,8 +335,26 @@ class Interview(Generic[S]):
             self._prompter.say(_INSIST)
             self._objected = (item.key, value)
             return False
-        self.answers = answers
+        self.answers = beside
+        self._keep(item, value)
         return True
+
+    def _keep(self, item: Settled, value: Any) -> None:
+        self._answered.add(item.key)
+        self.answers = self.answers.with_answer(item.key, value)
+
+    def _deliberate(self, item: Settled) -> str:
+        """Why Enter is no answer here, though there is a default; "" where it is, or where this
+        person has answered.
+        """
+        given = self.answers.given.get(item.key)
+        if item.key in self._answered or (given is not None and given.value != item.default):
+            return ""
+        return item.question.deliberate(item.known)
+
+    def _insist(self, item: Settled) -> None:
+        why = self._deliberate(item)
+        self._prompter.say(f"An answer is needed here{f': {why}' if why else '.'}", "wrong")
 
     def _with_consent(self, item: Settled, text: str) -> Answers[S] | None:
         """The answers with the agreement that this one needs, and without an earlier one that was
@@ -382,7 +403,9 @@ class Interview(Generic[S]):
         return [Option(text, f"{text}  typed before")]
 
     def _suggested(self, item: Settled, options: list[Option]) -> Any | None:
-        """The answer given before, if it still fits; else the default."""
+        """The answer given before, if it still fits; else the default, where Enter may take it."""
+        if self._deliberate(item):
+            return None
         refused = {option.value for option in options if option.refused}
         given = self.answers.given.get(item.key)
         for value in (given.value if given else None, item.default):

@@ -115,6 +115,9 @@ class Question(Generic[T]):
     (`50%FREE`); it is what `check` looks at, what steps see and what is recorded.
 
     `not_known` says what of the answer nobody can know before it is done ("" for nothing).
+
+    `deliberate` says why a person is to answer in words where Enter would take the default, and
+    what ("" where Enter will do). Where nobody is asked, the default counts all the same.
     """
 
     prompt: str
@@ -135,6 +138,7 @@ class Question(Generic[T]):
     nth: Callable[[T, int], T] | None = None
     on_machine: Callable[[T, Known], T] | None = None
     not_known: Callable[[Known], str] = lambda _known: ""
+    deliberate: Callable[[Known], str] = lambda _known: ""
 
     @property
     def meaning(self) -> str:
@@ -170,6 +174,7 @@ def asked(
     nth: Callable[[T, int], T] | None = None,
     on_machine: Callable[[T, Known], T] | None = None,
     not_known: str | Callable[[Known], str] = "",
+    deliberate: str | Callable[[Known], str] = "",
 ) -> T:
     """Declare a settings field as a question (a dataclass field with the Question as metadata)."""
     question = Question(
@@ -191,6 +196,7 @@ def asked(
         nth=nth,
         on_machine=on_machine,
         not_known=not_known if callable(not_known) else lambda _known: not_known,
+        deliberate=deliberate if callable(deliberate) else lambda _known: deliberate,
     )
     result: T = field(metadata={"question": question})
     return result

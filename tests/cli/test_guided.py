@@ -12,6 +12,7 @@ from steps.saved_facts import facts_text
 from steps.settings import Settings
 from tests.cli.program import STOCK, xen_setup
 from tests.credentials import HASH
+from tests.interview.keys import chosen
 from tests.machines import foreign, machines, stock
 from wizard.answers import Answers, record, settle
 from wizard.arguments import Arguments
@@ -47,7 +48,8 @@ class Agreeing:
         self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
     ) -> str:
         self.prompts.append(prompt)
-        return next((text for start, text in self.typed.items() if prompt.startswith(start)), "")
+        typed = next((text for start, text in self.typed.items() if prompt.startswith(start)), "")
+        return chosen(prompt, typed)
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         self.prompts.append(prompt)

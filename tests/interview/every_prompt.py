@@ -19,6 +19,7 @@ from pathlib import Path
 
 from steps import PIPELINE
 from steps.settings import Settings
+from tests.interview.keys import chosen
 from tests.machines import machines
 from wizard.answer_file import read_answers
 from wizard.cli import tell
@@ -55,7 +56,7 @@ class Walk:
     ) -> str:
         if self._stands_at(prompt):
             return self._prompter.line(prompt, default, hidden=hidden, seconds=seconds)
-        return self._answer(prompt, "")
+        return self._answer(prompt, "" if default else chosen(prompt))
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         if self._stands_at(prompt):

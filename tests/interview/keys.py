@@ -7,6 +7,7 @@ what is suggested is taken, but for the password, and for what happens after the
 from __future__ import annotations
 
 from tests.terminal import DOWN, ENTER
+from wizard.prompts import ScriptedPrompter
 
 ANSWERED = (
     ("How much memory does the host itself", f"?{ENTER}"),
@@ -37,3 +38,22 @@ ANSWERED = (
     ("Shall Xen be what the machine boots", ENTER),
     ("What now?", ENTER),
 )
+
+# What a guided run has answered in words, as Enter alone is no answer: what answer files that say
+# nothing of it come to.
+CHOSEN = {"The guest's root password": "locked", "Which public SSH keys": "-"}
+
+
+def chosen(prompt: str, answer: str = "") -> str:
+    """The answer; where it is Enter, and Enter is none, what it would have stood for."""
+    return answer or next((words for part, words in CHOSEN.items() if part in prompt), "")
+
+
+class Deciding(ScriptedPrompter):
+    """Where Enter is no answer, an empty one of the script chooses what it would have stood for."""
+
+    def line(
+        self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
+    ) -> str:
+        answer = super().line(prompt, default, hidden=hidden, seconds=seconds)
+        return answer if default else chosen(prompt, answer)

@@ -15,6 +15,7 @@ from steps.kinds import INTERFACE
 from steps.settings import Settings
 from tests.credentials import HASH
 from tests.interview.conversation import STEPS, Part
+from tests.interview.keys import Deciding
 from tests.interview.replay import check_replay
 from tests.machines import disk, machines, stock
 from wizard.answer_file import read_answers, read_text
@@ -80,7 +81,7 @@ class Talk:
         save_as: Path = Path("answers.yaml"),
     ) -> None:
         self.facts = facts or stock()
-        self.prompter = ScriptedPrompter(answers)
+        self.prompter = Deciding(answers)
         self.shown: list[Settings] = []
         self.review = review or Review(ready=True)
         self.save_as = save_as

@@ -16,6 +16,7 @@ from steps.not_known import (
     size_of_group,
 )
 from steps.settings import Settings
+from tests.interview.keys import chosen
 from tests.interview.replay import check_replay, plan_bytes
 from tests.machines import machines
 from wizard.answer_reference import words_of
@@ -53,7 +54,7 @@ class Obliging(ScriptedPrompter):
         self.asked.append((prompt, default))
         if " to agree" in prompt:
             return prompt.split()[1]
-        return "" if default else "/dev/vdz"
+        return "" if default else chosen(prompt) or "/dev/vdz"
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         self.offered.append(tuple(options))

@@ -17,7 +17,7 @@ import pytest
 from steps.settings import Settings
 from tests.cli.program import BYTECODE
 from tests.fast import share
-from tests.interview.keys import ANSWERED
+from tests.interview.keys import ANSWERED, chosen
 from tests.interview.replay import check_replay
 from tests.machines import stock
 from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER, PATIENCE, UP, Terminal
@@ -60,7 +60,7 @@ def test_enter_everywhere_agrees_to_what_is_suggested(terminal: Terminal, mode: 
         "must boot into Xen",
     ):  # fmt: skip
         terminal.wait_for(prompt)
-        terminal.type(ENTER)
+        terminal.type(chosen(terminal.asked) + ENTER)
     terminal.wait_for("What now?")
     assert "THE PLAN for vm01" in terminal.whole_text
     terminal.type(ENTER)
@@ -176,11 +176,34 @@ def test_a_password_is_never_on_the_screen(tmp_path: Path, mode: str) -> None:
         assert terminal.is_whole
 
 
+def test_enter_alone_does_not_lock_everybody_out(tmp_path: Path, mode: str) -> None:
+    with start(tmp_path, mode, "--steps", *PLACES["(hidden)"]) as terminal:
+        while "root password" not in terminal.asked:
+            if terminal.is_quiet():
+                terminal.type(ENTER)
+        assert "Nothing is suggested: without a password or an SSH key" in terminal.text
+        for keys, words in (
+            (ENTER, "An answer is needed here: without a password or an SSH key nobody could"),
+            (f"locked{ENTER}", "Which public SSH keys may log in as root?"),
+            (ENTER, "An answer is needed here: no password opens this guest"),
+            (f"-{ENTER}", "How much memory does the guest"),
+        ):
+            terminal.type(keys)
+            terminal.wait_for(words)
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+        assert terminal.is_whole
+
+
 def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> None:
     terminal.wait_for(MEMORY)
     terminal.type("3GiB" + ENTER)
     terminal.wait_for(CONSOLE)
-    terminal.type(ENTER * 16)
+    terminal.type(ENTER * 12)
+    terminal.wait_for("(hidden)")
+    terminal.type(f"locked{ENTER}")
+    terminal.wait_for("start with the host")
+    terminal.type(ENTER * 3)
     terminal.wait_for("What now?")
     terminal.type("save" + ENTER if b"\x1b" not in terminal.raw else DOWN * 2 + ENTER)
     terminal.wait_for("Which file?")

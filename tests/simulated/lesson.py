@@ -14,6 +14,7 @@ from steps.facts import Facts
 from steps.machines import example_facts
 from steps.played import Played
 from steps.settings import Settings
+from tests.interview.keys import chosen
 from wizard.answer_file import write_answers
 from wizard.answers import Answers, record
 from wizard.arguments import Arguments
@@ -48,7 +49,7 @@ class Learner:
     def line(
         self, prompt: str, default: str = "", *, hidden: bool = False, seconds: float | None = None
     ) -> str:
-        return self._answer(prompt, "")
+        return self._answer(prompt, "" if default else chosen(prompt))
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
         answer = self._answer(prompt, default or next(o.value for o in options if not o.refused))

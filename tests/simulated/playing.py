@@ -9,6 +9,7 @@ from pathlib import Path
 
 from steps.settings import Settings
 from tests.cli.program import ROOT, environment, xen_setup
+from tests.interview.keys import chosen
 from tests.machines import stock
 from tests.terminal import ENTER, PATIENCE, Terminal
 from wizard.answer_file import write_answers
@@ -53,7 +54,7 @@ def press_enter_until(screen: Terminal, *words: str, seconds: float = PATIENCE) 
         assert time.monotonic() < ends, f"None of {words} came. The screen:\n{screen.text}"
         if screen.is_quiet():
             before = len(screen.raw)
-            screen.type(ENTER)
+            screen.type(chosen(screen.asked) + ENTER)
             while len(screen.raw) == before and time.monotonic() < ends and screen._read(0.2):
                 pass  # a second Enter would answer what nobody has read yet
 

@@ -242,7 +242,7 @@ def test_what_stands_in_the_way_can_be_answered_otherwise(tmp_path: Path) -> Non
 
 def test_a_warning_can_be_answered_too(tmp_path: Path) -> None:
     key = public_key("alice@example.org")
-    learner = Learner({"only a warning": ["answer"], "public SSH keys": ["", key]})
+    learner = Learner({"only a warning": ["answer"], "public SSH keys": ["-", key]})
     lesson = Lesson(tmp_path, learner)
     lesson.go()
     assert "nobody can log in" in learner.all_heard

@@ -48,16 +48,10 @@ class Person:
             assert time.monotonic() < ends, f"{words!r} did not come:\n{self.terminal.text}"
             if not self.terminal.is_quiet(_STILL):
                 continue
-            asked = self.asked
+            asked = self.terminal.asked
             if _ASKS.search(asked):
                 self.screens.append((asked, self.terminal.text))
                 self.terminal.type(self._key(asked))
-
-    @property
-    def asked(self) -> str:
-        """The line with the cursor."""
-        screen = self.terminal.screen
-        return str(screen.display[screen.cursor.y]).rstrip()
 
     def told(self) -> str:
         """All screens, one below the other."""

@@ -1,0 +1,75 @@
+"""Root's way into a guest: Enter alone never leads to one that nobody can log in to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from steps.settings import Settings
+from tests.credentials import public_key
+from tests.interview.conversation import Part
+from tests.interview.test_interview import hashed
+from tests.machines import stock
+from wizard.answers import Answers, record, settle
+from wizard.interview import Interview
+from wizard.prompts import ScriptedPrompter
+
+PUBLIC_KEY = public_key("alice")
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is answered to the questions about root's way in, and what is the outcome."""
+
+    answers: tuple[str, ...]
+    insisted: int  # how often Enter was no answer
+    password: str = "locked"
+    keys: tuple[str, ...] = ()
+
+
+WAYS_IN = {
+    "Enter is no answer to either": Way(("", "locked", "", "-"), 2),
+    "a password, and Enter for no key": Way(("geheim", "geheim", ""), 0, hashed("geheim")),
+    "a key behind a password that is locked": Way(("locked", PUBLIC_KEY), 0, keys=(PUBLIC_KEY,)),
+    "chosen once, Enter keeps it": Way(("locked", "-", "back", "back", "", ""), 0),
+    "another password makes Enter one": Way(
+        ("locked", "back", "neu", "neu", ""), 0, hashed("neu")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WAYS_IN)
+def test_nobody_comes_to_a_guest_without_a_way_in_by_enter_alone(name: str) -> None:
+    way = WAYS_IN[name]
+    prompter = ScriptedPrompter([*way.answers, ""])
+    part = Part("Guest", ("guests.root_password", "guests.ssh_keys", "guests.autostart"))
+    interview = Interview(
+        [part], Answers(Settings), stock(), prompter, hasher=hashed, preset_lists=("guests",)
+    )
+    interview.ask_all()
+    guest = settle(interview.answers, stock()).guests[0]
+    assert (way.password, way.keys) == (guest.root_password, guest.ssh_keys)
+    assert [] == prompter.left
+    told = [words for words in prompter.said if words.startswith("An answer is needed here: ")]
+    assert way.insisted == len(told)
+    assert all("nobody could log in" in words for words in told)
+
+
+def test_a_way_in_that_was_only_recorded_is_chosen_all_the_same() -> None:
+    """A lesson records what counts, before anybody is asked for it."""
+    given = record(settle(Answers(Settings), stock()), stock())
+    prompter = ScriptedPrompter(["", "locked"])
+    part = Part("Guest", ("guests.root_password",))
+    Interview([part], given, stock(), prompter, preset=(), preset_lists=("guests",)).ask_all()
+    assert [] == prompter.left
+
+
+def test_a_key_without_an_ssh_server_is_said_to_be_of_no_use() -> None:
+    for packages, words in (((), "back leads there"), (("openssh-server",), "for no key all")):
+        given = Answers(Settings).with_answer("guests.0.packages", packages)
+        prompter = ScriptedPrompter(["locked", "-"])
+        part = Part("Guest", ("guests.root_password", "guests.ssh_keys"))
+        Interview([part], given, stock(), prompter, preset_lists=("guests",)).ask_all()
+        assert words in prompter.said[-1]
+        assert ("back leads there" in prompter.said[-1]) is (packages == ())
