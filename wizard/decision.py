@@ -12,6 +12,7 @@ from wizard.answers import draft, record
 from wizard.consent import agreed_to_lose
 from wizard.errors import Cancelled, Exit, Interrupted, UsageError
 from wizard.interview import BACK, NOTHING_CHANGED, QUIT, Interview
+from wizard.kept_answers import KeptAnswers
 from wizard.prompts import InputEnded, Option, Prompter
 
 S = TypeVar("S")
@@ -34,55 +35,89 @@ class Review:
     browse: Callable[[], None] | None = None
 
 
+class _Saved(Cancelled):
+    """The person saved the answers, and left."""
+
+
 def guided(
     interview: Interview[S],
     facts: object,
     prompter: Prompter,
     show: Callable[[S], Review],
     save_as: Path = Path("xen-setup-answers.yaml"),
+    *,
+    kept: KeptAnswers[S] | None = None,
 ) -> S:
     """Interview, show, decide; the settings that the person agreed to.
 
     `show` shows the plan for settings. Raises Cancelled when the person quits (after saving the
     answers, if wanted), and Interrupted or InputEnded when they cannot go on: nothing was changed.
+    However it is left, the answers so far are `kept`, if there is a place for them.
     """
+
+    def left() -> str:
+        """What to say to whoever leaves, once the answers are kept."""
+        so_far = interview.so_far
+        words = kept.keep(so_far) if kept is not None and so_far is not None else ""
+        return f"{NOTHING_CHANGED} {words}".rstrip()
+
     try:
-        prompter.say(_HOW_IT_GOES)
-        while True:
-            interview.ask_all()
-            drafted = draft(interview.answers, facts)
-            review = Review(ready=False)
-            if drafted.problems:
-                prompter.say("These answers do not fit together:", "wrong")
-                for problem in drafted.problems:
-                    prompter.say(f"{problem}", "wrong")
-            else:
-                review = show(drafted.settings)
-            match _decide(prompter, review, can_go_back=interview.can_go_back):
-                case "apply" if agreed_to_lose(prompter, review.destroys):
-                    return drafted.settings
-                case "back":
-                    interview.go_back()
-                case "save":
-                    answers = interview.answers
-                    if not drafted.problems:
-                        answers = record(drafted.settings, facts)
-                    path = _save(prompter, write_answers(answers), save_as)
-                    if path is not None:
-                        raise Cancelled(
-                            f"The answers are in {path}. {NOTHING_CHANGED}",
-                            hint=f"To go on with them: sudo xen-setup apply {path}",
-                        )
-                case "quit":
-                    raise Cancelled("You quit.", hint=NOTHING_CHANGED)
+        settings = _converse(interview, facts, prompter, show, save_as)
+    except _Saved:
+        if kept is not None:
+            kept.forget()
+        raise
     except KeyboardInterrupt:  # between two prompts, where nothing catches the signal
-        raise Interrupted(
-            "Stopped by Ctrl-C.", hint=NOTHING_CHANGED, status=Exit.INTERRUPTED
-        ) from None
+        raise Interrupted("Stopped by Ctrl-C.", hint=left(), status=Exit.INTERRUPTED) from None
     except Interrupted as error:
-        raise Interrupted(error.what, hint=NOTHING_CHANGED, status=error.status) from None
+        raise Interrupted(error.what, hint=left(), status=error.status) from None
     except InputEnded as error:
-        raise InputEnded(f"{error.what} {NOTHING_CHANGED}", hint=error.hint) from None
+        raise InputEnded(f"{error.what} {left()}", hint=error.hint) from None
+    except Cancelled as error:
+        raise Cancelled(error.what, hint=left()) from None
+    except BaseException:  # another signal between two prompts, or a mistake of this program
+        left()
+        raise
+    if kept is not None:
+        kept.forget()
+    return settings
+
+
+def _converse(
+    interview: Interview[S],
+    facts: object,
+    prompter: Prompter,
+    show: Callable[[S], Review],
+    save_as: Path,
+) -> S:
+    prompter.say(_HOW_IT_GOES)
+    while True:
+        interview.ask_all()
+        drafted = draft(interview.answers, facts)
+        review = Review(ready=False)
+        if drafted.problems:
+            prompter.say("These answers do not fit together:", "wrong")
+            for problem in drafted.problems:
+                prompter.say(f"{problem}", "wrong")
+        else:
+            review = show(drafted.settings)
+        match _decide(prompter, review, can_go_back=interview.can_go_back):
+            case "apply" if agreed_to_lose(prompter, review.destroys):
+                return drafted.settings
+            case "back":
+                interview.go_back()
+            case "save":
+                answers = interview.answers
+                if not drafted.problems:
+                    answers = record(drafted.settings, facts)
+                path = _save(prompter, write_answers(answers), save_as)
+                if path is not None:
+                    raise _Saved(
+                        f"The answers are in {path}. {NOTHING_CHANGED}",
+                        hint=f"To go on with them: sudo xen-setup apply {path}",
+                    )
+            case "quit":
+                raise Cancelled("You quit.")
 
 
 def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:

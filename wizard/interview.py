@@ -111,6 +111,16 @@ class Interview(Generic[S]):
             self._prompter.say("This is the first question.", "note")
 
     @property
+    def so_far(self) -> Answers[S] | None:
+        """What this person answered, and what was given beforehand; without what was agreed to
+        lose, which nobody agrees to for a later day. None if nothing was answered.
+        """
+        answers = self.answers
+        for key in self._agreed:
+            answers = answers.without_answer(key)
+        return answers if answers.given.keys() - self._preset else None
+
+    @property
     def can_go_back(self) -> bool:
         """Whether a question was asked."""
         return bool(self._behind)

@@ -34,7 +34,11 @@ its first line), `env:NAME` (a variable has it), `asked` (a guided run asks)."""
 
 _FILES = (
     (STATE_DIRECTORY, "The journal of the runs, their answers, and the backups. Root's only."),
-    ("$XDG_STATE_HOME/xen-setup", "The practice machines, and reports of bugs."),
+    (
+        "$XDG_STATE_HOME/xen-setup",
+        "The practice machines, reports of bugs, and the answers of a guided run that was left in "
+        "its questions (answers-so-far.yaml, its owner's only).",
+    ),
 )
 _ENVIRONMENT = (
     ("TERM", "`dumb`, or none: plain lines, as with `--plain`."),

@@ -27,6 +27,7 @@ from wizard.decision import guided as converse
 from wizard.errors import Exit, Interrupted, Stopped, UsageError
 from wizard.interview import Interview
 from wizard.journal import unfinished_run
+from wizard.kept_answers import KeptAnswers, beneath, kept_path
 from wizard.machine import Machine
 from wizard.objections import objections
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
@@ -133,7 +134,8 @@ def guided(arguments: Arguments) -> int:
         raise Stopped("An earlier run is not finished.", hint=GO_ON)
     if arguments.teach:
         return _lesson(arguments, prompter)
-    session = interview(arguments, prompter)
+    kept = KeptAnswers(Settings, kept_path())
+    session = interview(arguments, prompter, kept=kept)
     return run_session(arguments, session, prompter, time.monotonic(), agreed=True)
 
 
@@ -152,9 +154,11 @@ def interview(
     prompter: Prompter,
     steps: Sequence[Step[Settings, Facts]] = PIPELINE,
     known: Answers[Settings] | None = None,
+    kept: KeptAnswers[Settings] | None = None,
 ) -> Session:
     """Ask everything, show the plan, have it agreed to; raises Cancelled if it is not. What is
-    `known` beforehand is not asked; None: what the files say.
+    `known` beforehand is not asked; None: what the files say. `kept`: where the answers of whoever
+    leaves are, and those of an earlier start.
     """
     console = console_for(arguments)
     facts = machine_facts(arguments)
@@ -174,15 +178,18 @@ def interview(
     answers = resolve(known or answers_of(arguments, arguments.files), unattended=False)
     if known is None:
         refuse_unfit(steps, answers, facts, console, prompter, needs_root=False)
+    earlier = None if kept is None else kept.offered(prompter)
     conversation = Interview(
         steps,
-        answers,
+        answers if earlier is None else beneath(earlier, answers),
         facts,
         prompter,
         every_question=arguments.all_questions,
+        preset=answers.given,
+        preset_lists=answers.counts,
         objects=lambda old, new: objections(steps, old, new, facts, frozenset(arguments.ignore)),
     )
-    converse(conversation, facts, prompter, show)
+    converse(conversation, facts, prompter, show, kept=kept)
     return sessions[-1]
 
 

@@ -1,9 +1,11 @@
 """A guided run without a pipeline: the interview on a saved machine, for tests on a terminal.
 
-    python -m tests.interview.conversation [--plain] [--every] [--steps] [--set KEY=VALUE]… MACHINE
+    python -m tests.interview.conversation [--plain] [--every] [--steps] [--kept]
+                                           [--set KEY=VALUE]… MACHINE
     python -m tests.interview.conversation [--plain] --confirm SECONDS
 
-`--steps` asks what the real steps ask, not only the few parts below. Prints the settings that were
+`--steps` asks what the real steps ask, not only the few parts below. `--kept` keeps the answers of
+whoever leaves as the program does, for the next one with it. Prints the settings that were
 agreed to, or the error with its exit status; fails if their record, replayed, gives another plan.
 """
 
@@ -24,6 +26,7 @@ from wizard.consent import confirm
 from wizard.decision import Review, guided
 from wizard.errors import SetupError
 from wizard.interview import Interview
+from wizard.kept_answers import KeptAnswers, beneath, kept_path
 from wizard.lesson import Lesson
 from wizard.prompts import TimeIsUp, choose_prompter
 from wizard.step import Plan, Problem
@@ -82,16 +85,21 @@ def main(arguments: list[str]) -> int:
         destroyed = settings.storage.overwrite
         return Review(True, () if destroyed == "no" else (destroyed,))
 
+    kept = KeptAnswers(Settings, kept_path() if "--kept" in arguments else None)
     try:
         prompter = choose_prompter(plain="--plain" in arguments)
+        given = read_answers([], Settings, assignments)
+        earlier = kept.offered(prompter)
         interview = Interview(
             PIPELINE if "--steps" in arguments else STEPS,
-            read_answers([], Settings, assignments),
+            given if earlier is None else beneath(earlier, given),
             facts,
             prompter,
             every_question="--every" in arguments,
+            preset=given.given,
+            preset_lists=given.counts,
         )
-        settings = guided(interview, facts, prompter, show, Path("answers.yaml"))
+        settings = guided(interview, facts, prompter, show, Path("answers.yaml"), kept=kept)
         check_replay(settings, facts)
         print(settings)
     except SetupError as error:

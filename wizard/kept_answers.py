@@ -1,0 +1,115 @@
+"""The answers of a guided run that was left in its questions: kept for the next start.
+
+They are the user's own note, beside reports of bugs: no file of the machine is touched, so "nothing
+was changed" stays true. A password is in it as its hash alone; an agreement to lose something is
+not (it is typed anew). Gone once the run begins, or when the person does without.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from wizard.answer_file import read_text, save_answers, write_answers
+from wizard.answers import Answers
+from wizard.errors import AnswersInvalid, UsageError
+from wizard.private_file import read_file, trusted_users
+from wizard.prompts import Option, Prompter
+from wizard.yaml_text import LARGEST_FILE
+
+S = TypeVar("S")
+
+_OPTIONS = (
+    Option("on", "go on with them: each question again, with your answer as what is suggested"),
+    Option("anew", "begin anew: they are thrown away"),
+)
+
+
+def kept_path(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where this user's are, by the XDG base directory rules; None for a user without a home."""
+    state = environ.get("XDG_STATE_HOME", "")
+    if not state.startswith("/"):
+        home = environ.get("HOME", "")
+        if not home.startswith("/"):
+            return None
+        state = f"{home}/.local/state"
+    return Path(state) / "xen-setup" / "answers-so-far.yaml"
+
+
+class KeptAnswers(Generic[S]):
+    """The answers so far, in one file that only its owner may read. No path: none are kept."""
+
+    def __init__(self, settings: type[S], path: Path | None) -> None:
+        self._settings = settings
+        self._path = path
+
+    def keep(self, answers: Answers[S]) -> str:
+        """Keep them, and say where; "" where there is no place for them."""
+        if self._path is None:
+            return ""
+        try:
+            _make_folder(self._path.parent)
+            save_answers(self._path, write_answers(answers))
+        except (OSError, UsageError) as error:
+            reason = error.what if isinstance(error, UsageError) else f"{error.strerror}."
+            return f"Your answers so far could not be kept: {reason}"
+        return f"Your answers so far are kept in {self._path}: the next start offers them again."
+
+    def offered(self, prompter: Prompter) -> Answers[S] | None:
+        """Those of an earlier start, if the person wants to go on with them."""
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            text, written = _own_text(self._path)
+            found = read_text(text, self._settings, str(self._path))
+        except (OSError, UnicodeDecodeError, AnswersInvalid) as error:
+            reason = getattr(error, "strerror", None) or "it is damaged, or of another version"
+            words = f"The answers kept in {self._path} cannot be used: {reason}."
+            prompter.say(words, "wrong")
+            return None
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
+        prompter.say(
+            f"You left the questions at {when}. Your answers until then ({len(found.given)}) are "
+            f"kept in {self._path}.",
+            "note",
+        )
+        if prompter.pick("Go on with these answers?", _OPTIONS, "on") == "on":
+            return found
+        self.forget()
+        return None
+
+    def forget(self) -> None:
+        """They are of no more use."""
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Root does not write where a stranger can lead it elsewhere.
+    if folder.stat().st_uid not in trusted_users():
+        raise PermissionError(0, "the folder is another user's", str(folder))
+
+
+def _own_text(path: Path) -> tuple[str, float]:
+    """A file's text, and when it was written; OSError if it may be somebody else's."""
+    content, state = read_file(path, LARGEST_FILE)
+    if state.st_uid not in trusted_users() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(0, "others could have written it", str(path))
+    return content.decode(), state.st_mtime
+
+
+def beneath(kept: Answers[S], given: Answers[S]) -> Answers[S]:
+    """What was given now, and below it what was kept."""
+    return replace(
+        given,
+        given={**kept.given, **given.given},
+        counts={**kept.counts, **given.counts},
+    )
