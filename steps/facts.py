@@ -144,6 +144,7 @@ class Service:
     """A service by its name without suffix. `enabled` is what the service manager says.
 
     `switched_off`: its links in the runlevels are there, and all stop it (`update-rc.d disable`).
+    `script`: it is an init script, and what starts it are those links.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Service:
     enabled: bool
     active: bool
     switched_off: bool = False
+    script: bool = False
 
 
 @dataclass(frozen=True)

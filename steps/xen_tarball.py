@@ -183,7 +183,7 @@ def installed(facts: Facts, tarball: Tarball) -> Facts:
     for path in paths:
         name = path.removeprefix("/etc/init.d/")
         if name != path and not facts.service(name).present:
-            service = Service(name, present=True, enabled=False, active=False)
+            service = Service(name, present=True, enabled=False, active=False, script=True)
             facts = with_service(facts, service)
     return facts
 

@@ -89,12 +89,13 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         if service.enabled:
             skipped.append(f"The service {name} is enabled already.")
         elif can_order and service.present:
+            script = service.script and (facts.tools is None or "update-rc.d" in facts.tools)
             actions.append(
                 RunCommand(
                     manager.enabling(name, service.switched_off),
                     _WHY[name],
                     probe=CommandShows(manager.asking(name), manager.enabled_pattern(name)),
-                    undo=manager.disabling(name, service.switched_off),
+                    undo=manager.disabling(name, service.switched_off, script),
                     undo_class="exact",
                     timeout=180.0,
                     estimate=2.0,

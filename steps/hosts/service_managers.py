@@ -30,13 +30,17 @@ class ServiceManager:
     # For a service that was switched off and left its links: a way back on, and off again.
     switch_on: Argv = ()
     switch_off: Argv = ()
+    # For an init script that had no links, where `disable` is made for units and leaves some.
+    remove_links: Argv = ()
 
     def enabling(self, service: str, switched_off: bool = False) -> Argv:
         """The command that puts a service into the machine's start."""
         return _of(self.switch_on if switched_off and self.switch_on else self.enable, service)
 
-    def disabling(self, service: str, switched_off: bool = False) -> Argv:
+    def disabling(self, service: str, switched_off: bool = False, script: bool = False) -> Argv:
         """The command that takes exactly that out again."""
+        if script and self.remove_links and not switched_off:
+            return _of(self.remove_links, service)
         return _of(self.switch_off if switched_off and self.switch_off else self.disable, service)
 
     def asking(self, service: str) -> Argv:
@@ -74,6 +78,8 @@ MANAGERS = {
             ("systemctl", "is-enabled", "{}"),
             "^enabled$",
             ("systemctl", "start", "{}.service"),
+            # `systemctl disable` has update-rc.d turn the links round, so that they stop it (seen).
+            remove_links=("update-rc.d", "-f", "{}", "remove"),
         ),
         ServiceManager(
             "update-rc.d",

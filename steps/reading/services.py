@@ -64,13 +64,23 @@ def _by_systemd(view: View) -> Iterator[Service]:
             # systemd makes a unit of an init script when it is reloaded: a new one is there all the
             # same, and `systemctl enable` puts its links in (seen with Xen from a tarball).
             if answer.status == 0 and view.is_file(f"/etc/init.d/{name}"):
-                yield Service(name, True, _has_start_link(view, name), active=False)
+                yield _of_script(view, name, active=False)
             continue
         state = unit.get("UnitFileState", "")
+        active = unit.get("ActiveState") == "active"
         # A unit made from an init script is enabled by the script's links, as systemctl
         # is-enabled sees it too.
-        enabled = _has_start_link(view, name) if state == "generated" else state in _ENABLED
-        yield Service(name, True, enabled, unit.get("ActiveState") == "active")
+        if state == "generated":
+            yield _of_script(view, name, active=active)
+        else:
+            yield Service(name, True, state in _ENABLED, active)
+
+
+def _of_script(view: View, name: str, *, active: bool) -> Service:
+    """A service that its links in the runlevels start."""
+    enabled = _has_start_link(view, name)
+    off = not enabled and _has_link(view, name, "K", "2345")
+    return Service(name, True, enabled, active, off, script=True)
 
 
 def _has_unit(view: View, name: str) -> bool:
@@ -86,14 +96,13 @@ def _by_scripts(view: View, manager: str) -> Iterator[Service]:
         if not view.is_file(script):
             continue
         active = manager != "unknown" and view.ask((script, "status"), 5.0).status == 0
+        if manager != "openrc":
+            yield _of_script(view, name, active=active)
+            continue
         # OpenRC goes by its own runlevels; Debian's package makes the other links there too.
-        enabled = (
-            any(view.names(f"/etc/runlevels/{level}", name) for level in ("boot", "default"))
-            if manager == "openrc"
-            else _has_start_link(view, name)
-        )
-        off = manager != "openrc" and not enabled and _has_link(view, name, "K", "2345")
-        yield Service(name, True, enabled, active, off)
+        levels = (f"/etc/runlevels/{level}" for level in ("boot", "default"))
+        enabled = any(view.names(level, name) for level in levels)
+        yield Service(name, True, enabled, active, script=True)
 
 
 def _has_start_link(view: View, name: str) -> bool:

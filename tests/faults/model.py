@@ -377,11 +377,16 @@ class Model:
         known = {service.name: service for service in base.services}
         for name in ("xen", "xendomains"):
             if "xen-utils-common" in self.state.packages:
-                known[name] = Service(name, True, self.state.enabled.get(name, False), True)
+                known[name] = Service(name, True, False, active=True, script=True)
         for script in sorted((self.tree / "etc/init.d").glob("xen*")):
-            known[script.name] = Service(script.name, True, False, False)
+            known[script.name] = Service(script.name, True, False, active=False, script=True)
+        # None: a script without links; False: one whose links all stop it.
         return tuple(
-            replace(service, enabled=self.state.enabled.get(name, False))
+            replace(
+                service,
+                enabled=bool(enabled := self.state.enabled.get(name)),
+                switched_off=service.script and enabled is False,
+            )
             for name, service in known.items()
         )
 

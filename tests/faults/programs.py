@@ -97,9 +97,8 @@ def _systemctl(model: Model, argv: Argv) -> Program:
             yield
             if not known:
                 return refused(f"Unit {name} does not exist.")
+            # Of an init script, links that stop it stay: as good as a false word here.
             model.state.enabled[name] = verb == "enable"
-            if verb == "disable" and name.startswith("xen") and model.tarball:
-                del model.state.enabled[name]  # the links, that are all there is of it
         case "stop":
             yield
             model.state.timer = ()
@@ -107,6 +106,13 @@ def _systemctl(model: Model, argv: Argv) -> Program:
             yield
         case _:
             raise AssertionError(argv)
+    return OK
+
+
+def _update_rc_d(model: Model, argv: Argv) -> Program:
+    assert argv[1] == "-f" and argv[3] == "remove", argv
+    yield
+    model.state.enabled.pop(argv[2], None)
     return OK
 
 
@@ -275,6 +281,7 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "pvs": disk_programs.pvs,
     "rm": tree_programs.rm,
     "systemctl": _systemctl,
+    "update-rc.d": _update_rc_d,
     "systemd-run": _systemd_run,
     "umount": disk_programs.umount,
     "update-grub": _update_grub,

@@ -18,7 +18,7 @@ import pytest
 
 from steps import xend_services
 from steps.expected import with_service
-from steps.facts import Facts
+from steps.facts import Facts, Service
 from steps.hosts.service_managers import MANAGERS
 from steps.reading.services import read_services
 from steps.reading.view import View
@@ -191,6 +191,36 @@ def test_a_service_that_was_switched_off_is_so_again_after_the_undo(root: Scratc
     assert action.undo is not None
     assert root.run(action.undo)[0] == 0
     assert before == root.links()
+
+
+def below_systemd(root: ScratchRoot) -> RunCommand:
+    """What the step does there of xen, an init script; its links are as they are in the root."""
+    off = root.facts("update-rc.d").service("xen").switched_off
+    facts = with_service(stock(), Service("xendomains", True, True, False, script=True))
+    facts = with_service(facts, Service("xen", True, False, False, off, script=True))
+    plan = xend_services.plan(answered(facts), facts)
+    (action,) = [one for one in plan.actions if isinstance(one, RunCommand)]
+    assert ("systemctl", "enable", "xen") == action.argv
+    return action
+
+
+def test_an_init_script_below_systemd_has_no_link_left_after_the_undo(root: ScratchRoot) -> None:
+    """Found by vm/test_tarball.py: `systemctl disable` left a K link in each runlevel."""
+    before = root.links()
+    undo = below_systemd(root).undo
+    assert undo is not None
+    # What systemd-sysv-install of Debian does at `systemctl enable`.
+    for words in (("xen", "defaults"), ("xen", "enable")):
+        assert root.run(("update-rc.d", *words))[0] == 0
+    assert before != root.links()
+    assert root.run(undo)[0] == 0
+    assert before == root.links()
+
+
+def test_an_init_script_that_was_switched_off_is_so_again_below_systemd(root: ScratchRoot) -> None:
+    for words in (("xen", "defaults"), ("xen", "disable")):
+        root.run(("update-rc.d", *words))
+    assert ("systemctl", "disable", "xen") == below_systemd(root).undo
 
 
 def test_insserv_leaves_a_service_that_was_switched_off_and_the_check_says_so(

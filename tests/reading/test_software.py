@@ -225,7 +225,8 @@ def test_a_unit_made_from_an_init_script_is_enabled_by_its_links(
 ) -> None:
     script = {"/etc/init.d/xen": "", "/run/systemd/generator.late/xen.service": ""}
     view = view_of(tmp_path, {**files, **script}, {"systemctl show": Said(GENERATED)})
-    assert read_services(view, "systemd") == (Service("xen", True, enabled, True),)
+    off = "/etc/rc2.d/K01xen" in files
+    assert read_services(view, "systemd") == (Service("xen", True, enabled, True, off, True),)
 
 
 UNREAD = "Id=xen.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n"
@@ -236,7 +237,8 @@ def test_an_init_script_that_systemd_has_not_read_yet_is_there(
     tmp_path: Path, files: Files, enabled: bool
 ) -> None:
     view = view_of(tmp_path, {**files, "/etc/init.d/xen": ""}, {"systemctl show": Said(UNREAD)})
-    assert read_services(view, "systemd") == (Service("xen", True, enabled, False),)
+    expected = Service("xen", True, enabled, False, script=True)
+    assert read_services(view, "systemd") == (expected,)
 
 
 def test_a_link_to_a_unit_that_is_gone_is_no_service(tmp_path: Path) -> None:
@@ -291,12 +293,12 @@ def test_init_scripts_tell_whether_they_run(tmp_path: Path) -> None:
     view = view_of(tmp_path, files, answers)
     # Each manager has links of its own, which the others do not look at.
     assert read_services(view, "sysvinit") == (
-        Service("xen", True, False, False),
-        Service("ssh", True, True, True),
+        Service("xen", True, False, False, script=True),
+        Service("ssh", True, True, True, script=True),
     )
     assert read_services(view, "openrc") == (
-        Service("xen", True, True, False),
-        Service("ssh", True, False, True),
+        Service("xen", True, True, False, script=True),
+        Service("ssh", True, False, True, script=True),
     )
     assert [service.active for service in read_services(view, "unknown")] == [False, False]
 
