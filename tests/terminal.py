@@ -28,6 +28,50 @@ PATIENCE = 30.0  # seconds: this may run beside emulated machines
 ENTER, DOWN, UP, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x1b[A", "\x03", "\x04"
 
 
+class Screen(pyte.Screen):
+    """An emulated screen, and what has gone over its upper edge.
+
+    pyte's own with a history looks after it at each attribute that is read, and makes text of two
+    thousand lines each time somebody asks: that was half of what a test with a terminal took.
+    """
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.above: list[str] = []
+        super().__init__(columns, rows)
+
+    def row(self, number: int) -> str:
+        """The words of one row; the second half of a wide character is an empty text."""
+        line = self.buffer[number]
+        last = max(line, default=-1)
+        cell = line.get
+        return "".join(
+            [cell(column, line.default).data for column in range(min(last + 1, self.columns))]
+        ).rstrip()
+
+    @property
+    def rows(self) -> list[str]:
+        return [self.row(number) for number in range(self.lines)]
+
+    @property
+    def hides_cursor(self) -> bool:
+        return pyte.modes.DECTCEM not in self.mode
+
+    def index(self) -> None:
+        top, bottom = self.margins or (0, self.lines - 1)
+        if self.cursor.y == bottom:
+            self.above.append(self.row(top))
+        super().index()
+
+    def erase_in_display(self, how: int = 0, *others: object, **named: object) -> None:
+        super().erase_in_display(how, *others, **named)
+        if how == 3:
+            self.above.clear()
+
+    def reset(self) -> None:
+        super().reset()
+        self.above.clear()
+
+
 class Terminal:
     """The program runs until it ends or the context does. `raw` is all that it wrote."""
 
@@ -41,7 +85,7 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self.screen = pyte.HistoryScreen(columns, rows, history=2000)
+        self.screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         env = {**kept, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -71,16 +115,12 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows now."""
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+        return "\n".join(self.screen.rows).rstrip()
 
     @property
     def whole_text(self) -> str:
         """What the screen shows, and what has gone over its upper edge."""
-        above = [
-            "".join(line[column].data for column in range(self.screen.columns)).rstrip()
-            for line in self.screen.history.top
-        ]
-        return "\n".join([*above, self.text])
+        return "\n".join([*self.screen.above, self.text])
 
     @property
     def asked(self) -> str:
@@ -94,7 +134,7 @@ class Terminal:
     def wait_for(self, words: str, *, without: str = "", seconds: float = PATIENCE) -> None:
         """Wait until the screen shows these words (and no longer those)."""
         ends = time.monotonic() + seconds
-        while not (words in self.text and not (without and without in self.text)):
+        while not (words in (text := self.text) and not (without and without in text)):
             if time.monotonic() > ends or not self._read(0.2):
                 raise AssertionError(f"{words!r} did not come. The screen:\n{self.text}")
 
@@ -129,7 +169,7 @@ class Terminal:
     @property
     def is_whole(self) -> bool:
         """Whether the terminal is as it was: its modes, and a cursor that can be seen."""
-        return bool(self.modes == self.modes_after and not self.screen.cursor.hidden)
+        return bool(self.modes == self.modes_after and not self.screen.hides_cursor)
 
     def _modes(self) -> list[Any]:
         return list(termios.tcgetattr(self.process.child_fd))
