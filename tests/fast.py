@@ -31,7 +31,7 @@ def count(*, fast: int, usual: int) -> int:
     return fast if FAST else usual
 
 
-def thinned(items: Iterable[pytest.Item], at_least: int = 3, one_in: int = 3) -> list[pytest.Item]:
+def thinned(items: Iterable[pytest.Item], at_least: int = 3, one_in: int = 5) -> list[pytest.Item]:
     """Of each test with many rows, one in so many of them, and a few at least."""
     kept: list[pytest.Item] = []
     for _, rows in groupby(items, key=lambda item: item.nodeid.partition("[")[0]):

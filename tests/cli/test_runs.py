@@ -15,6 +15,7 @@ from steps.settings import Settings
 from tests import machines
 from tests.cli.program import ROOT, environment, xen_setup
 from tests.engine.world import Piece, Task
+from tests.fast import share
 from tests.terminal import CTRL_C, DOWN, ENTER, PATIENCE, Terminal
 from wizard.actions import Reboot, RunCommand, WriteFile
 from wizard.answer_file import write_answers
@@ -254,6 +255,7 @@ def test_quit_at_the_first_question_changes_nothing(tmp_path: Path, plain: bool)
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow  # every way to stop at a question: interview/test_terminal.py
 def test_ctrl_c_at_a_question_gives_the_terminal_back(tmp_path: Path) -> None:
     with terminal(tmp_path, "--state-dir", str(tmp_path / "state")) as screen:
         to_the_first_question(screen)
@@ -263,7 +265,7 @@ def test_ctrl_c_at_a_question_gives_the_terminal_back(tmp_path: Path) -> None:
         assert screen.is_whole
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", share([signal.SIGTERM, signal.SIGHUP], one_in=2))
 def test_a_signal_at_a_question_gives_the_terminal_back(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -56,7 +56,7 @@ def test_a_crash_at_any_point_of_apply_is_resumed_to_the_same_end(
 ) -> None:
     expected = undisturbed(tmp_path)
     assert len(expected.applying) > 60
-    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=6):
+    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=10):
         world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.resume_or_apply()
@@ -71,7 +71,7 @@ def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_tim
     tmp_path: Path,
 ) -> None:
     expected = undisturbed(tmp_path)
-    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=6):
+    for number, name in share(list(enumerate(expected.applying, start=1)), one_in=10):
         world = full_world(tmp_path / str(number))
         assert killed(world, number, world.apply), name
         world.roll_back()
@@ -82,7 +82,7 @@ def test_a_crash_at_any_point_of_apply_is_rolled_back_to_the_bytes_modes_and_tim
 def test_a_crash_at_any_point_of_rollback_is_finished_by_rolling_back_again(tmp_path: Path) -> None:
     expected = undisturbed(tmp_path)
     assert len(expected.undoing) > 40
-    for number, name in share(list(enumerate(expected.undoing, start=1)), one_in=6):
+    for number, name in share(list(enumerate(expected.undoing, start=1)), one_in=10):
         world = full_world(tmp_path / str(number))
         world.apply()
         assert killed(world, number, world.roll_back), name

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.engine.world import DieAt, Facts, Piece, World, full_world, in_child, written
+from tests.fast import count
 from wizard.actions import InstallPackages, RunCommand, WriteFile
 from wizard.errors import RebootNeeded, StepFailed, Stopped
 from wizard.preview import preview
@@ -265,7 +266,7 @@ def test_a_text_that_was_changed_anywhere_is_refused_or_means_the_same() -> None
 def test_a_value_that_was_changed_anywhere_is_refused() -> None:
     dice = random.Random(7)
     plan = small()
-    for _ in range(1500):
+    for _ in range(count(fast=500, usual=1500)):
         value = json.loads(plan_text(plan))
         mutate(value, dice)
         text = json.dumps(value)

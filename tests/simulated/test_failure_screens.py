@@ -19,7 +19,7 @@ MODES = {"drawn": (), "plain": ("--plain",)}
 DECISION = "Nothing has been changed yet"
 
 
-@pytest.fixture(params=MODES)
+@pytest.fixture(params=share(list(MODES), one_in=2))
 def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
