@@ -84,12 +84,13 @@ class Interview(Generic[S]):
         """Ask until every question is answered. Raises Cancelled when the person quits."""
         while True:
             settled = {item.key: item for item in walk(self.answers, self.facts)}
-            screen = self._next(settled)
-            if screen is None:
+            left = list(self._left(settled))
+            if not left:
                 return
+            screen = left[0]
             if screen.heading != self._heading:
                 self._heading = screen.heading
-                self._prompter.say(screen.heading, "heading")
+                self._prompter.say(f"{screen.heading}{self._place(len(left))}", "heading")
                 if not self._behind:
                     self._prompter.say(_HOW_TO_ANSWER, "note")
             if self._show(screen, settled) == "back":
@@ -127,19 +128,25 @@ class Interview(Generic[S]):
 
     # ---- which question is next
 
-    def _next(self, settled: dict[str, Settled]) -> Screen | None:
+    def _place(self, left: int) -> str:
+        """How far it is: later answers make questions, and take them away."""
+        passed = len(self._behind)
+        return f", question {passed + 1} of about {passed + left}" if passed + left > 1 else ""
+
+    def _left(self, settled: dict[str, Settled]) -> Iterator[Screen]:
+        """What is still to be asked, as far as the answers go."""
         for screen in self._screens():
             if screen.key in self._behind:
                 continue
             if screen.more is not None:
-                return screen
+                yield screen
+                continue
             item = settled[screen.key]
             if not item.needed or (self._is_preset(screen.key) and item.problem is None):
                 continue
             if item.problem is None and not self._matters(item):
                 continue
-            return screen
-        return None
+            yield screen
 
     def _matters(self, item: Settled) -> bool:
         """Whether a question is for this person, or this machine calls for it."""

@@ -256,7 +256,9 @@ class TerminalPrompter:
         import questionary  # noqa: PLC0415 - slow to import; only a guided run needs it
 
         if look == "heading":
-            text = f"\n── {text} ".ljust(min(shutil.get_terminal_size().columns, READABLE), "─")
+            text = f"\n{wrapped(f'── {text}')} ".ljust(
+                min(shutil.get_terminal_size().columns, READABLE), "─"
+            )
         else:
             text = wrapped(text)
         with suppress(OSError):  # nobody is there to read it; what is read next tells
