@@ -19,7 +19,7 @@ from wizard.consent import agreed_to_choose
 from wizard.errors import Cancelled
 from wizard.passwords import hash_password
 from wizard.prompts import Option, Prompter
-from wizard.questions import Choice, is_reference
+from wizard.questions import Choice, Question, is_reference
 from wizard.step import Problem, Step
 
 S = TypeVar("S")
@@ -29,7 +29,11 @@ AnyStep = Step[Any, Any]
 BACK, QUIT, HELP, OTHER = "back", "quit", "?", "other"
 NOTHING_CHANGED = "Nothing was changed."
 _INSIST = "Give another answer; or the same again, to keep it for now."
-_HOW_TO_ANSWER = "Enter takes what is suggested. ? explains; or type: back, quit."
+_HOW_TO_ANSWER = (
+    "Enter takes what is suggested. ? explains; or type: back, quit (or b, q, where a letter is no "
+    "answer)."
+)
+_SHORT = {"b": BACK, "q": QUIT}
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,7 @@ class Interview(Generic[S]):
             text = self._prompter.line(item.question.prompt, "" if words is None else words).strip()
             if text == HELP:
                 self._prompter.say(item.question.help, "note")
-            elif move := self._moved(text):
+            elif move := self._moved(_in_full(item.question, text)):
                 return move
             elif value is not None and text in ("", shown):
                 self._keep(item, value)
@@ -261,6 +265,8 @@ class Interview(Generic[S]):
     def _ask_other(self, item: Settled) -> bool:
         text = self._prompter.line(f"Type {item.question.kind.name} (Enter: back to the list)")
         text = text.strip()
+        if self._moved(_in_full(item.question, text)):  # to the list
+            return False
         refused = next((one.refused for one in self._choices(item) if one.is_called(text)), "")
         if refused and not self._every_question:
             self._prompter.say(f"That is not possible: {refused}.", "wrong")
@@ -438,6 +444,16 @@ _MOVES = (
     Option(BACK, "go back", move=True),
     Option(QUIT, "quit", move=True),
 )
+
+
+def _in_full(question: Question[Any], text: str) -> str:
+    """The word that a letter stands for, where the letter is no answer."""
+    if text in _SHORT:
+        try:
+            question.kind.parse(text)
+        except ValueError:
+            return _SHORT[text]
+    return text
 
 
 def _unquoted(text: str) -> str:

@@ -47,7 +47,7 @@ class Option:
     """One line of a list: what it gives, what it says, and why it cannot be taken (if so).
 
     `move` options lead elsewhere (help, back, quit): they stand last, and give words that can be
-    typed in their place.
+    typed in their place, whole or their first letter.
     """
 
     value: str
@@ -58,7 +58,14 @@ class Option:
 
 def _word(move: Option) -> str:
     """A move's word, as it is to be typed; with what it does, where the word does not say it."""
-    return move.value if move.value in move.title.split() else f"{move.value} ({move.title})"
+    if move.value not in move.title.split():
+        return f"{move.value} ({move.title})"
+    return _keys_of(move)
+
+
+def _keys_of(move: Option) -> str:
+    """What is typed for a move."""
+    return " or ".join(dict.fromkeys((move.value, move.value[0])))
 
 
 class Prompter(Protocol):
@@ -161,8 +168,11 @@ class PlainPrompter:
         while True:
             answer = self.line(prompt, shown).strip()
             answer = answer or shown
-            if answer in values or answer in [option.value for option in moves]:
+            if answer in values:
                 return answer
+            for move in moves:
+                if answer in {move.value, move.value[0]}:
+                    return move.value
             if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= len(values):
                 return values[int(answer[:9]) - 1]
             for option in options:
@@ -232,6 +242,8 @@ _STYLE: dict[Look, str] = {
     "wrong": "fg:ansired",
     "good": "fg:ansigreen",
 }
+_MORE_KEYS = 0.4  # seconds in which the rest of a word may follow its first letter
+Keys = tuple[str, ...]  # pressed one after the other
 # What stands before a line of a list, or before what is left of it on the next.
 _BESIDE = " " * 5
 _PROMPT_STYLE = (
@@ -286,7 +298,7 @@ class TerminalPrompter:
                     filled, buffer.text = True, default
                 buffer.validate_and_handle()
 
-            typed = str(_run(question, {"enter": enter}, seconds))
+            typed = str(_run(question, {("enter",): enter}, seconds))
         return "" if filled else typed
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
@@ -297,7 +309,7 @@ class TerminalPrompter:
         for option in options:
             if option.move and not any(isinstance(each, questionary.Separator) for each in choices):
                 choices.append(questionary.Separator("  " + "─" * 20))
-            title = f"{option.title}  [{option.value[0]}]" if option.move else option.title
+            title = f"{option.title}  [{_keys_of(option)}]" if option.move else option.title
             if option.refused:
                 title += f" ({option.refused})"
             title = wrapped(title, width).replace("\n", f"\n{_BESIDE}")
@@ -311,8 +323,10 @@ class TerminalPrompter:
                 wrapped(prompt, width), choices, default=start, instruction=" ", use_jk_keys=False,
                 style=questionary.Style(list(_PROMPT_STYLE)),
             )  # fmt: skip
-            keys = {option.value[0]: _leave_with(option.value) for option in options if option.move}
-            keys |= {"c-d": _leave_with(None), "c-c": _stop}
+            keys: dict[Keys, Callable[[Any], None]] = {
+                typed: _leave_with(option.value)
+                for option in options if option.move for typed in _typed(option.value)
+            } | {("c-d",): _leave_with(None), ("c-c",): _stop}  # fmt: skip
             # The list goes when it is answered; what was picked stays, in whole words.
             question.application.erase_when_done = True
             answer = _run(question, keys, None)
@@ -341,7 +355,16 @@ def _session() -> Iterator[None]:
         yield
 
 
-def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: float | None) -> Any:
+def _typed(move: str) -> Sequence[Keys]:
+    """How a move is typed in a list: its letter or its word, and with Enter, which would otherwise
+    answer the next question.
+    """
+    return [
+        keys for word in dict.fromkeys((move[0], move)) for keys in (tuple(word), (*word, "enter"))
+    ]
+
+
+def _run(question: Any, keys: Mapping[Keys, Callable[[Any], None]], seconds: float | None) -> Any:
     """Ask, with these further keys. Signals and the end of input are raised."""
     # Imported with questionary, which stands on it.
     from prompt_toolkit.filters import to_filter  # noqa: PLC0415
@@ -349,8 +372,10 @@ def _run(question: Any, keys: Mapping[str, Callable[[Any], None]], seconds: floa
 
     application = question.application
     bindings = KeyBindings()
-    for key, handler in keys.items():
-        bindings.add(key, eager=True)(handler)
+    for typed, handler in keys.items():
+        longer = any(other != typed and other[: len(typed)] == typed for other in keys)
+        bindings.add(*typed, eager=not longer)(handler)
+    application.timeoutlen = _MORE_KEYS
     application.key_bindings = merge_key_bindings([application.key_bindings, bindings])
     for window in application.layout.find_all_windows():
         window.wrap_lines = to_filter(True)  # long titles stay readable at 80 columns

@@ -399,9 +399,9 @@ class Tutor(Generic[S, F]):
                 case "pace" | "p":
                     self._choose_pace()
                     return "on"
-                case "leave" | "l" | "quit":
+                case "leave" | "l" | "quit" | "q":
                     raise Cancelled(_LEFT)
-                case _ if typed == BACK:
+                case _ if typed in {BACK, "b"}:
                     self._prompter.say("What is done stays: `again` shows this once more.", "note")
                 case _:
                     self._prompter.say(_EXPLAINED)

@@ -238,4 +238,4 @@ def test_plain_lines_say_no_word_of_a_list_twice(tmp_path: Path) -> None:
         ]
         picked = PlainPrompter(source, sink).pick("Which?", [Option("yes", "yes"), *moves], "yes")
     assert "back" == picked
-    assert "  or type: ? (explain), back, quit\n" in (tmp_path / "told").read_text()
+    assert "  or type: ? (explain), back or b, quit or q\n" in (tmp_path / "told").read_text()

@@ -1,4 +1,6 @@
-"""How far the questions are: said with each heading, by what the answers make of them so far."""
+"""How far the questions are, said with each heading by what the answers make of them so far; and
+the letters that lead back.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +45,10 @@ def test_what_was_given_is_not_counted_and_back_counts_back() -> None:
     talk = Talk([*script(CARD=("back", "back", "", "", "")), "apply"])
     talk.hold()
     assert [(1, 17), (3, 17), (3, 17), (2, 17), (3, 17)] == places(talk)[:5]
+
+
+def test_a_letter_leads_back_where_it_is_no_answer() -> None:
+    assert "b" == Talk([*script(NAME="b"), "apply"]).hold().guests[0].name  # a name like another
+    talk = Talk([*script(SIZE=("b", "", "")), "apply"])
+    talk.hold()
+    assert 2 == talk.prompts.count("Which device?")

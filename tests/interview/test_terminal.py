@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def start(folder: Path, mode: str, *more: str, machine: str = "stock") -> Termin
     words = [*more, *([machine] if machine else [])]
     program = [sys.executable, "-W", "error", "-m", "tests.interview.conversation", *words]
     return Terminal(program, folder, environment=environment)
+
+
+def stands_at(terminal: Terminal, prompt: str) -> None:
+    """Wait until it asks that, and goes no further by itself."""
+    ends = time.monotonic() + PATIENCE
+    while not terminal.is_quiet(0.6) or prompt not in terminal.asked:
+        assert time.monotonic() < ends, f"It does not stand at {prompt}:\n{terminal.text}"
 
 
 @pytest.fixture(params=MODES)
@@ -178,9 +186,12 @@ def test_a_password_is_never_on_the_screen(tmp_path: Path, mode: str) -> None:
 
 def test_enter_alone_does_not_lock_everybody_out(tmp_path: Path, mode: str) -> None:
     with start(tmp_path, mode, "--steps", *PLACES["(hidden)"]) as terminal:
-        while "root password" not in terminal.asked:
-            if terminal.is_quiet():
-                terminal.type(ENTER)
+        for _ in range(9):
+            while not terminal.is_quiet():
+                pass
+            if "root password" in terminal.asked:
+                break
+            terminal.type(ENTER)
         assert "Nothing is suggested: without a password or an SSH key" in terminal.text
         for keys, words in (
             (ENTER, "An answer is needed here: without a password or an SSH key nobody could"),
@@ -288,6 +299,31 @@ def test_a_list_is_moved_through_and_helped_with_single_keys(tmp_path: Path) -> 
         terminal.type(ENTER)
         terminal.wait_for("» serial")
         terminal.type("q")
+        assert 10 == terminal.ends()
+
+
+@pytest.mark.parametrize("keys", ["b", "back", f"b{ENTER}", f"back{ENTER}"])
+def test_back_is_understood_in_a_list_as_a_letter_and_as_a_word(
+    tmp_path: Path, mode: str, keys: str
+) -> None:
+    if mode == "plain" and ENTER not in keys:
+        keys += ENTER
+    with start(tmp_path, mode) as terminal:
+        terminal.wait_for(MEMORY)
+        terminal.type(f"2GiB{ENTER}")
+        terminal.wait_for("back or b")
+        terminal.type(keys)
+        # Nothing of it, and no Enter, has answered the question that it went back to.
+        stands_at(terminal, MEMORY)
+        assert terminal.asked.endswith("[2GiB]:" if mode == "plain" else "(2GiB)")
+        terminal.type(f"b{ENTER}")
+        terminal.wait_for("This is the first question.")
+        terminal.type(f"?{ENTER}{ENTER}")
+        terminal.wait_for(CONSOLE)
+        terminal.type(f"?{ENTER}")
+        terminal.wait_for("through hvc0")
+        stands_at(terminal, CONSOLE)
+        terminal.type(f"q{ENTER}")
         assert 10 == terminal.ends()
 
 
