@@ -80,22 +80,25 @@ def look_ahead(arguments: Arguments) -> int:
     drafted = draft(answers, facts)
     session = session_for(arguments, drafted.settings, facts)
     previews = session.shown()
-    # Nobody is at fault for what only root could have suggested: it is unknown, no more.
-    unread = [item.key for item in drafted.problems if item.missing and not facts.as_root]
-    wrong = drafted.problems if len(unread) < len(drafted.problems) else ()
+    # Nobody is at fault for what only root could have suggested, or what is not there on a machine
+    # that is not fit: its checks say what is to be mended, and then there is an answer.
+    excused = not facts.as_root or failed_checks(previews) > 0
+    unanswered = [item.key for item in drafted.problems if item.missing and excused]
+    wrong = drafted.problems if len(unanswered) < len(drafted.problems) else ()
     if arguments.command == "check" and arguments.facts is None:
         wrong += missing(answers)
     status = Exit.ANSWERS_INVALID if wrong else _status(arguments, previews)
     console = console_for(arguments)
     if arguments.json:
-        _print(arguments, facts, wrong, previews, status)
+        shown = drafted.problems if facts.as_root and not wrong else wrong
+        _print(arguments, facts, shown, previews, status)
     elif arguments.command == "plan":
         console.plan(previews, text_of, lessons=arguments.lessons)
         console.line()
     else:
         console.checks(previews)
         console.line()
-    _conclude(console, facts, unread, wrong, previews)
+    _conclude(console, facts, unanswered, wrong, previews)
     if arguments.out is not None:
         if failed_checks(previews):
             console.line(f"No plan was saved to {arguments.out}: problems stand in its way.")
@@ -134,7 +137,7 @@ def _print(
 def _conclude(
     console: Console,
     facts: Facts,
-    unread: Sequence[str],
+    unanswered: Sequence[str],
     wrong: tuple[AnswerProblem, ...],
     previews: Previews,
 ) -> None:
@@ -143,8 +146,9 @@ def _conclude(
         console.line("What only root can read is not known here; with sudo it is.", "magenta")
     if wrong:
         raise AnswersInvalid(wrong)
-    if unread:
-        console.line(f"Without root nothing suggests an answer for {', '.join(unread)}.", "magenta")
+    if unanswered:
+        where = "As it is, nothing here" if facts.as_root else "Without root nothing"
+        console.line(f"{where} suggests an answer for {', '.join(unanswered)}.", "magenta")
     count = failed_checks(previews)
     if count:
         noun = "check" if count == 1 else "checks"

@@ -242,7 +242,7 @@ _STYLE: dict[Look, str] = {
     "wrong": "fg:ansired",
     "good": "fg:ansigreen",
 }
-_MORE_KEYS = 0.4  # seconds in which the rest of a word may follow its first letter
+_MORE_KEYS = 0.6  # seconds in which the rest of a word may follow its first letter
 Keys = tuple[str, ...]  # pressed one after the other
 # What stands before a line of a list, or before what is left of it on the next.
 _BESIDE = " " * 5

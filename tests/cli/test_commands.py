@@ -177,8 +177,25 @@ def test_an_answer_that_the_machine_cannot_suggest_is_missing_and_the_checks_sti
     path = tmp_path / "full.json"
     path.write_text(facts_text(machines.full(machines.stock())))
     done = xen_setup("check", "--facts", path)
-    told_an_error(done, Exit.ANSWERS_INVALID, "storage.use")
+    assert (done.returncode, done.stderr) == (Exit.CHECKS_FAILED, "")
     assert "What this machine has" in done.stdout
+    assert "nothing here suggests an answer for storage.use, storage.device." in done.stdout
+    assert "4 checks failed; nothing was changed." in done.stdout
+    # A wrong answer is one, whatever the machine is like.
+    done = xen_setup("check", "--facts", path, "--set", "guests.0.network=10.0.2.15/24")
+    told_an_error(done, Exit.ANSWERS_INVALID, "guests.0.network")
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_machine_that_is_not_fit_is_told_by_all_its_checks(tmp_path: Path, command: str) -> None:
+    """A container without a spare place ended with the two answers that nothing suggests there."""
+    path = tmp_path / "facts.json"
+    path.write_text(facts_text(machines.in_container(machines.full(machines.stock()))))
+    done = xen_setup(command, "--facts", path)
+    assert (done.returncode, done.stderr) == (Exit.CHECKS_FAILED, "")
+    for name in ("[container]", "[memory]", "[no-guest-kernel]"):
+        assert name in done.stdout
+    assert "checks failed; nothing was changed." in done.stdout
 
 
 # ---- 4 and 0: checks
