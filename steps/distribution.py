@@ -12,7 +12,7 @@ from steps.guest_files import is_complete
 from steps.hosts.choices import BOOT_LOADERS, disagreements
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
-from steps.kinds import show_size
+from steps.kinds import round_size, show_size
 from steps.lessons import distribution as lesson
 from steps.memory import (
     GUEST_OVERHEAD,
@@ -186,9 +186,9 @@ def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
             "memory",
             f"{show_size(settings.host.dom0_memory)} for dom0, "
             f"{guests_in_words(settings.guests)}, {XEN_MEMORY}MiB for Xen itself and "
-            f"{GUEST_OVERHEAD}MiB for its books on each guest are {show_size(wanted)} of memory, "
-            f"and the machine has {show_size(total)}.",
-            f"dom0 and the guests may have {show_size(max(spare, 0))} together: give dom0 "
+            f"{GUEST_OVERHEAD}MiB for its books on each guest are {round_size(wanted, up=True)} of "
+            f"memory, and the machine has {round_size(total)}.",
+            f"dom0 and the guests may have {round_size(max(spare, 0))} together: give dom0 "
             "(host.dom0_memory) or a guest (guests: memory) less, or leave guests out.",
         )
 

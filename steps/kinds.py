@@ -89,6 +89,14 @@ def show_size(mib: int) -> str:
     return f"{mib // 1024}GiB" if mib and mib % 1024 == 0 else f"{mib}MiB"
 
 
+def round_size(mib: int, *, up: bool = False) -> str:
+    """A size to be read, not typed: from 10 GiB on in GiB, to a tenth below (or above) it."""
+    if mib < 10 * 1024 or mib % 1024 == 0:
+        return show_size(mib)
+    tenths = -(-mib * 10 // 1024) if up else mib * 10 // 1024
+    return f"{tenths / 10:g}GiB"
+
+
 def size_or_share(minimum: int) -> Kind[int]:
     """A size in MiB, `rest` (0) for all that is free there, or a Share of that: `50%FREE`, as LVM
     writes it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steps.facts import Facts
-from steps.kinds import show_size
+from steps.kinds import round_size, show_size
 from steps.settings import GuestSettings, Settings
 
 # MiB that Xen keeps for itself and for its books on guests. Seen on Xen 4.17: 3071 in all, 1024 for
@@ -33,6 +33,6 @@ def wanted_memory(settings: Settings) -> int:
 def guests_in_words(guests: Sequence[GuestSettings]) -> str:
     """What each guest gets: "512MiB for vm01 and 1GiB for vm02", "10GiB for 20 guests"."""
     if len(guests) > _NAMED:
-        together = show_size(sum(guest.memory for guest in guests))
+        together = round_size(sum(guest.memory for guest in guests))
         return f"{together} for {len(guests)} guests"
     return " and ".join(f"{show_size(guest.memory)} for {guest.name}" for guest in guests)

@@ -14,7 +14,7 @@ from itertools import count
 from steps import not_known
 from steps.facts import Facts
 from steps.hosts.menu_lst import own_block
-from steps.kinds import LOCKED, show_size
+from steps.kinds import LOCKED, round_size
 from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
 
@@ -37,7 +37,7 @@ def default_dom0_memory(known: Known) -> int:
 def because_dom0_memory(known: Known) -> str:
     total = _facts(known).xen.total_memory or _facts(known).memory
     return (
-        f"about a quarter of this machine's {show_size(total)}, 1 to 4 GiB; the rest is for guests"
+        f"about a quarter of this machine's {round_size(total)}, 1 to 4 GiB; the rest is for guests"
     )
 
 

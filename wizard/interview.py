@@ -9,6 +9,7 @@ one before the next, where the first step that has such a question stands; then 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -354,7 +355,8 @@ class Interview(Generic[S]):
             return False
         answers = beside.with_answer(item.key, value)
         if self._objected != (item.key, value) and (found := self._objects(self.answers, answers)):
-            self._prompter.say("\n".join(f"{one.what} {one.hint}" for one in found), "wrong")
+            told = "\n".join(f"{one.what} {one.hint}" for one in found)
+            self._prompter.say(_without_keys(told, self.answers.settings), "wrong")
             self._prompter.say(_INSIST)
             self._objected = (item.key, value)
             return False
@@ -454,6 +456,12 @@ def _in_full(question: Question[Any], text: str) -> str:
         except ValueError:
             return _SHORT[text]
     return text
+
+
+def _without_keys(text: str, settings: type) -> str:
+    """Text without the answer keys that stand in parentheses: who is asked types no keys."""
+    names = "|".join(part.name for part in parts(settings))
+    return re.sub(rf" \((?:{names})[.:][^()]*\)", "", text)
 
 
 def _unquoted(text: str) -> str:

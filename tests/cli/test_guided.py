@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -225,6 +226,8 @@ def test_an_answer_that_does_not_fit_the_machine_says_why_and_stays_when_it_is_i
     conversation.ask_one("guests.0.root_size")
     assert any("The guests' volumes need" in words for words in script.said)
     assert any("the same again" in words for words in script.said)
+    # Who is asked knows no keys of answer files.
+    assert not any(re.search(r"\((host|storage|guests)[.:]", words) for words in script.said)
     assert conversation.answers.given["guests.0.root_size"].value == 20 * 1024
 
 

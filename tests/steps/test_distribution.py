@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -175,6 +176,22 @@ def test_memory_counts_dom0_and_every_guest_and_xen_itself() -> None:
     assert problem.what.startswith("1GiB for dom0, ")
     assert "are 2972MiB of memory, and the machine has 2971MiB." in problem.what
     assert f"may have {spare + 1024}MiB together" in problem.hint
+
+
+def test_much_memory_is_said_in_gib_with_what_is_wanted_above_what_is_there() -> None:
+    facts = replace(stock(), memory=24105)
+    spare = facts.memory - 1024 - XEN_MEMORY - GUEST_OVERHEAD
+    for memory in (spare + 1, spare + 900):  # by less than a tenth of a GiB, and by more
+        over = answered(facts, {"host.dom0_memory": 1024, "guests.0.memory": memory})
+        (problem,) = distribution.check(over, facts)
+        assert f"{memory}MiB for vm01" in problem.what  # as it was answered
+        found = re.search(
+            r"are ([\d.]+)GiB of memory, and the machine has ([\d.]+)GiB", problem.what
+        )
+        assert found is not None
+        assert float(found[1]) > float(found[2])
+        assert "23.5" == found[2]
+        assert "may have 23.4GiB together" in problem.hint
 
 
 def test_many_guests_are_counted_and_not_listed() -> None:
