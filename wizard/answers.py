@@ -25,6 +25,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from wizard.answer_problems import folded, with_excerpt
@@ -52,7 +53,7 @@ class Part:
     def identity(self) -> str:
         return next((name for name, each in questions_of(self.section) if each.identity), "")
 
-    def questions(self) -> Iterator[tuple[str, Question[Any]]]:
+    def questions(self) -> tuple[tuple[str, Question[Any]], ...]:
         """Its questions by their bare names, in their order."""
         return questions_of(self.section)
 
@@ -152,6 +153,12 @@ class Draft(Generic[S]):
 
 def parts(settings: type) -> tuple[Part, ...]:
     """The sections of a settings class, in their order."""
+    return _parts(settings)
+
+
+# Asked for at each answer, and a class's annotations are texts to be evaluated.
+@cache
+def _parts(settings: type) -> tuple[Part, ...]:
     hints = typing.get_type_hints(settings)
     found = []
     for item in dataclasses.fields(settings):
@@ -306,6 +313,7 @@ def _problem(key: str, place: Place, what: str, hint: str) -> AnswerProblem:
     return AnswerProblem(key, what, hint, place.file, place.line, place.column)
 
 
+@cache
 def _empty_values(section: type) -> Mapping[str, Any]:
     """The empty value of each question's type: "", 0, False, ()."""
     hints = typing.get_type_hints(section)

@@ -199,6 +199,8 @@ class Means:
 
 
 _USUAL = Means()
+# Of a run that is only played: nothing of it need outlast a power cut.
+UNSYNCED = Means(sync=lambda _descriptor: None)
 
 
 class Journal:

@@ -25,7 +25,7 @@ from wizard.commands import Answer
 from wizard.console import Console
 from wizard.errors import ChecksFailed, Exit, RebootNeeded, SetupError, UsageError
 from wizard.exercise import Exercise
-from wizard.journal import Store
+from wizard.journal import UNSYNCED, Store
 from wizard.live_reporter import LiveReporter
 from wizard.pipeline import Outcome, Pipeline
 from wizard.plain_reporter import PlainReporter
@@ -231,4 +231,4 @@ def _store(arguments: Arguments, folder: Path) -> Store:
     journal: a rollback refuses it.
     """
     own = folder if arguments.state == STATE_DIRECTORY else Path(arguments.state)
-    return Store(own, lambda: "simulated")
+    return Store(own, lambda: "simulated", UNSYNCED)

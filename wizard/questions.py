@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -209,9 +210,11 @@ def listed(*, defaults: str) -> Any:
     return field(metadata={"defaults": defaults})
 
 
-def questions_of(section: type) -> Iterator[tuple[str, Question[Any]]]:
+@cache
+def questions_of(section: type) -> tuple[tuple[str, Question[Any]], ...]:
     """The questions of a settings dataclass, by field name, in their order."""
-    for item in dataclasses.fields(section):
-        question = item.metadata.get("question")
-        if question is not None:
-            yield item.name, question
+    return tuple(
+        (item.name, item.metadata["question"])
+        for item in dataclasses.fields(section)
+        if item.metadata.get("question") is not None
+    )

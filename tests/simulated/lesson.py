@@ -20,7 +20,7 @@ from wizard.answers import Answers, record
 from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import RebootNeeded
-from wizard.journal import Store
+from wizard.journal import UNSYNCED, Store
 from wizard.pipeline import OnFailure, Pipeline, Wishes
 from wizard.program_changes import Current, change_by_asking
 from wizard.program_session import Session
@@ -101,7 +101,7 @@ class Lesson:
     def __post_init__(self) -> None:
         self.facts = example_facts(self.machine)
         self.simulation = Simulation(PIPELINE, self.facts, Played(), pace=0, fails_in=self.failure)
-        self.store = Store(self.folder / "state", lambda: "simulated")
+        self.store = Store(self.folder / "state", lambda: "simulated", UNSYNCED)
         self.tutor = self.new_tutor(self.answers(Answers(Settings)))
         self._begun = False
 
