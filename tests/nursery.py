@@ -34,7 +34,9 @@ from typing import Any
 import pexpect
 
 # What is started with `python -m`, and what may stand before that.
-MODULES = ("wizard", "tests.interview.conversation")
+MODULES = ("wizard", "tests.interview.conversation", "tests.interview.every_prompt")
+# What the program imports only where it needs it, as it takes long: the questions, answer files.
+_LATE = ("questionary", "ruamel.yaml")
 _FLAGS = {"-P", "-W", "error"}  # the nursery has them all
 _FITS_IN_A_PIPE = 10_000  # characters
 _LONGEST = 1 << 18  # bytes of one request
@@ -248,16 +250,22 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
 
 def main() -> None:
     """Load all there is; then be the program, once for each request."""
+    gc.disable()
     import steps
     import wizard
+    from tests.machines import machines
 
+    for name in _LATE:
+        importlib.import_module(name)
     for package in (wizard, steps):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
+    machines()  # read once: half of them ask about one of these
     gc.collect()
     gc.freeze()
     request = _serve(socket.socket(fileno=int(sys.argv[1])))
+    gc.enable()
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
