@@ -55,6 +55,7 @@ Telling = Literal["quiet", "usual", "verbose"]
 
 # Below this many columns rich's wrapping helps nobody.
 _NARROWEST = 40
+_NO_LESSON = "Without: sudo xen-setup resume --no-teach"
 _GOES_ON = "\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}"
 _LONG = 10.0  # seconds: an action that usually takes longer says so
 
@@ -364,8 +365,11 @@ class Console:
         what_now: Sequence[tuple[str, str]],
         *,
         stays: bool = True,
+        begun_before: float = 0.0,
     ) -> None:
-        """A run that ended well, and what to type next. `stays`: its files do, and are named."""
+        """A run that ended well, and what to type next. `stays`: its files do, and are named.
+        `begun_before`: seconds since it began, if that was an earlier start of the program.
+        """
         quiet = self._telling == "quiet"
         if not quiet:
             self.line()
@@ -373,8 +377,12 @@ class Console:
             self.line("Nothing was to be done: everything is as it should be.", "bold green")
         else:
             without = f", but for {', '.join(outcome.left_out)}," if outcome.left_out else ""
+            spent = f"in {duration(outcome.seconds)}"
+            if begun_before:
+                went_on = f"{duration(outcome.seconds)} after it last went on"
+                spent = f"{duration(begun_before)} after the run began, {went_on}"
             self.line(
-                f"Done and verified{without} in {duration(outcome.seconds)}"
+                f"Done and verified{without} {spent}"
                 f" ({duration(outcome.command_seconds)} of it in commands).",
                 "bold green",
             )
@@ -415,6 +423,8 @@ class Console:
             self.line(f"Run {run.number}: {status.state}", "bold")
             if run.reason and status.state != "running":
                 self.line(run.reason, indent=2)
+            if run.taught and status.state in {"stopped", "waiting for a boot"}:
+                self.line(f"It is a lesson, and goes on as one. {as_typed(_NO_LESSON)}", indent=2)
             self.steps(run.steps)
             for left in run.left:
                 self.labelled("left as it is:", left, "bold red", 2)

@@ -20,9 +20,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -50,6 +51,14 @@ class Stamped:
 
     record: Record
     time: str
+
+
+def lasted(records: Sequence[Stamped]) -> float:
+    """The seconds from the first record to the last, by a clock that may have been set between."""
+    if not records:
+        return 0.0
+    first, last = (datetime.fromisoformat(records[place].time) for place in (0, -1))
+    return max(0.0, (last - first).total_seconds())
 
 
 def machine_fingerprint(machine_id: Path = Path("/etc/machine-id")) -> str:

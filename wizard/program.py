@@ -26,7 +26,7 @@ from wizard.decision import Review
 from wizard.decision import guided as converse
 from wizard.errors import Exit, Interrupted, Stopped, UsageError
 from wizard.interview import Interview
-from wizard.journal import unfinished_run
+from wizard.journal import lasted, unfinished_run
 from wizard.kept_answers import KeptAnswers, beneath, kept_path
 from wizard.machine import Machine
 from wizard.objections import objections
@@ -101,6 +101,10 @@ def resume(arguments: Arguments) -> int:
     refuse_without_a_person(arguments, prompter)
     tutor = None
     taught = ledger.taught if arguments.teach is None else arguments.teach
+    if arguments.teach and (promise is not None or undoes):
+        what = "a rollback" if undoes else "held to the plan that was saved"
+        words = f"This run is {what}, with no answers to ask for: it goes on without a lesson."
+        console_for(arguments).line(words)
     if taught and prompter is not None and promise is None and not undoes:
         tutor = tutor_for(arguments, answers, facts, prompter, resumed=True)
         try:
@@ -247,7 +251,8 @@ def run_session(
         console.line("The rollback that was cut off is finished.", "bold green")
     else:
         number = outcome.run.number if alone and outcome.run else None
-        console.finished(outcome, what_now(current.settings, number))
+        before = lasted(store.records(outcome.run)) if resumes and outcome.run else 0.0
+        console.finished(outcome, what_now(current.settings, number), begun_before=before)
     return Exit.DONE
 
 

@@ -47,6 +47,7 @@ class StepStatus:
 class RunStatus:
     """One run. `reason`: why it stopped. `left`: what a rollback could not take back, and why.
 
+    `taught`: it is a lesson, and goes on as one.
     `exit_status`: what the program that ended or stopped it exited with; None: not known.
     """
 
@@ -57,6 +58,7 @@ class RunStatus:
     steps: tuple[StepStatus, ...]
     left: tuple[str, ...]
     log: str
+    taught: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:
             if entry.state == "not undone"
         ),
         log=str(run.workplace.log),
+        taught=ledger.taught,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from wizard.errors import Exit, RebootNeeded, StepFailed, Stopped
 from wizard.journal import Journal, Store
 from wizard.machine import Machine
 from wizard.pipeline import Pipeline, Wishes
-from wizard.records import Taught
+from wizard.records import RollbackBegun, Taught
 from wizard.reporter import NullReporter
 from wizard.step import step_name
 
@@ -164,6 +165,21 @@ def test_resume_goes_on_with_a_lesson_by_itself(lesson: Place, tmp_path: Path) -
         assert "Go on with `sudo xen-setup resume`" in " ".join(screen.text.split())
         assert screen.is_whole
     assert lesson.journal().ledger.taught
+
+
+def test_status_says_that_a_stopped_run_is_a_lesson(lesson: Place, tmp_path: Path) -> None:
+    shown = xen_setup("status", "--state-dir", lesson.state).stdout
+    assert "It is a lesson, and goes on as one. Without: sudo" in shown
+    assert "resume --no-teach" in shown
+    document = json.loads(xen_setup("status", "--json", "--state-dir", lesson.state).stdout)
+    assert document["runs"][-1]["taught"] is True
+    lesson.journal().append(Taught(on=False))
+    assert "lesson" not in xen_setup("status", "--state-dir", lesson.state).stdout
+    lesson.journal().append(RollbackBegun(""))
+    with terminal(tmp_path, "resume", "--teach", "--state-dir", str(lesson.state)) as screen:
+        assert screen.ends() == Exit.DONE
+        told = " ".join(screen.text.split())
+        assert "This run is a rollback, with no answers to ask for: it goes on without" in told
 
 
 @pytest.mark.parametrize(("words", "taught"), [((), True), (("--no-teach",), False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from steps.saved_facts import facts_text, without_secrets
 from steps.settings import Settings
 from steps.spare_place import with_partition
 from tests import machines
-from tests.cli.program import ROOT, STOCK, xen_setup
+from tests.cli.program import ROOT, STOCK, environment, xen_setup
 from tests.cli.test_commands import NOBODY
 from tests.cli.test_json import must_fit
+from tests.terminal import Terminal
 from wizard import VERSION as PROGRAM
 from wizard.actions import CreatePartition, MakeDirectory
 from wizard.arguments import parse
@@ -387,6 +389,25 @@ def test_resume_without_the_plan_that_was_agreed_to_is_refused(
     assert Exit.CHECKS_FAILED == done.returncode, done.stderr
     assert words in done.stderr
     assert "sudo xen-setup rollback" in done.stderr
+
+
+@needs_root
+def test_resume_says_why_a_run_that_is_held_to_a_plan_is_no_lesson(tmp_path: Path) -> None:
+    plan, text = read_plan(saved(tmp_path))
+    store = Store(tmp_path / "state")
+    journal = store.journal(store.new_run(plan.answers, text))
+    steps = tuple(step.name for step in plan.steps)
+    journal.append(RunBegun(1, store.fingerprint, PROGRAM, steps, plan.fingerprints.all))
+    journal.append(Paused("A test's own.", Exit.STOPPED))
+    words = ["resume", "--teach", "--on-failure", "stop", "--state-dir", str(store.directory)]
+    program = [sys.executable, "-P", "-W", "error", "-m", "wizard", *words]
+    with Terminal(program, ROOT, environment=environment(HOME=str(tmp_path))) as terminal:
+        assert Exit.DONE != terminal.ends()  # this machine is another one than the plan's
+        told = " ".join(terminal.whole_text.split())
+    assert (
+        "This run is held to the plan that was saved, with no answers to ask for: it goes" in told
+    )
+    assert "How much do you want to see?" not in told
 
 
 # ---- after a power cut
