@@ -23,6 +23,7 @@ from wizard.columns import READABLE
 from wizard.errors import SetupError
 from wizard.keys import Keys
 from wizard.records import StepState
+from wizard.reporter import where_the_log_is
 from wizard.schedule import Prospect, Row, Schedule
 from wizard.step import Plan, Problem
 from wizard.wording import about, commands, duration, headline, printable, verdict
@@ -87,6 +88,7 @@ class LiveReporter:
     ) -> None:
         self._rich = rich
         self._verbose = verbose
+        self.log_stays = True
         self._clock = clock
         self._steps: tuple[str, ...] = ()
         self._step = ""
@@ -233,7 +235,7 @@ class LiveReporter:
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
         """Where to read what the commands print."""
         self._steps = steps
-        self._print(Text(f"The log is {log}"))
+        self._print(Text(where_the_log_is(log, stays=self.log_stays)))
 
     def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
         """The steps, at the foot of the screen from now on."""

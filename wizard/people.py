@@ -18,12 +18,16 @@ Paused = Callable[[], AbstractContextManager[None]]
 _LAST_WORDS = 8  # lines of the command's output: on 24 lines the choices must stay below them
 
 
-def decide_on_failure(prompter: Prompter, paused: Paused) -> Callable[[Failure], OnFailure]:
-    """Asks what becomes of a run whose step failed, after saying all that is known of it."""
+def decide_on_failure(
+    prompter: Prompter, paused: Paused, *, log_stays: bool = True
+) -> Callable[[Failure], OnFailure]:
+    """Asks what becomes of a run whose step failed, after saying all that is known of it.
+    `log_stays`: its log is there when the run has ended, and is pointed at.
+    """
 
     def decide(failure: Failure) -> OnFailure:
         with paused():
-            _tell(prompter, failure)
+            _tell(prompter, failure, log_stays=log_stays)
             options: dict[OnFailure, Option] = {
                 name: Option(name, words) for name, words in _choices(failure)
             }
@@ -48,9 +52,10 @@ def _choices(failure: Failure) -> list[tuple[OnFailure, str]]:
     ]
 
 
-def _tell(prompter: Prompter, failure: Failure) -> None:
+def _tell(prompter: Prompter, failure: Failure, *, log_stays: bool) -> None:
     """What was tried, its last words, the likely cause and what to do."""
     error = failure.error
+    log = str(failure.log) if log_stays else "the log of a real run"
     prompter.say(f"\n{failure.title} ({failure.step}): this step failed.", "wrong")
     if failure.action is None:
         prompter.say(printable(error.what))
@@ -62,7 +67,7 @@ def _tell(prompter: Prompter, failure: Failure) -> None:
         prompter.say(f"How it ended: {printable(error.what)}")
     left = len(error.details) - _LAST_WORDS
     if left > 0:
-        prompter.say(f"    … ({left} lines before these: see {failure.log})")
+        prompter.say(f"    … ({left} lines before these: see {log})")
     for line in error.details[-_LAST_WORDS:]:
         prompter.say(f"    {printable(line)}")
     for words in error.likely:
@@ -70,7 +75,7 @@ def _tell(prompter: Prompter, failure: Failure) -> None:
     if error.hint:
         prompter.say(error.hint)
     if not error.likely:
-        prompter.say(f"All that the commands printed is in {failure.log}.")
+        prompter.say(f"All that the commands printed is in {log}.")
 
 
 def confirm_in_time(prompter: Prompter, paused: Paused) -> Callable[[str, float], bool]:

@@ -12,6 +12,7 @@ from wizard.actions import Action
 from wizard.columns import at_words, columns_of
 from wizard.errors import SetupError
 from wizard.records import ENDED
+from wizard.reporter import where_the_log_is
 from wizard.schedule import Prospect, Schedule
 from wizard.step import Plan, Problem
 from wizard.wording import about, commands, duration, headline, printable, verdict
@@ -34,6 +35,7 @@ class PlainReporter:
         self._stream = stream
         self._clock = clock
         self._verbose = verbose
+        self.log_stays = True
         self._mute = False
         self._steps: tuple[str, ...] = ()
         self._place = ""
@@ -67,7 +69,7 @@ class PlainReporter:
     def run_begins(self, log: Path, steps: tuple[str, ...], /) -> None:
         """Where to read what the commands print."""
         self._steps = steps
-        self._line(f"The log is {log}")
+        self._line(where_the_log_is(log, stays=self.log_stays))
 
     def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
         """How much there is to do."""

@@ -275,7 +275,9 @@ def wishes_of(
     if prompter is not None:
         wishes = replace(
             wishes,
-            on_failure=decide_on_failure(prompter, paused),
+            on_failure=decide_on_failure(
+                prompter, paused, log_stays=arguments.simulate is None or bool(state)
+            ),
             optional=OPTIONAL,
             change=change_by_asking(arguments, current, prompter, paused),
             confirm=confirm_in_time(prompter, paused),

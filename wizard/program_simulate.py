@@ -120,6 +120,7 @@ class _Play:
             tempfile.TemporaryDirectory(prefix="xen-setup-simulated-") as folder,
             console.reporter() as reporter,
         ):
+            reporter.log_stays = self._arguments.state != STATE_DIRECTORY
             if self._tutor is not None:
                 self._tutor.paused = reporter.paused
             asks = self._prompter is not None

@@ -52,6 +52,13 @@ class Reporter(Protocol):
         """It reboots now, and may cut this terminal off at any moment."""
 
 
+def where_the_log_is(log: Path, *, stays: bool) -> str:
+    """Where to read what the commands print; a log that goes with its run is not pointed at."""
+    if stays:
+        return f"The log is {log}"
+    return "A real run keeps a log of what commands print; this one's goes when it ends."
+
+
 class NullReporter:
     """Tells nobody."""
 

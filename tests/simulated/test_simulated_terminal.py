@@ -29,6 +29,8 @@ def test_a_guided_run_is_played_from_the_first_question_to_the_end(
         assert "11/11" in shown.replace(" ", "")
         assert "vm01" in shown
         assert NOTHING in shown
+        assert "xen-setup-simulated-" not in shown  # the folder is gone by now
+        assert "A real run keeps a log of what commands print" in " ".join(shown.split())
         assert (b"\x1b" in screen.raw) is (mode == "drawn")
     assert tree(tmp_path) == {}
 
@@ -57,6 +59,7 @@ def test_a_failure_is_shown_and_decided_by_the_person(
         assert screen.is_whole
         assert NOTHING in screen.whole_text.replace("\n", " ")
         assert "Traceback" not in screen.whole_text
+        assert "xen-setup-simulated-" not in screen.whole_text
     assert list(tree(tmp_path)) == [str(answers)]
 
 
