@@ -38,7 +38,7 @@ from steps.reading.storage import read_storage
 from steps.reading.tarball import read_tarball
 from steps.reading.tls import read_tls
 from steps.reading.view import MIB, Ask, View
-from steps.reading.xen import SeesLogin, read_xen
+from steps.reading.xen import SeesLogin, read_xen, runs_in_xen
 from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts
 from steps.what_matters import DIRECTORIES, FILES, LARGEST_FILE, LINKS, NO_FILES, SPACE, TOOLS
 from wizard import commands
@@ -129,6 +129,14 @@ def read_facts(
         program=_program(),
         unknown=tuple(view.unknown),
     )
+
+
+def is_in_xen(root: Path = Path("/")) -> bool:
+    """Whether Xen runs below this Linux, now: one file, where the whole machine is not asked for.
+
+    `root` is for tests: a tree instead of this machine's.
+    """
+    return runs_in_xen(View(ask=commands.ask, as_root=False, root=root, environment={}))
 
 
 def look_into_guests(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from steps.facts import Facts
 from steps.guest_disks import root_device
 from steps.settings import LOCKED, GuestSettings, Settings
 
@@ -49,8 +48,8 @@ def _password(settings: Settings, guest: GuestSettings) -> tuple[tuple[str, str]
     return ((f"{mount} && sudo chroot /mnt passwd; sudo umount /mnt", words),)
 
 
-def after_rollback(facts: Facts) -> tuple[tuple[str, str], ...]:
+def after_rollback(in_xen: bool) -> tuple[tuple[str, str], ...]:
     """Commands to type after a rollback, each with what it does."""
-    if not facts.xen.running:
+    if not in_xen:
         return ()
     return (("sudo reboot", "Xen itself runs until the next boot, which is plain Linux's again"),)

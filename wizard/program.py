@@ -15,7 +15,7 @@ from dataclasses import replace
 from steps import OPTIONAL, PIPELINE
 from steps.facts import Facts
 from steps.failures import RULES
-from steps.read_facts import read_facts
+from steps.read_facts import is_in_xen
 from steps.settings import Settings
 from steps.spare_place import lost_devices
 from steps.what_now import after_rollback, what_now
@@ -309,7 +309,7 @@ def rollback(arguments: Arguments) -> int:
     with console.reporter() as reporter:
         machine = Machine(warn=reporter.note, log_copy=arguments.log_file)
         count = roll_back(store, machine, reporter, step, arguments.run)
-    console.rolled_back(count, after_rollback(read_facts(thorough=False)) if count else ())
+    console.rolled_back(count, after_rollback(is_in_xen()) if count else ())
     return Exit.DONE
 
 

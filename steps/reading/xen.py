@@ -91,9 +91,14 @@ def parse_long_list(text: str) -> tuple[Domain, ...] | None:
     return tuple(found) or None
 
 
+def runs_in_xen(view: View) -> bool:
+    """Whether Xen runs below this Linux."""
+    return view.word("/sys/hypervisor/type") == "xen"
+
+
 def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) -> Xen:
     """Xen as it is now. `consoles`: the guests at whose consoles to look for a login prompt."""
-    running = view.word("/sys/hypervisor/type") == "xen"
+    running = runs_in_xen(view)
     control = "control_d" in view.word("/proc/xen/capabilities").split(",")
     commands = tuple(name for name in ("xl", "xm") if view.program(name))
     info: Mapping[str, str] = {}
