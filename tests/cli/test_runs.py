@@ -182,7 +182,9 @@ def test_status_says_that_a_stopped_run_is_a_lesson(lesson: Place, tmp_path: Pat
         assert "This run is a rollback, with no answers to ask for: it goes on without" in told
 
 
-@pytest.mark.parametrize(("words", "taught"), [((), True), (("--no-teach",), False)])
+@pytest.mark.parametrize(
+    ("words", "taught"), share([((), True), (("--no-teach",), False)], one_in=2)
+)
 def test_a_lesson_is_ended_by_a_word_and_not_because_nobody_is_there(
     lesson: Place, words: tuple[str, ...], taught: bool
 ) -> None:
@@ -195,7 +197,7 @@ def test_a_lesson_is_ended_by_a_word_and_not_because_nobody_is_there(
 def test_who_asked_for_plain_lines_is_told_to_go_on_in_plain_lines(place: Place) -> None:
     with pytest.raises(RebootNeeded):
         place.write(Reboot("To see another boot id."))
-    for words, expected in (("--plain",), "resume --plain`."), ((), "resume`."):
+    for words, expected in share([(("--plain",), "resume --plain`."), ((), "resume`.")], one_in=2):
         done = xen_setup("resume", *words, "--no-input", "--state-dir", place.state)
         assert f"go on with `sudo xen-setup {expected}" in done.stderr
 
@@ -258,7 +260,7 @@ def to_the_first_question(screen: Terminal, *, plain: bool = False) -> None:
     screen.wait_for(question)
 
 
-@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("plain", share([True, False], one_in=2))
 def test_quit_at_the_first_question_changes_nothing(tmp_path: Path, plain: bool) -> None:
     options = ["--plain"] if plain else []
     with terminal(tmp_path, *options, "--state-dir", str(tmp_path / "state")) as screen:
