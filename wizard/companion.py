@@ -6,12 +6,14 @@ tutor.py has the one that talks. All of it may raise `Cancelled`, for leaving: t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from wizard.journal import Journal
 from wizard.records import Taught
 from wizard.step import Plan, Step
 
+S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 F = TypeVar("F")
 
@@ -35,6 +37,23 @@ class Companion(Protocol[S_co, F]):
 
     def after(self, step: Step[S_co, F], facts: F, /) -> None:
         """What has changed, and what comes next."""
+
+
+def led_through(
+    companion: Companion[S, F],
+    step: Step[S, F],
+    facts: F,
+    keep: Callable[[str], None],
+    *,
+    again: bool,
+) -> S:
+    """The settings after a step's lesson and questions. The answers are kept in any case: who
+    leaves in the middle of them finds them again.
+    """
+    try:
+        return companion.before(step, facts, again=again)
+    finally:
+        keep(companion.answers(facts))
 
 
 def remember(journal: Journal, companion: Companion[S_co, F] | None, *, ends: bool) -> None:

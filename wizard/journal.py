@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -406,6 +406,10 @@ class Store:
     def keep_answers(self, run: RunDirectory, answers: str) -> None:
         """Let these be the run's answers from now on."""
         self._keep(run.answers, answers)
+
+    def keeping(self, run: RunDirectory) -> Callable[[str], None]:
+        """`keep_answers` of that run."""
+        return partial(self.keep_answers, run)
 
     def _keep(self, path: Path, text: str) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, Reboot
-from wizard.companion import Companion, remember
+from wizard.companion import Companion, led_through, remember
 from wizard.diagnosis import Rule, likely
 from wizard.errors import (
     Cancelled,
@@ -201,8 +201,8 @@ class Pipeline(Generic[S, F]):
         assert companion is not None, "somebody leads"
         self._step_now, self._action_now = step_name(step), None
         again = journal.ledger.step_states[step_name(step)] == "begun"
-        settings = self._asked(lambda: companion.before(step, facts, again=again))
-        self.store.keep_answers(run, companion.answers(facts))
+        keep = self.store.keeping(run)
+        settings = self._asked(lambda: led_through(companion, step, facts, keep, again=again))
         self.wishes = replace(self.wishes, ignore=companion.ignored())
         for earlier in self.steps[: self.steps.index(step)]:
             # An answer may ask for more of a step that is done: a package, say.

@@ -280,8 +280,10 @@ class Tutor(Generic[S, F]):
                 # How many there are is asked once, with the first question about them.
                 preset_lists=self._known_lists if first else lists,
             )
-            interview.ask_all()
-            self._answers = interview.answers
+            try:
+                interview.ask_all()
+            finally:
+                self._take_over(interview.answers, facts)
             wrong = False
             for item in walk(self._answers, facts):
                 if not _belongs(item.key, step.QUESTIONS) or not item.needed:
@@ -294,6 +296,13 @@ class Tutor(Generic[S, F]):
             if not wrong:
                 break
         self.settings = draft(self._answers, facts).settings
+
+    def _take_over(self, answers: Answers[S], facts: F) -> None:
+        """What was answered; it counts for the run as soon as it is whole, also if it was left."""
+        self._answers = answers
+        drafted = draft(answers, facts)
+        if not drafted.problems:
+            self.settings = drafted.settings
 
     def _problems(self, step: Step[S, F], facts: F) -> list[Problem]:
         """What stands in the way of the step, or, with the new answers, of one before it."""

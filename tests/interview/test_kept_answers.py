@@ -228,6 +228,7 @@ def test_in_a_terminal_they_are_kept_whatever_ends_it(tmp_path: Path, mode: str,
         assert terminal.is_whole
 
 
+@pytest.mark.slow  # it reads the machine; the ones above hold the same conversation without
 @pytest.mark.skipif(os.geteuid() != 0, reason="a guided run needs root")
 def test_the_program_itself_keeps_them_and_a_simulated_run_does_not(tmp_path: Path) -> None:
     program = [sys.executable, "-P", "-W", "error", "-m", "wizard", "--plain"]

@@ -302,7 +302,7 @@ def test_a_list_is_moved_through_and_helped_with_single_keys(tmp_path: Path) -> 
         assert 10 == terminal.ends()
 
 
-@pytest.mark.parametrize("keys", ["b", "back", f"b{ENTER}", f"back{ENTER}"])
+@pytest.mark.parametrize("keys", share(["b", "back", f"b{ENTER}", f"back{ENTER}"], one_in=4))
 def test_back_is_understood_in_a_list_as_a_letter_and_as_a_word(
     tmp_path: Path, mode: str, keys: str
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from steps import PIPELINE
 from steps.expected_output import show
+from steps.played import Played
 from steps.settings import Settings
 from steps.teaching import exercises
 from tests.cli.program import xen_setup
@@ -19,6 +21,7 @@ from tests.simulated.playing import NOTHING, press_enter_until, terminal, tree
 from wizard.answer_file import read_answers
 from wizard.answers import Answers, draft, settle
 from wizard.errors import Exit, Stopped
+from wizard.simulation import Simulation
 from wizard.step import step_name
 
 NAMES = [step_name(step) for step in PIPELINE]
@@ -168,6 +171,36 @@ def test_who_leaves_goes_on_where_it_was_left_and_loses_nothing(
     assert titles == list(dict.fromkeys(lesson.steps_taught()))
     assert lesson.store.ledger(run).state == "finished"
     assert lesson.tutor.settings.guests[0].name == "web"
+
+
+@pytest.mark.parametrize("asked", ["How large is its swap", "Which filesystem"])
+def test_who_leaves_among_the_questions_of_a_step_finds_its_answers_again(
+    asked: str, tmp_path: Path
+) -> None:
+    learner = Learner({"guest's root volume": ["3GiB"], asked: ["quit"], "guest called": ["web"]})
+    lesson = Lesson(tmp_path, learner)
+    with pytest.raises(Stopped, match="You quit"):
+        lesson.go()
+    (run,) = lesson.store.runs()
+    kept = read_answers([run.answers], Settings)
+    assert 3072 == kept.given["guests.0.root_size"].value
+    lesson.tutor = lesson.new_tutor(kept, resumed=True)
+    lesson.go()
+    assert 2 == sum("guest's root volume" in prompt for prompt in learner.asked)
+    assert 3072 == lesson.tutor.settings.guests[0].root_size  # by Enter alone
+
+
+def test_who_leaves_before_an_answer_that_nothing_suggests_can_go_on(tmp_path: Path) -> None:
+    """What is not whole yet is no answer of the run: it could not be read again."""
+    learner = Learner({"How does the guest get": ["192.0.2.7/24"], "Which gateway": ["quit"]})
+    lesson = Lesson(tmp_path, learner)
+    lesson.facts = replace(lesson.facts, network=replace(lesson.facts.network, gateway=""))
+    lesson.simulation = Simulation(PIPELINE, lesson.facts, Played(), pace=0)
+    lesson.tutor = lesson.new_tutor(Answers(Settings))
+    with pytest.raises(Stopped, match="You quit"):
+        lesson.go()
+    (run,) = lesson.store.runs()
+    settle(read_answers([run.answers], Settings), lesson.simulation.read_facts())
 
 
 def test_a_failure_in_a_lesson_is_a_failure_and_it_can_go_on(tmp_path: Path) -> None:
