@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,23 @@ def group_of(path: Path) -> str:
     """The group of a test file; "" for those that may run anywhere."""
     inside = path.relative_to(HERE)
     return GROUPS.get(str(inside), GROUPS.get(inside.parts[0], ""))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """In a checkout whose tests are not compiled yet, which takes longer than all imports, several
+    processes would compile the same file at the same time: each begins elsewhere.
+    """
+    of_worker = getattr(session.config, "workerinput", None)
+    if of_worker is None or HERE not in {Path(name).resolve() for name in session.config.args}:
+        return
+    left_out = {Path(name).resolve() for name in session.config.getoption("ignore") or ()}
+    paths = [path for path in sorted(HERE.rglob("test_*.py")) if left_out.isdisjoint(path.parents)]
+    number = int(of_worker["workerid"].removeprefix("gw"))
+    first = len(paths) * number // of_worker["workercount"]
+    for path in paths[first:] + paths[:first]:
+        with suppress(Exception):  # it is imported again, and then its error is shown
+            import_module(".".join(path.relative_to(HERE.parent).with_suffix("").parts))
 
 
 @pytest.hookimpl(tryfirst=True)
