@@ -25,7 +25,7 @@ from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.decision import Review
 from wizard.decision import guided as converse
 from wizard.errors import Exit, Interrupted, Stopped, UsageError
-from wizard.interview import Interview
+from wizard.interview import NOTHING_CHANGED, Interview
 from wizard.journal import lasted, unfinished_run
 from wizard.kept_answers import KeptAnswers, beneath, kept_path
 from wizard.machine import Machine
@@ -180,9 +180,13 @@ def interview(
         )
 
     answers = resolve(known or answers_of(arguments, arguments.files), unattended=False)
-    if known is None:
-        refuse_unfit(steps, answers, facts, console, prompter, needs_root=False)
-    earlier = None if kept is None else kept.offered(prompter)
+    try:
+        if known is None:
+            refuse_unfit(steps, answers, facts, console, prompter, needs_root=False)
+        earlier = None if kept is None else kept.offered(prompter)
+    except Interrupted as error:
+        error.hint = NOTHING_CHANGED
+        raise
     conversation = Interview(
         steps,
         answers if earlier is None else beneath(earlier, answers),

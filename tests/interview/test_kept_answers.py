@@ -6,25 +6,28 @@ import os
 import signal
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from steps.settings import Settings
-from tests.cli.program import BYTECODE, ROOT, environment
+from tests.cli.program import BYTECODE, ROOT, STOCK, environment
 from tests.fast import share
 from tests.interview.conversation import STEPS
 from tests.interview.keys import Deciding
 from tests.interview.replay import check_replay
 from tests.interview.test_interview import hashed
 from tests.machines import machines, stock
-from tests.terminal import CTRL_C, CTRL_D, ENTER, Terminal
+from tests.terminal import CTRL_C, CTRL_D, ENTER, PATIENCE, Terminal
 from wizard.answer_file import read_text
 from wizard.answers import Answers
+from wizard.arguments import Arguments
 from wizard.decision import Review, guided
 from wizard.errors import Cancelled, Exit, Interrupted, SetupError
 from wizard.interview import Interview
 from wizard.kept_answers import KeptAnswers, beneath, kept_path
+from wizard.program import interview
 from wizard.prompts import ScriptedPrompter
 
 MEMORY = "How much memory does the host itself (dom0) keep?"
@@ -236,7 +239,9 @@ def test_the_program_itself_keeps_them_and_a_simulated_run_does_not(tmp_path: Pa
     for simulate in (["--simulate", "stock"], []):
         with Terminal([*program, *simulate], ROOT,
                       environment=environment(HOME=str(tmp_path))) as terminal:  # fmt: skip
+            ends = time.monotonic() + PATIENCE
             while MEMORY not in terminal.text:  # this machine may not be fit
+                assert time.monotonic() < ends, terminal.text
                 if terminal.is_quiet() and "What now?" in terminal.asked:
                     terminal.type(f"on{ENTER}")
             terminal.type(f"1GiB{ENTER}")
@@ -246,3 +251,13 @@ def test_the_program_itself_keeps_them_and_a_simulated_run_does_not(tmp_path: Pa
             assert (KEPT in terminal.text) is not bool(simulate)
         assert (tmp_path / PLACE).exists() is not bool(simulate)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_at_the_first_words_says_that_nothing_was_changed(place: Path) -> None:
+    talk(place, ["2GiB", "quit"])
+    before = place.read_text()
+    prompter = Leaving([], Interrupted("Stopped.", status=Exit.TERMINATED))
+    with pytest.raises(Interrupted) as left:
+        interview(Arguments(facts=STOCK), prompter, kept=KeptAnswers(Settings, place))
+    assert "Nothing was changed." == left.value.hint
+    assert before == place.read_text()  # they are offered once more
