@@ -135,6 +135,49 @@ def test_a_script_is_one_that_shellcheck_takes(script: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+# An xl whose guest's console shows the next of several texts at each look, and then nothing more.
+_CONSOLE = """\
+#!/bin/sh
+case $1 in
+    domid) test ! -e "$SHOWN/gone" || exit 1 ;;
+    console)
+        first=$(ls "$SHOWN" | head -n 1)
+        [ -z "$first" ] || { cat "$SHOWN/$first"; rm "$SHOWN/$first"; }
+        read -r typed
+        ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "last", "status"),
+    [
+        (["booting\n"] * 12 + ["vm01 login: "], "The guest vm01 runs, and asks for a login.", 0),
+        (["root@vm01:~# "], "The guest vm01 runs, and asks for a login.", 0),
+        (["booting\n"], "The guest vm01 was started, and comes to no login prompt.", 1),
+        (["(initramfs) "] * 99, "The guest vm01 was started, and comes to no login prompt.", 1),
+    ],
+    ids=["slow", "somebody-is-in", "silent", "no-root"],
+)
+def test_a_guest_that_still_boots_is_waited_for(
+    shown: list[str], last: str, status: int, tmp_path: Path
+) -> None:
+    (fault,) = (fault for fault in FAULTS if fault.name == "small-memory")
+    for folder in ("bin", "shown"):
+        (tmp_path / folder).mkdir()
+    for number, text in enumerate(shown, 100):
+        (tmp_path / f"shown/{number}").write_text(text)
+    (tmp_path / "bin/xl").write_text(_CONSOLE)
+    (tmp_path / "bin/xl").chmod(0o755)
+    script = re.sub(r"\bsleep \d+", "sleep 0.02", fault.check)
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "SHOWN": str(tmp_path / "shown")}
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (status, f"{last}\n")
+    assert len(shown) < 99 or len(list((tmp_path / "shown").iterdir())) > 90, "it looked on"
+
+
 def test_without_a_name_they_are_listed() -> None:
     done = xen_setup("practice", "--fault")
     assert done.returncode == Exit.DONE

@@ -131,7 +131,7 @@ def solved(faults: Sequence[Fault], name: str | None = None) -> int:
     machine, lesson = _class(name)
     fault = fault_called(lesson.fault, faults)
     front.ready(machine)
-    front.say("Looking … this may take a minute or two.")
+    front.say("Looking … this takes a minute or two, and longer while a guest still boots.")
     works, saw = look(machine, fault)
     if works:
         sys.stdout.write(f"Solved: {saw}\n")

@@ -29,4 +29,4 @@ class Fault:
     check: str
     rule: str = ""
     reboots: bool = False
-    check_seconds: int = 300
+    check_seconds: int = 900
