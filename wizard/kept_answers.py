@@ -18,7 +18,8 @@ from typing import Generic, TypeVar
 
 from wizard.answer_file import read_text, save_answers, write_answers
 from wizard.answers import Answers
-from wizard.errors import AnswersInvalid, UsageError
+from wizard.errors import AnswersInvalid, Cancelled, UsageError
+from wizard.interview import NOTHING_CHANGED, QUIT
 from wizard.private_file import read_file, trusted_users
 from wizard.prompts import Option, Prompter
 from wizard.yaml_text import LARGEST_FILE
@@ -28,6 +29,7 @@ S = TypeVar("S")
 _OPTIONS = (
     Option("on", "go on with them: each question again, with your answer as what is suggested"),
     Option("anew", "begin anew: they are thrown away"),
+    Option(QUIT, "quit: they stay", move=True),
 )
 
 
@@ -59,19 +61,24 @@ class KeptAnswers(Generic[S]):
         except (OSError, UsageError) as error:
             reason = error.what if isinstance(error, UsageError) else f"{error.strerror}."
             return f"Your answers so far could not be kept: {reason}"
-        return f"Your answers so far are kept in {self._path}: the next start offers them again."
+        return _offered_again(self._path)
 
     def offered(self, prompter: Prompter) -> Answers[S] | None:
-        """Those of an earlier start, if the person wants to go on with them."""
-        if self._path is None or not self._path.exists():
+        """Those of an earlier start, if the person wants them; Cancelled if the person quits."""
+        if self._path is None:
             return None
         try:
             text, written = _own_text(self._path)
             found = read_text(text, self._settings, str(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except (OSError, UnicodeDecodeError, AnswersInvalid) as error:
             reason = getattr(error, "strerror", None) or "it is damaged, or of another version"
-            words = f"The answers kept in {self._path} cannot be used: {reason}."
-            prompter.say(words, "wrong")
+            prompter.say(
+                f"The answers kept in {self._path} cannot be used: {reason}. Every question is "
+                "asked anew, and what you answer takes their place there.",
+                "wrong",
+            )
             return None
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(written))
         prompter.say(
@@ -79,7 +86,10 @@ class KeptAnswers(Generic[S]):
             f"kept in {self._path}.",
             "note",
         )
-        if prompter.pick("Go on with these answers?", _OPTIONS, "on") == "on":
+        choice = prompter.pick("Go on with these answers?", _OPTIONS, "on")
+        if choice == QUIT:
+            raise Cancelled("You quit.", hint=f"{NOTHING_CHANGED} {_offered_again(self._path)}")
+        if choice == "on":
             return found
         self.forget()
         return None
@@ -89,6 +99,10 @@ class KeptAnswers(Generic[S]):
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
+
+
+def _offered_again(path: Path) -> str:
+    return f"Your answers so far are kept in {path}: the next start offers them again."
 
 
 def _make_folder(folder: Path) -> None:

@@ -178,7 +178,31 @@ def test_what_cannot_be_trusted_or_read_is_not_used_and_said(
     place.chmod(mode)
     _, prompter, _ = talk(place, ["quit"])
     assert f"The answers kept in {place} cannot be used: " in prompter.said[0]
+    assert "Every question is asked anew" in prompter.said[0]
     assert MEMORY == prompter.asked[0][0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's process is started")
+def test_a_folder_that_may_not_be_looked_into_is_said(place: Path) -> None:
+    talk(place, ["2GiB", "quit"])
+    prompter = Leaving([], Cancelled("You quit."))
+    os.seteuid(65534)  # root, too, may look into no home that a server keeps from it
+    try:
+        assert KeptAnswers(Settings, place).offered(prompter) is None
+    finally:
+        os.seteuid(0)
+    assert "cannot be used: Permission denied." in prompter.said[0]
+
+
+def test_who_quits_at_the_offer_is_offered_them_again(place: Path) -> None:
+    talk(place, ["2GiB", "quit"])
+    before = place.read_text()
+    with pytest.raises(Cancelled) as left:
+        KeptAnswers(Settings, place).offered(Leaving(["quit"], Cancelled("")))
+    assert f"Nothing was changed. {KEPT} {place}: the next start offers them again." == (
+        left.value.hint
+    )
+    assert before == place.read_text()
 
 
 def test_a_folder_that_cannot_be_made_is_said_and_nothing_else_is_lost(tmp_path: Path) -> None:
