@@ -204,7 +204,7 @@ def list_of(inner: Kind[T], name: str, separators: str = r"[,\s]+") -> Kind[tupl
         return tuple(inner.parse(item) for item in value)
 
     return Kind(
-        name,
+        f"a list of {name}",
         parse,
         lambda items: [inner.show(item) for item in items],
         {"type": "array", "items": dict(inner.schema)},

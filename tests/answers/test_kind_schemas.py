@@ -218,7 +218,7 @@ def _has_half_a_key(value: object) -> bool:
 STRICTER_PARSER: dict[str, Callable[[object], bool]] = {
     "size": lambda value: _size(value) is not None,  # least, most, and a whole number of MiB
     "dhcp or an address": _odd_network,
-    "public SSH keys": _has_half_a_key,
+    "a list of public SSH keys": _has_half_a_key,
     "whole number": lambda value: isinstance(value, float),  # 2.0: JSON has one kind of number
 }
 # What only the parser accepts, since it is the way to type it, not to write it in a file: an

@@ -214,7 +214,7 @@ def test_a_misspelt_check_is_not_ignored_in_silence() -> None:
     assert "--ignore spare-spce: no check is called that.\nDid you mean spare-space" in done.stderr
     done = xen_setup("check", "--facts", STOCK, "--set", "host.ignore=grub, nonsense")
     assert Exit.ANSWERS_INVALID == done.returncode
-    assert "'grub, nonsense' is not names of checks." in done.stderr
+    assert "'grub, nonsense' is not a list of names of checks." in done.stderr
 
 
 def test_an_ignored_check_is_a_warning(container: Path) -> None:
