@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from wizard.answer_file import read_text, save_answers, write_answers
-from wizard.answers import Answers
+from wizard.answers import Answers, Settled, text_of, walk
 from wizard.errors import AnswersInvalid, Cancelled, UsageError
 from wizard.interview import NOTHING_CHANGED, QUIT
 from wizard.private_file import read_file, trusted_users
 from wizard.prompts import Option, Prompter
+from wizard.step import Problem
 from wizard.yaml_text import LARGEST_FILE
 
 S = TypeVar("S")
@@ -127,3 +128,44 @@ def beneath(kept: Answers[S], given: Answers[S]) -> Answers[S]:
         given={**kept.given, **given.given},
         counts={**kept.counts, **given.counts},
     )
+
+
+def fitting(
+    kept: Answers[S],
+    given: Answers[S],
+    facts: object,
+    objects: Callable[[Answers[S], Answers[S]], Sequence[Problem]],
+    prompter: Prompter,
+) -> Answers[S]:
+    """What was given now, and below it those of the kept answers that still fit this machine; the
+    others are told. `objects` says what stands in the way with later answers, and not with earlier.
+    """
+    whole = beneath(kept, given)
+    begin = replace(whole, given=given.given)
+    if not any(item.problem for item in walk(whole, facts)) and not objects(begin, whole):
+        return whole
+    answers, told = begin, []
+    for key, one in kept.given.items():
+        tried = answers.with_answer(key, one.value)
+        item = next((item for item in walk(tried, facts) if item.key == key), None)
+        if key in given.given or item is None:
+            continue
+        if item.problem is not None:
+            reason = item.problem.hint
+        elif (found := objects(answers, tried)) and not _is_agreed_to_anew(item):
+            reason = found[0].what
+        else:
+            answers = tried
+            continue
+        shown = "" if item.question.secret else f" {text_of(item.question, one.value)}."
+        told.append(f"  {item.question.prompt}{shown} {reason}")
+    if told:
+        words = "Not all of them still fit this machine; what does not is asked as if it were new:"
+        prompter.say("\n".join([words, *told]), "wrong")
+    return answers
+
+
+def _is_agreed_to_anew(item: Settled) -> bool:
+    """Whether the answer costs something: then it is refused until that is agreed to once more."""
+    choices = item.question.choices(item.known) if item.question.choices else ()
+    return any(one.loss is not None and one.is_called(item.value) for one in choices)

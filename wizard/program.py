@@ -27,7 +27,7 @@ from wizard.decision import guided as converse
 from wizard.errors import Exit, Interrupted, Stopped, UsageError
 from wizard.interview import NOTHING_CHANGED, Interview
 from wizard.journal import lasted, unfinished_run
-from wizard.kept_answers import KeptAnswers, beneath, kept_path
+from wizard.kept_answers import KeptAnswers, fitting, kept_path
 from wizard.machine import Machine
 from wizard.objections import objections
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
@@ -57,7 +57,7 @@ from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
-from wizard.step import Step
+from wizard.step import Problem, Step
 
 
 def apply(arguments: Arguments) -> int:
@@ -187,15 +187,19 @@ def interview(
     except Interrupted as error:
         error.hint = NOTHING_CHANGED
         raise
+
+    def objects(old: Answers[Settings], new: Answers[Settings]) -> list[Problem]:
+        return objections(steps, old, new, facts, frozenset(arguments.ignore))
+
     conversation = Interview(
         steps,
-        answers if earlier is None else beneath(earlier, answers),
+        answers if earlier is None else fitting(earlier, answers, facts, objects, prompter),
         facts,
         prompter,
         every_question=arguments.all_questions,
         preset=answers.given,
         preset_lists=answers.counts,
-        objects=lambda old, new: objections(steps, old, new, facts, frozenset(arguments.ignore)),
+        objects=objects,
     )
     converse(conversation, facts, prompter, show, kept=kept)
     return sessions[-1]

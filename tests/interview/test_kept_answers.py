@@ -13,6 +13,7 @@ import pytest
 
 from steps.settings import Settings
 from tests.cli.program import BYTECODE, ROOT, STOCK, environment
+from tests.credentials import HASH
 from tests.fast import share
 from tests.interview.conversation import STEPS
 from tests.interview.keys import Deciding
@@ -26,9 +27,10 @@ from wizard.arguments import Arguments
 from wizard.decision import Review, guided
 from wizard.errors import Cancelled, Exit, Interrupted, SetupError
 from wizard.interview import Interview
-from wizard.kept_answers import KeptAnswers, beneath, kept_path
+from wizard.kept_answers import KeptAnswers, beneath, fitting, kept_path
 from wizard.program import interview
 from wizard.prompts import ScriptedPrompter
+from wizard.step import Problem
 
 MEMORY = "How much memory does the host itself (dom0) keep?"
 CONSOLE = "Where do Xen and the host show their messages?"
@@ -285,3 +287,42 @@ def test_a_signal_at_the_first_words_says_that_nothing_was_changed(place: Path) 
         interview(Arguments(facts=STOCK), prompter, kept=KeptAnswers(Settings, place))
     assert "Nothing was changed." == left.value.hint
     assert before == place.read_text()  # they are offered once more
+
+
+def test_what_no_longer_fits_the_machine_is_told_and_asked_as_new(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.write_text(
+        "version: 1\nhost:\n  dom0_memory: 64GiB\n  console: both\n  bridge_card: eth7\n"
+        "storage:\n  use: existing-group\n  volume_group: gone\n  device: /dev/sdz\n"
+        f"guests:\n  - root_size: 500GiB\n    swap_size: 256MiB\n    root_password: {HASH}\n"
+    )
+    place.chmod(0o600)
+    prompter = Leaving(["on", *[""] * 11], Cancelled("You quit."))
+    with pytest.raises(Cancelled):
+        interview(Arguments(facts=STOCK), prompter, kept=KeptAnswers(Settings, place))
+    told = next(text for text in prompter.said if "still fit" in text)
+    assert 6 == len(told.splitlines())
+    for refused in ("64GiB. ", "eth7. ", "existing-group. ", "/dev/sdz. ", "500GiB. "):
+        assert refused in told
+    shown = dict(prompter.asked)
+    assert ("1GiB", "both") == (shown[MEMORY], shown[CONSOLE])
+    assert "ens3" == shown["Which network card goes into the bridge?"]
+    assert "gone" == shown["What is the volume group called?"]
+    assert "2GiB" == shown["How large is the guest's root volume?"]
+    assert "256MiB" == shown["How large is its swap volume?"]
+    assert HASH in place.read_text()
+
+
+def test_a_device_whose_loss_is_agreed_to_anew_still_fits() -> None:
+    device = "/dev/disk/by-id/virtio-vdd-serial"
+    kept = Answers(Settings).with_answer("storage.use", "device")
+    kept = kept.with_answer("storage.device", device)
+    facts, prompter = machines()["foreign"], Leaving([], Cancelled(""))
+
+    def objects(old: Answers[Settings], new: Answers[Settings]) -> list[Problem]:
+        asked = "storage.device" in new.given
+        return [Problem("device-in-use", "It holds something.", "")] if asked else []
+
+    fit = fitting(kept, Answers(Settings), facts, objects, prompter)
+    assert kept.given == fit.given
+    assert [] == prompter.said
