@@ -47,6 +47,7 @@ from steps.suggestions import (
     because_console,
     because_dom0_memory,
     because_gateway,
+    because_no_key,
     card_choices,
     default_bridge,
     default_card,
@@ -467,7 +468,7 @@ class GuestSettings:
         help="Whoever has such a key logs in over the network, without a password. Lines of .pub "
         "files. They are of use with openssh-server among the packages.",
         default=(),
-        because="none was given; without a password and a key nobody can log in",
+        because=because_no_key,
         deliberate=key_is_the_only_way_in,
         # Its middle is a hash of its end: nobody has the private key.
         example=(

@@ -220,6 +220,12 @@ def key_is_the_only_way_in(known: Known) -> str:
     return words + "Give the line of a .pub file; or type - for no key all the same."
 
 
+def because_no_key(known: Known) -> str:
+    if known.answers.get("root_password", LOCKED) != LOCKED:
+        return "the password lets root in"
+    return "none was given; without a password and a key nobody can log in"
+
+
 def default_release(known: Known) -> str:
     distribution = _facts(known).distribution
     return distribution.codename or "stable"

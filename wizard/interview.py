@@ -245,6 +245,7 @@ class Interview(Generic[S]):
             elif text == "":
                 self._insist(item)
             elif self._take(item, _unquoted(text)):
+                self._tell_of_a_letter(text)
                 return "on"
 
     def _ask_list(self, item: Settled, options: list[Option]) -> Move:
@@ -278,7 +279,7 @@ class Interview(Generic[S]):
         question = item.question
         value = self._suggested(item, [])
         words = "" if value is None else text_of(question, value)
-        if words and item.key in self.answers.given:
+        if value != item.default and item.key in self.answers.given:
             words = "the one given before"
         self._tell(item)
         while True:
@@ -304,7 +305,7 @@ class Interview(Generic[S]):
         try:
             return str(kind.parse(text))  # a hash, or a word such as `locked`
         except ValueError:
-            pass  # so it is a password
+            self._tell_of_a_letter(text)  # so it is a password
         try:
             hashed = self._hasher(text)
         except ValueError as error:
@@ -330,6 +331,12 @@ class Interview(Generic[S]):
         self._prompter.say(words, "note")
         if unknown := item.question.not_known(item.known):
             self._prompter.say(f"Not known yet: {unknown}", "note")
+
+    def _tell_of_a_letter(self, text: str) -> None:
+        """Say so where a letter that leads elsewhere at other questions is an answer."""
+        if text in _SHORT:
+            words = f"Taken as an answer. If you meant {_SHORT[text]}: type the whole word."
+            self._prompter.say(words, "note")
 
     def _moved(self, text: str) -> Move | None:
         if text == BACK:

@@ -48,7 +48,11 @@ def test_what_was_given_is_not_counted_and_back_counts_back() -> None:
 
 
 def test_a_letter_leads_back_where_it_is_no_answer() -> None:
-    assert "b" == Talk([*script(NAME="b"), "apply"]).hold().guests[0].name  # a name like another
+    talk = Talk([*script(NAME="b"), "apply"])
+    assert "b" == talk.hold().guests[0].name  # a name like another
+    taken = "Taken as an answer. If you meant back: type the whole word."
+    assert 1 == talk.prompter.said.count(taken)
     talk = Talk([*script(SIZE=("b", "", "")), "apply"])
     talk.hold()
     assert 2 == talk.prompts.count("Which device?")
+    assert taken not in talk.prompter.said

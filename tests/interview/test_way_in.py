@@ -73,3 +73,15 @@ def test_a_key_without_an_ssh_server_is_said_to_be_of_no_use() -> None:
         Interview([part], given, stock(), prompter, preset_lists=("guests",)).ask_all()
         assert words in prompter.said[-1]
         assert ("back leads there" in prompter.said[-1]) is (packages == ())
+
+
+def test_on_the_way_back_locked_is_shown_and_a_password_is_not() -> None:
+    prompter = ScriptedPrompter(["q", "q", "back", "locked", "back", "", "-"])
+    part = Part("Guest", ("guests.root_password", "guests.ssh_keys"))
+    Interview(
+        [part], Answers(Settings), stock(), prompter, hasher=hashed, preset_lists=("guests",)
+    ).ask_all()
+    passwords = [shown for prompt, shown in prompter.asked if "password" in prompt]
+    assert ["", "the one given before", "locked"] == passwords
+    assert "Taken as an answer. If you meant quit: type the whole word." in prompter.said
+    assert "Suggested: nothing (the password lets root in)." in prompter.said
