@@ -82,7 +82,7 @@ class Interview(Generic[S]):
         self._preset = frozenset(answers.given if preset is None else preset)
         self._preset_lists = frozenset(answers.counts if preset_lists is None else preset_lists)
         self._behind: list[str] = []  # the screens passed: Back goes through them
-        self._answered: set[str] = set()  # the keys whose answers this person gave
+        self._chosen: set[str] = set()  # the keys answered in words where Enter was no answer
         self._heading = ""
 
     def ask_all(self) -> None:
@@ -372,15 +372,16 @@ class Interview(Generic[S]):
         return True
 
     def _keep(self, item: Settled, value: Any) -> None:
-        self._answered.add(item.key)
+        if item.question.deliberate(item.known):
+            self._chosen.add(item.key)
         self.answers = self.answers.with_answer(item.key, value)
 
     def _deliberate(self, item: Settled) -> str:
         """Why Enter is no answer here, though there is a default; "" where it is, or where this
-        person has answered.
+        person has answered, knowing that.
         """
         given = self.answers.given.get(item.key)
-        if item.key in self._answered or (given is not None and given.value != item.default):
+        if item.key in self._chosen or (given is not None and given.value != item.default):
             return ""
         return item.question.deliberate(item.known)
 

@@ -36,6 +36,12 @@ WAYS_IN = {
     "another password makes Enter one": Way(
         ("locked", "back", "neu", "neu", ""), 0, hashed("neu")
     ),
+    "Enter for no key, and then no password either": Way(
+        ("geheim", "geheim", "", "back", "back", "locked", "", "-"), 1
+    ),
+    "no key in words, and then no password either": Way(
+        ("geheim", "geheim", "-", "back", "back", "locked", "", "-"), 1
+    ),
 }  # fmt: skip
 
 
