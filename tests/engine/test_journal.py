@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,21 @@ def test_a_journal_cut_off_at_any_byte_of_its_last_record_loses_only_that(tmp_pa
         journal = Journal(path, "this machine")
         journal.append(Finished())
         assert [*kept, Finished()] == read(path), end
+        last = path.read_bytes().rpartition(b"\n{")[2]
+        assert last.count(b"\n") == 1, "nothing of the torn record is left"
+        assert last.endswith(b"}\n")
+
+
+def test_a_journal_is_ascii_so_that_any_terminal_shows_it(tmp_path: Path) -> None:
+    assert written(tmp_path / "journal").isascii()
+
+
+def test_an_empty_line_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    data = written(path)
+    path.write_bytes(b"\n" + data)
+    with pytest.raises(JournalDamaged):
+        read(path)
 
 
 def test_zeros_after_a_power_cut_count_as_not_written(tmp_path: Path) -> None:
@@ -213,6 +229,7 @@ def test_a_second_instance_is_refused_quickly_with_who_holds_the_lock(tmp_path: 
         assert holder is not None
         assert ("apply", os.getpid()) == (holder.command, holder.pid)
     assert store.running() is None
+    assert 0o600 == (tmp_path / "lock").stat().st_mode & 0o777
     with store.lock("again"):
         pass
 
@@ -247,6 +264,7 @@ def test_a_machine_is_told_by_its_id_and_the_id_is_not_shown(tmp_path: Path) -> 
     assert "" == machine_fingerprint(file)
     file.write_text("0123456789abcdef\n")
     found = machine_fingerprint(file)
+    assert re.fullmatch("[0-9a-f]{32}", found), "as it is in the journals of every release"
     assert found != ""
     assert "0123" not in found
     file.write_text("fedcba\n")
