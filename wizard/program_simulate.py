@@ -25,7 +25,7 @@ from wizard.commands import Answer
 from wizard.console import Console
 from wizard.errors import ChecksFailed, Exit, RebootNeeded, SetupError, UsageError
 from wizard.exercise import Exercise
-from wizard.journal import UNSYNCED, Store
+from wizard.journal import UNSYNCED, Store, lasted
 from wizard.live_reporter import LiveReporter
 from wizard.pipeline import Outcome, Pipeline
 from wizard.plain_reporter import PlainReporter
@@ -67,7 +67,7 @@ def run(arguments: Arguments) -> int:
             f"{NOTHING} On a real machine it would say: {error.hint}" if error.hint else NOTHING
         )
         raise
-    console.finished(outcome, what_now(play.settings), stays=False)
+    console.finished(outcome, what_now(play.settings), stays=False, begun_before=play.lasted)
     if not arguments.quiet:
         console.line()
         for line in xl_list(play.simulation.read_facts()):
@@ -93,6 +93,7 @@ class _Play:
         self._arguments = arguments
         self._prompter = prompter
         self._tutor: SettingsTutor | None = None
+        self.lasted = 0.0  # seconds from its beginning, where it went on after the boot
         if prompter is not None and not arguments.teach:
             session = interview(arguments, prompter, self.simulation.steps)
         else:
@@ -124,10 +125,11 @@ class _Play:
             if self._tutor is not None:
                 self._tutor.paused = reporter.paused
             asks = self._prompter is not None
+            store = _store(self._arguments, Path(folder))
             pipeline = Pipeline(
                 self.simulation.steps,
                 self.simulation.read_facts,
-                _store(self._arguments, Path(folder)),
+                store,
                 self.simulation.machine,
                 reporter,
                 wishes_of(
@@ -141,7 +143,10 @@ class _Play:
             while True:
                 try:
                     if begun:
-                        return pipeline.resume(self.settings)
+                        outcome = pipeline.resume(self.settings)
+                        if outcome.run is not None:
+                            self.lasted = lasted(store.records(outcome.run))
+                        return outcome
                     return pipeline.apply(self.settings, text)
                 except RebootNeeded:
                     begun = True

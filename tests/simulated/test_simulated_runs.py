@@ -61,6 +61,16 @@ def test_every_step_says_that_it_is_simulated(tmp_path: Path, answers: Path) -> 
     assert all("(simulated)" in line for line in steps)
 
 
+@pytest.mark.slow  # it waits: without, no second goes by; console/test_finished.py has the words
+def test_the_time_of_the_whole_run_is_said_and_not_only_since_the_boot(
+    tmp_path: Path, answers: Path
+) -> None:
+    words = ("apply", "--simulate", "stock", "--simulate-pace", "0.001", answers)
+    given = place(tmp_path)
+    done = xen_setup(*words, HOME=given["HOME"], TMPDIR=given["TMPDIR"])
+    assert re.search(r"Done and verified \d+ s after the run began, \d+ s after it", done.stdout)
+
+
 def test_it_needs_no_root_and_changes_nothing_that_anybody_could_change(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     for folder in below_temporary(tmp_path):
