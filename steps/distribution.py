@@ -21,7 +21,7 @@ from steps.memory import (
     total_memory,
     wanted_memory,
 )
-from steps.settings import NO_BRIDGE, SPARE_SPACE, Settings
+from steps.settings import GUEST_MEMORY, LEAST_DOM0_MEMORY, NO_BRIDGE, SPARE_SPACE, Settings
 from steps.storage import wanted_region
 from wizard.step import Plan, Problem
 
@@ -182,14 +182,22 @@ def _memory(settings: Settings, facts: Facts) -> Iterator[Problem]:
     total, wanted = total_memory(facts), wanted_memory(settings)
     if wanted > total:
         spare = total - XEN_MEMORY - GUEST_OVERHEAD * len(settings.guests)
+        hint = (
+            f"dom0 and the guests may have {round_size(max(spare, 0))} together: give dom0 "
+            "(host.dom0_memory) or a guest (guests: memory) less, or leave guests out."
+        )
+        if spare < LEAST_DOM0_MEMORY:  # no answer helps
+            hint = (
+                f"Take a machine with more: dom0 alone needs {LEAST_DOM0_MEMORY}MiB, and a guest "
+                f"with Debian's own kernel {GUEST_MEMORY}MiB."
+            )
         yield Problem(
             "memory",
             f"{show_size(settings.host.dom0_memory)} for dom0, "
             f"{guests_in_words(settings.guests)}, {XEN_MEMORY}MiB for Xen itself and "
             f"{GUEST_OVERHEAD}MiB for its books on each guest are {round_size(wanted, up=True)} of "
             f"memory, and the machine has {round_size(total)}.",
-            f"dom0 and the guests may have {round_size(max(spare, 0))} together: give dom0 "
-            "(host.dom0_memory) or a guest (guests: memory) less, or leave guests out.",
+            hint,
         )
 
 

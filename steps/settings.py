@@ -40,6 +40,7 @@ from steps.suggest_host import (
 )
 from steps.suggestions import (
     GUEST_MEMORY,
+    LEAST_DOM0_MEMORY,
     NO_BRIDGE,
     address_is_free,
     address_is_not_the_hosts,
@@ -70,6 +71,7 @@ from wizard.questions import asked, listed
 __all__ = [
     "ANSWERS_VERSION",
     "GUEST_MEMORY",
+    "LEAST_DOM0_MEMORY",
     "LOCKED",
     "NO_BRIDGE",
     "SPARE_SPACE",
@@ -89,7 +91,7 @@ class HostSettings:
 
     dom0_memory: int = asked(
         "How much memory does the host itself (dom0) keep?",
-        kinds.size(512),
+        kinds.size(LEAST_DOM0_MEMORY),
         help="Xen gives this much memory to dom0, the Linux that you are in now, and the rest to "
         "guests. A fixed amount keeps both predictable. Linux needs 512MiB at the least; 1GiB is "
         "comfortable for a host that only runs guests.",

@@ -18,6 +18,7 @@ from steps.kinds import LOCKED, round_size
 from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
 
+LEAST_DOM0_MEMORY = 512  # MiB
 GUEST_MEMORY = 512  # MiB: 256 panics while unpacking Debian 12's initrd (seen)
 NO_BRIDGE = "none"
 
@@ -31,7 +32,7 @@ def default_dom0_memory(known: Known) -> int:
     total = _facts(known).xen.total_memory or _facts(known).memory
     # A quarter, within bounds; never so much that no guest fits beside it.
     quarter = min(max(1024, total // 4 // 256 * 256), 4096)
-    return max(512, min(quarter, (total - GUEST_MEMORY - 256) // 128 * 128))
+    return max(LEAST_DOM0_MEMORY, min(quarter, (total - GUEST_MEMORY - 256) // 128 * 128))
 
 
 def because_dom0_memory(known: Known) -> str:

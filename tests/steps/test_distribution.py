@@ -178,6 +178,12 @@ def test_memory_counts_dom0_and_every_guest_and_xen_itself() -> None:
     assert f"may have {spare + 1024}MiB together" in problem.hint
 
 
+def test_a_machine_in_which_no_answer_makes_room_is_told_to_be_another() -> None:
+    for memory, words in ((700, "may have 620MiB together"), (200, "Take a machine with more")):
+        (problem,) = distribution.check(answered(facts := replace(stock(), memory=memory)), facts)
+        assert words in problem.hint
+
+
 def test_much_memory_is_said_in_gib_with_what_is_wanted_above_what_is_there() -> None:
     facts = replace(stock(), memory=24105)
     spare = facts.memory - 1024 - XEN_MEMORY - GUEST_OVERHEAD
