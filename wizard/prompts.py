@@ -64,8 +64,13 @@ def _word(move: Option) -> str:
 
 
 def _keys_of(move: Option) -> str:
-    """What is typed for a move."""
-    return " or ".join(dict.fromkeys((move.value, move.value[0])))
+    """What is typed for a move, in words."""
+    return " or ".join(_typed(move))
+
+
+def _typed(move: Option) -> Sequence[str]:
+    """What is typed for a move: its word, or the first letter alone."""
+    return tuple(dict.fromkeys((move.value, move.value[0])))
 
 
 class Prompter(Protocol):
@@ -171,7 +176,7 @@ class PlainPrompter:
             if answer in values:
                 return answer
             for move in moves:
-                if answer in {move.value, move.value[0]}:
+                if answer in _typed(move):
                     return move.value
             if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= len(values):
                 return values[int(answer[:9]) - 1]
@@ -323,9 +328,11 @@ class TerminalPrompter:
                 wrapped(prompt, width), choices, default=start, instruction=" ", use_jk_keys=False,
                 style=questionary.Style(list(_PROMPT_STYLE)),
             )  # fmt: skip
+            # Also with Enter, which would otherwise answer the next question.
             keys: dict[Keys, Callable[[Any], None]] = {
-                typed: _leave_with(option.value)
-                for option in options if option.move for typed in _typed(option.value)
+                (*word, *enter): _leave_with(option.value)
+                for option in options if option.move
+                for word in _typed(option) for enter in ((), ("enter",))
             } | {("c-d",): _leave_with(None), ("c-c",): _stop}  # fmt: skip
             # The list goes when it is answered; what was picked stays, in whole words.
             question.application.erase_when_done = True
@@ -353,15 +360,6 @@ def _session() -> Iterator[None]:
         output.enable_cpr = False
     with create_app_session(output=output):
         yield
-
-
-def _typed(move: str) -> Sequence[Keys]:
-    """How a move is typed in a list: its letter or its word, and with Enter, which would otherwise
-    answer the next question.
-    """
-    return [
-        keys for word in dict.fromkeys((move[0], move)) for keys in (tuple(word), (*word, "enter"))
-    ]
 
 
 def _run(question: Any, keys: Mapping[Keys, Callable[[Any], None]], seconds: float | None) -> Any:
