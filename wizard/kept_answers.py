@@ -30,7 +30,7 @@ S = TypeVar("S")
 _OPTIONS = (
     Option("on", "go on with them: each question again, with your answer as what is suggested"),
     Option("anew", "begin anew: they are thrown away"),
-    Option(QUIT, "quit: they stay", move=True),
+    Option(QUIT, "quit and keep them", move=True),
 )
 
 
