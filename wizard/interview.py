@@ -279,7 +279,7 @@ class Interview(Generic[S]):
         question = item.question
         value = self._suggested(item, [])
         words = "" if value is None else text_of(question, value)
-        if value != item.default and item.key in self.answers.given:
+        if words and value != item.default and item.key in self.answers.given:
             words = "the one given before"
         self._tell(item)
         while True:

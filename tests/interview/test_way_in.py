@@ -69,6 +69,7 @@ def test_a_way_in_that_was_only_recorded_is_chosen_all_the_same() -> None:
     part = Part("Guest", ("guests.root_password",))
     Interview([part], given, stock(), prompter, preset=(), preset_lists=("guests",)).ask_all()
     assert [] == prompter.left
+    assert ["", ""] == [shown for _, shown in prompter.asked], "no default is shown that is none"
 
 
 def test_a_key_without_an_ssh_server_is_said_to_be_of_no_use() -> None:

@@ -121,5 +121,5 @@ def test_plain_lines_say_how_much_is_left_without_reading_keys(tmp_path: Path) -
         shown = screen.whole_text
         assert "11 steps to do, which takes about 11 min." in shown
         assert "min left in all" in " ".join(shown.split())
-        assert "what commands print" not in shown
+        assert "v shows what commands print" not in shown
         assert b"\x1b" not in screen.raw
