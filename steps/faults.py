@@ -32,7 +32,8 @@ while [ $looks -lt 45 ] && [ $silent -lt 8 ]; do
     [ -z "$(printf '%s' "$seen" | tr -d '[:space:]')" ] || silent=0
     xl domid vm01 >/dev/null 2>&1 || break
 done
-echo "The guest vm01 was started, and comes to no login prompt."
+echo "The guest vm01 was started, and comes to no login prompt. This look has read what its" \\
+    "console said: to see it, xl destroy vm01, then xl create -c /etc/xen/vm01.cfg."
 exit 1
 """
 _START = "xl create /etc/xen/vm01.cfg\n"
@@ -228,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         title="A guest that does not start: somebody was here before",
         seen=_DOES_NOT_START,
         plant="kernel=$(ls /boot/vmlinuz-* | tail --lines=1)\n"
-        'printf \'name = "vm01"\\ntype = "pv"\\nmemory = 64\\nkernel = "%s"\\n\' "$kernel" '
+        'printf \'name = "vm01"\\ntype = "pv"\\nmemory = 128\\nkernel = "%s"\\n\' "$kernel" '
         ">/root/test.cfg\nxl create -p /root/test.cfg\n",
         hints=(
             "Read the first line that says error: what is there already?",

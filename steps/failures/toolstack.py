@@ -10,7 +10,7 @@ RULES: tuple[Rule, ...] = (
         (
             r"Could not obtain handle on privileged command interface(?!: Permission)",
             r"cannot open libxc handle: No such file",
-            r"\bERROR: Can't find hypervisor information in sysfs",
+            r"\bERROR: +Can't find hypervisor information in sysfs",
             r"The machine was booted, but not into what was prepared",
         ),
         "Plain Linux was booted, without Xen below it: nobody is there to take xl's orders.",

@@ -73,6 +73,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "kernel-no-kernel": ("kernel-unreadable", "create-failed"),
     "memory": ("too-little-memory", "create-failed"),
     "name-taken": ("name-taken", "create-failed"),
+    "plain-linux-wrapper": ("plain-linux",),
     "no-domain": ("no-such-domain",),
     "pvh": ("no-hap", "create-failed"),
     "ramdisk-missing": ("kernel-missing", "create-failed"),
