@@ -133,6 +133,14 @@ RULES: tuple[Rule, ...] = (
         row=4,
     ),
     Rule(
+        "guest-memory-kernel",
+        (r"segment (?:kernel|ramdisk|module\d*) too large",),
+        "The guest has less memory than its kernel and its initrd need to be put there.",
+        "Give it 512 MiB (`memory = 512` in its config); the tutorial's 128 are too few today.",
+        lesson="guest_config",
+        row=4,
+    ),
+    Rule(
         "root-unmountable",
         (
             r"VFS: Unable to mount root fs on",

@@ -74,6 +74,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "memory": ("too-little-memory", "create-failed"),
     "name-taken": ("name-taken", "create-failed"),
     "plain-linux-wrapper": ("plain-linux",),
+    "memory-kernel": ("guest-memory-kernel", "create-failed"),
     "no-domain": ("no-such-domain",),
     "pvh": ("no-hap", "create-failed"),
     "ramdisk-missing": ("kernel-missing", "create-failed"),
