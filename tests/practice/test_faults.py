@@ -158,12 +158,17 @@ _NO_LOGIN = (
 @pytest.mark.parametrize(
     ("shown", "last", "status"),
     [
-        (["booting\n"] * 12 + ["vm01 login: "], "The guest vm01 runs, and asks for a login.", 0),
+        (
+            [f"booting {line}\n" for line in range(12)] + ["vm01 login: "],
+            "The guest vm01 runs, and asks for a login.",
+            0,
+        ),
         (["root@vm01:~# "], "The guest vm01 runs, and asks for a login.", 0),
         (["booting\n"], _NO_LOGIN, 1),
         (["(initramfs) "] * 99, _NO_LOGIN, 1),
+        (["Could not read tty from store\n"] * 99, _NO_LOGIN, 1),
     ],
-    ids=["slow", "somebody-is-in", "silent", "no-root"],
+    ids=["slow", "somebody-is-in", "silent", "no-root", "paused"],
 )
 def test_a_guest_that_still_boots_is_waited_for(
     shown: list[str], last: str, status: int, tmp_path: Path
@@ -181,7 +186,7 @@ def test_a_guest_that_still_boots_is_waited_for(
         ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (status, f"{last}\n")
-    assert len(shown) < 99 or len(list((tmp_path / "shown").iterdir())) > 90, "it looked on"
+    assert len(shown) < 99 or len(list((tmp_path / "shown").iterdir())) > 80, "it looked on"
 
 
 def test_without_a_name_they_are_listed() -> None:
