@@ -21,6 +21,7 @@ from steps.reading.apt_sources import read_apt
 from steps.reading.boot_loader import read_boot_loaders
 from steps.reading.guest_tree import read_guest_trees
 from steps.reading.hardware import (
+    begin_container,
     parse_memory,
     parse_processor,
     read_container,
@@ -30,15 +31,15 @@ from steps.reading.hardware import (
     read_service_manager,
 )
 from steps.reading.kernels import read_kernels
-from steps.reading.network import read_network
-from steps.reading.packages import read_installable, read_packages
-from steps.reading.services import read_services
+from steps.reading.network import begin_network, read_network
+from steps.reading.packages import begin_packages, read_installable, read_packages
+from steps.reading.services import begin_services, read_services
 from steps.reading.signature import read_signature
 from steps.reading.storage import read_storage
 from steps.reading.tarball import read_tarball
 from steps.reading.tls import read_tls
-from steps.reading.view import MIB, Ask, View
-from steps.reading.xen import SeesLogin, read_xen, runs_in_xen
+from steps.reading.view import MIB, Ask, Begin, View, nothing_begins
+from steps.reading.xen import SeesLogin, begin_xen, read_xen, runs_in_xen
 from steps.saved_facts import facts_from_text, facts_text, load_facts, save_facts
 from steps.what_matters import DIRECTORIES, FILES, LARGEST_FILE, LINKS, NO_FILES, SPACE, TOOLS
 from wizard import commands
@@ -64,7 +65,8 @@ def read_facts(
     *,
     thorough: bool = True,
     reach: bool = False,
-    ask: Ask = commands.ask,
+    ask: Ask | None = None,
+    begin: Begin = nothing_begins,
     sees_login: SeesLogin | None = None,
     root: Path = Path("/"),
     as_root: bool | None = None,
@@ -74,19 +76,46 @@ def read_facts(
     `guest_volumes`: devices to look into, if they hold a filesystem that nothing uses.
     `consoles`: running guests at whose console to press Enter and look for a login prompt.
     `thorough` unpacks the newest initrd in memory, once for a process. `reach` tries the mirror.
-    The others are for tests: answers, and a tree instead of this machine's.
+    The others are for tests: answers instead of programs', and a tree instead of this machine's.
     """
-    view = View(
-        ask=ask,
-        as_root=os.geteuid() == 0 if as_root is None else as_root,
-        root=root,
-        environment=dict(os.environ),
-    )
+    with commands.Asker() as asker:
+        view = View(
+            ask=asker if ask is None else ask,
+            as_root=os.geteuid() == 0 if as_root is None else as_root,
+            root=root,
+            environment=dict(os.environ),
+            begin=asker.begin if ask is None else begin,
+        )
+        return _read(
+            view,
+            guest_volumes,
+            consoles,
+            thorough=thorough,
+            reach=reach,
+            sees_login=sees_login or sees_login_prompt,
+        )
+
+
+def _read(
+    view: View,
+    guest_volumes: Sequence[str],
+    consoles: Sequence[str],
+    *,
+    thorough: bool,
+    reach: bool,
+    sees_login: SeesLogin,
+) -> Facts:
+    manager = read_service_manager(view)
+    # Most of the time goes to programs, which need not wait for each other.
+    begin_packages(view)
+    begin_container(view)
+    begin_services(view, manager)
+    begin_xen(view)
+    begin_network(view)
     packages = read_packages(view)
     distribution = read_distribution(view)
     storage = read_storage(view)
     firmware, secure_boot = read_firmware(view)
-    manager = read_service_manager(view)
     boot, other_boot = read_boot_loaders(view, packages, storage.root_uuid)
     return Facts(
         as_root=view.as_root,
@@ -109,7 +138,7 @@ def read_facts(
         boot=boot,
         other_boot=other_boot,
         tools=tuple(name for name in TOOLS if view.program(name)),
-        xen=read_xen(view, consoles, sees_login or sees_login_prompt),
+        xen=read_xen(view, consoles, sees_login),
         packages=packages,
         installable=read_installable(view),
         services=read_services(view, manager),

@@ -134,6 +134,27 @@ def test_reading_twice_gives_the_same_and_asks_less(tmp_path: Path) -> None:
     assert len(ask.asked) < 2 * asked
 
 
+def test_what_is_begun_early_is_asked_and_not_begun_again_while_it_is_remembered(
+    tmp_path: Path,
+) -> None:
+    root, ask = practice(tmp_path)
+    for name in ("pvs", "lvs", "xl"):
+        program(root, name)
+    tree(root, {"/proc/xen/capabilities": "control_d\n", "/run/xenstored/socket": ""})
+    begun: list[tuple[str, ...]] = []
+    read_facts(ask=ask, begin=begun.append, root=root, as_root=True)
+    words = {argv[0] for argv in begun}
+    assert words == {
+        "dpkg-query", "apt-cache", "systemd-detect-virt", "systemctl", "xl", "ip", "pvs", "lvs",
+        "blkid",
+    }  # fmt: skip
+    # xl list had no answer here, so that nobody asked for more of Xen.
+    assert set(begun) - set(ask.asked) == {("xl", "info")}
+    begun.clear()
+    read_facts(ask=ask, begin=begun.append, root=root, as_root=True)
+    assert words - {argv[0] for argv in begun} == {"dpkg-query", "apt-cache", "systemd-detect-virt"}
+
+
 def test_looking_into_the_guests_later_gives_the_same_and_asks_only_for_them(
     tmp_path: Path,
 ) -> None:

@@ -15,13 +15,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Literal, Protocol, Self
 
 from wizard.errors import StepFailed
 from wizard.interrupts import Interrupts
 from wizard.log import Log
+from wizard.sessions import end_session
 from wizard.stream import Stream
 
 Argv = Sequence[str]
@@ -40,8 +41,6 @@ ENVIRONMENT: Mapping[str, str] = {
     "NEEDRESTART_SUSPEND": "1",
     "LVM_SUPPRESS_FD_WARNINGS": "1",
 }
-_GRACE = 5.0  # seconds from TERM to KILL
-_KILL_WAIT = 2.0  # seconds for the kernel to be done with killed processes
 _ASK_LIMIT = 32 << 20  # bytes of an answer
 
 # Kept: proxies, since the mirror may only be reached through one.
@@ -234,32 +233,85 @@ def run(
     return result
 
 
+class Question:
+    """A program that only reads, under way; its answer is waited for when it is wanted.
+
+    Whoever begins one takes its answer, or drops it.
+    """
+
+    def __init__(self, argv: Argv, input: str | None = None) -> None:  # noqa: A002
+        command = tuple(argv)
+        environment = environment_for()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._feed = (input or "").encode()
+        if find_program(command[0], environment) is None:
+            self._refusal = Answer(127, "", f"{command[0]}: not installed")
+            return
+        try:
+            self._process = _start(command, environment, None, reads=input is not None, apart=True)
+        except StepFailed as error:
+            self._refusal = Answer(126, "", error.what)
+
+    def answer(self, timeout: float = 20.0) -> Answer:
+        """What it prints until it ends; it is given `timeout` seconds from now."""
+        process = self._process
+        if process is None:
+            return self._refusal
+        try:
+            out, err, ended = _collect(process, self._feed, time.monotonic() + timeout)
+            if not ended:
+                end_session(process.pid, process, grace=1.0)
+        finally:
+            self.drop()
+        status = process.returncode if ended else 124
+        return Answer(status, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def drop(self) -> None:
+        """End it, if it has not ended."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            end_session(process.pid, process, grace=0.0)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                _close(pipe)
+
+
 def ask(
     argv: Argv,
     timeout: float = 20.0,
     input: str | None = None,  # noqa: A002
 ) -> Answer:
     """What a command that only reads prints; never raises for how it ends. `timeout`: seconds."""
-    command = tuple(argv)
-    environment = environment_for()
-    if find_program(command[0], environment) is None:
-        return Answer(127, "", f"{command[0]}: not installed")
-    try:
-        process = _start(command, environment, None, reads=input is not None, apart=True)
-    except StepFailed as error:
-        return Answer(126, "", error.what)
-    try:
-        out, err, ended = _collect(process, (input or "").encode(), time.monotonic() + timeout)
-        if not ended:
-            end_session(process.pid, process, grace=1.0)
-    finally:
-        if process.poll() is None:
-            end_session(process.pid, process, grace=0.0)
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                _close(pipe)
-    status = process.returncode if ended else 124
-    return Answer(status, out.decode(errors="replace"), err.decode(errors="replace"))
+    return Question(argv, input).answer(timeout)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks like `ask`; what was begun before runs beside other questions until it is asked.
+
+    Leaving the block drops what was begun and not asked.
+    """
+
+    # Not compared: all of them ask the same machine.
+    _begun: dict[tuple[str, ...], Question] = field(default_factory=dict, compare=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        while self._begun:
+            self._begun.popitem()[1].drop()
+
+    def begin(self, argv: tuple[str, ...], /) -> None:
+        """Start a program whose answer will be asked for soon."""
+        if argv not in self._begun:
+            self._begun[argv] = Question(argv)
+
+    def __call__(self, argv: tuple[str, ...], timeout: float = 20.0, /) -> Answer:
+        begun = self._begun.pop(argv, None)
+        return (begun or Question(argv)).answer(timeout)
 
 
 def in_terminal(argv: Argv) -> int:
@@ -268,56 +320,6 @@ def in_terminal(argv: Argv) -> int:
     if find_program(argv[0], surroundings) is None:
         raise ProgramMissing(f"The program {argv[0]} is not installed.", hint="Install it.")
     return subprocess.call(tuple(argv), env=surroundings)
-
-
-def end_session(
-    leader: int, process: subprocess.Popen[bytes] | None = None, grace: float = _GRACE
-) -> None:
-    """End all processes of a session: TERM, `grace` seconds, KILL. None left is no error."""
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_WAIT)):
-        deadline = time.monotonic() + patience
-        _signal(leader, number)
-        while session_members(leader) and time.monotonic() < deadline:
-            if process is not None:
-                process.poll()
-            time.sleep(0.02)
-            if number == signal.SIGKILL:
-                _signal(leader, number)  # who was born meanwhile
-    if process is not None:
-        process.wait()
-
-
-def session_members(leader: int) -> list[int]:
-    """The living processes whose session is `leader`'s."""
-    members = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        fields = process_fields(int(entry.name))
-        if fields is not None and int(fields[3]) == leader and fields[0] != "Z":
-            members.append(int(entry.name))
-    return members
-
-
-def process_fields(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state on (proc(5)); None when it is gone.
-
-    [0] is the state, [3] the session, [19] the start time in clock ticks since boot.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name, in parentheses, may hold spaces and parentheses of its own.
-    return text.rpartition(")")[2].split()
-
-
-def _signal(leader: int, number: signal.Signals) -> None:
-    for pid in session_members(leader):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
 
 
 def _start(

@@ -16,15 +16,13 @@ from wizard.commands import (
     Ask,
     Completed,
     Run,
-    end_session,
-    process_fields,
-    session_members,
 )
 from wizard.errors import StepFailed
 from wizard.files import Checkpoint
 from wizard.interrupts import Interrupts
 from wizard.log import Log
 from wizard.progress import reader
+from wizard.sessions import end_session, process_fields, session_members
 
 _REFRESH_TIME = 600.0  # seconds; emulated machines are slow
 

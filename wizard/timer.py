@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from wizard.actions import Argv
-from wizard.commands import end_session
 from wizard.errors import StepFailed
 from wizard.running import Running
+from wizard.sessions import end_session
 
 UNIT = "xen-setup-unconfirmed"
 AGAIN = 20  # seconds between tries: the first may come while the program still holds the lock

@@ -232,6 +232,15 @@ class BlockDevices:
             if parent in self.names:
                 waiting.append(parent)
 
+    def begin_contents(self) -> None:
+        """Start the questions for what is on the disks, their partitions, and LVM's volumes."""
+        if not self._view.as_root:
+            return
+        volumes = [name for name in self.names if self.word(name, "dm/uuid").startswith("LVM-")]
+        parts = [part for disk in self.disks for part in self.partitions(disk)]
+        for name in (*self.disks, *parts, *volumes):
+            self._view.begin(_probe(name))
+
     def content(self, name: str, used_by: tuple[str, ...] = ()) -> Content:
         """What is on the device and what uses it; `used_by` adds what only the caller knows."""
         if name not in self._known:
@@ -291,7 +300,7 @@ class BlockDevices:
         except OSError as error:
             self._view.not_known(f"content of {device}", error.strerror or "it cannot be opened")
             return None
-        answer = self._view.ask(("blkid", "--probe", "--output", "export", device), 60.0)
+        answer = self._view.ask(_probe(name), 60.0)
         if answer.status == _AMBIVALENT:
             return {"TYPE": SEVERAL, "USAGE": "other"}
         if answer.status == _NOTHING:
@@ -315,6 +324,10 @@ class BlockDevices:
             if name in members:
                 return members
         return [name]
+
+
+def _probe(name: str) -> tuple[str, ...]:
+    return ("blkid", "--probe", "--output", "export", f"/dev/{name}")
 
 
 def _split(link: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from steps.reading.view import View
 from steps.what_matters import PROPRIETARY_MODULES
 
 # The variable's name ends in the GUID of EFI's global variables (UEFI specification, 3.3).
+_CONTAINER = ("systemd-detect-virt", "--container")
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
@@ -84,9 +85,14 @@ def read_firmware(view: View) -> tuple[Literal["bios", "uefi"], bool | None]:
     return "uefi", None
 
 
+def begin_container(view: View) -> None:
+    """Start what `read_container` will ask."""
+    view.begin_when_changed(_CONTAINER, ())
+
+
 def read_container(view: View) -> str:
     """The kind of container that this runs in, in systemd-detect-virt's words; "" for none."""
-    answer = view.ask_again_when_changed(("systemd-detect-virt", "--container"), 20.0, ())
+    answer = view.ask_again_when_changed(_CONTAINER, 20.0, ())
     word = answer.out.strip()
     if answer.status in (0, 1) and word:
         return "" if word == "none" else word

@@ -10,8 +10,16 @@ from steps.reading.block_devices import BlockDevices
 from steps.reading.view import MIB, View
 
 _AS_JSON = ("--reportformat", "json", "--units", "b", "--nosuffix", "--options")
-_GROUP_FIELDS = "vg_name,vg_uuid,vg_tags,vg_size,vg_free,vg_extent_size,pv_name"
-_VOLUME_FIELDS = "vg_name,lv_name,lv_path,lv_uuid,lv_tags,lv_size,lv_device_open"
+_GROUPS = (
+    "pvs",
+    *_AS_JSON,
+    "vg_name,vg_uuid,vg_tags,vg_size,vg_free,vg_extent_size,pv_name",
+)
+_VOLUMES = (
+    "lvs",
+    *_AS_JSON,
+    "vg_name,lv_name,lv_path,lv_uuid,lv_tags,lv_size,lv_device_open",
+)
 
 
 def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
@@ -39,8 +47,10 @@ def read_lvm(
     if not view.as_root:
         view.not_known("volume groups", "only root can ask LVM for them")
         return None, {}
-    groups = parse_report(view.ask(("pvs", *_AS_JSON, _GROUP_FIELDS), 60.0).out, "pv")
-    volumes = parse_report(view.ask(("lvs", *_AS_JSON, _VOLUME_FIELDS), 60.0).out, "lv")
+    view.begin(_GROUPS)
+    view.begin(_VOLUMES)
+    groups = parse_report(view.ask(_GROUPS, 60.0).out, "pv")
+    volumes = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
         return None, {}

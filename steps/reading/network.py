@@ -14,6 +14,8 @@ from steps.reading.view import View
 
 Manager = Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "unknown"]
 
+_ADDRESSES = ("ip", "-json", "address")
+_ROUTES = ("ip", "-json", "route")
 _STUB = "127.0.0.53"  # systemd-resolved's own; the real servers stand in another file
 _FOREFATHERS = 64  # processes; a longer chain of parents is a loop
 
@@ -66,10 +68,16 @@ def parse_interfaces(text: str) -> tuple[set[str], list[str]]:
     return names, sources
 
 
+def begin_network(view: View) -> None:
+    """Start what `read_network` will ask."""
+    view.begin(_ADDRESSES)
+    view.begin(_ROUTES)
+
+
 def read_network(view: View) -> Network:
     """The network as it is now."""
-    addresses = parse_addresses(view.ask(("ip", "-json", "address"), 10.0).out)
-    device, gateway = parse_default_route(view.ask(("ip", "-json", "route"), 10.0).out)
+    addresses = parse_addresses(view.ask(_ADDRESSES, 10.0).out)
+    device, gateway = parse_default_route(view.ask(_ROUTES, 10.0).out)
     if not device:
         answer = view.ask(("ip", "-6", "-json", "route"), 10.0)
         device, gateway = parse_default_route(answer.out)

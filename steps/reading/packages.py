@@ -15,6 +15,23 @@ _LISTS = (
 )
 
 
+_INSTALLED = (
+    "dpkg-query",
+    "--show",
+    "--showformat",
+    "${Package}\t${Version}\t${db:Status-Abbrev}\n",
+    *PACKAGES,
+    *PACKAGE_PATTERNS,
+)
+_POLICY = ("apt-cache", "policy", *PACKAGES, _HYPERVISORS)
+
+
+def begin_packages(view: View) -> None:
+    """Start what the two readers will ask."""
+    view.begin_when_changed(_INSTALLED, (_STATUS,))
+    view.begin_when_changed(_POLICY, (*_LISTS, _STATUS))
+
+
 def parse_installed(text: str) -> dict[str, str]:
     """`dpkg-query --show` with name, version and state by tabs: what is installed, by name."""
     found = {}
@@ -40,18 +57,7 @@ def parse_policy(text: str) -> tuple[str, ...]:
 
 def read_packages(view: View) -> dict[str, str]:
     """The installed ones of the packages that matter, name to version."""
-    answer = view.ask_again_when_changed(
-        (
-            "dpkg-query",
-            "--show",
-            "--showformat",
-            "${Package}\t${Version}\t${db:Status-Abbrev}\n",
-            *PACKAGES,
-            *PACKAGE_PATTERNS,
-        ),
-        60.0,
-        (_STATUS,),
-    )
+    answer = view.ask_again_when_changed(_INSTALLED, 60.0, (_STATUS,))
     if answer.status == 127:
         view.not_known("packages", "this machine has no dpkg; others are not read yet")
     # It exits 1 as soon as one name is unknown to it, and lists the others all the same.
@@ -60,5 +66,4 @@ def read_packages(view: View) -> dict[str, str]:
 
 def read_installable(view: View) -> tuple[str, ...]:
     """Those of the packages that matter that apt could install, by its lists as they are."""
-    argv = ("apt-cache", "policy", *PACKAGES, _HYPERVISORS)
-    return parse_policy(view.ask_again_when_changed(argv, 60.0, (*_LISTS, _STATUS)).out)
+    return parse_policy(view.ask_again_when_changed(_POLICY, 60.0, (*_LISTS, _STATUS)).out)

@@ -48,13 +48,24 @@ def read_services(
     return tuple(_by_scripts(view, manager))
 
 
-def _by_systemd(view: View) -> Iterator[Service]:
+def begin_services(view: View, manager: str) -> None:
+    """Start what `read_services` will ask systemd."""
+    if manager == "systemd" and (question := _question(view)):
+        view.begin(question)
+
+
+def _question(view: View) -> tuple[str, ...]:
     # For a unit that it does not have, systemd goes through all its folders: seconds, emulated.
     names = [f"{name}.service" for name in SERVICES if _has_unit(view, name)]
-    if not names:
-        return
     properties = "--property=Id,LoadState,ActiveState,UnitFileState"
-    answer = view.ask(("systemctl", "show", properties, *names), 60.0)
+    return ("systemctl", "show", properties, *names) if names else ()
+
+
+def _by_systemd(view: View) -> Iterator[Service]:
+    question = _question(view)
+    if not question:
+        return
+    answer = view.ask(question, 60.0)
     if answer.status != 0:
         view.not_known("services", "systemctl does not answer")
     units = parse_units(answer.out)

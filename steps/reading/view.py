@@ -36,6 +36,16 @@ class Ask(Protocol):
     def __call__(self, argv: tuple[str, ...], timeout: float = 20.0, /) -> Answer: ...
 
 
+class Begin(Protocol):
+    """Start a read-only command whose answer will be asked for soon."""
+
+    def __call__(self, argv: tuple[str, ...], /) -> None: ...
+
+
+def nothing_begins(_argv: tuple[str, ...], /) -> None:
+    return
+
+
 _MOST_REMEMBERED = 64
 _remembered: dict[object, Answer] = {}
 
@@ -49,6 +59,7 @@ class View:
     root: Path = Path("/")
     environment: Mapping[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    begin: Begin = nothing_begins
 
     def place(self, path: str, follow: bool = True) -> Path:
         """Where that path of the machine is for this process.
@@ -170,8 +181,7 @@ class View:
 
         A run reads the machine again after every step, and some commands take seconds.
         """
-        states = tuple(self._state(path) for path in paths)
-        key = (self.ask, argv, str(self.root), states)
+        key = self._key(argv, paths)
         answer = _remembered.get(key)
         if answer is None:
             if len(_remembered) > _MOST_REMEMBERED:
@@ -180,6 +190,14 @@ class View:
             if answer.status in (0, 1):
                 _remembered[key] = answer
         return answer
+
+    def begin_when_changed(self, argv: tuple[str, ...], paths: tuple[str, ...]) -> None:
+        """Start a command that `ask_again_when_changed` will be asked for, unless it remembers."""
+        if self._key(argv, paths) not in _remembered:
+            self.begin(argv)
+
+    def _key(self, argv: tuple[str, ...], paths: tuple[str, ...]) -> object:
+        return (self.ask, argv, str(self.root), tuple(self._state(path) for path in paths))
 
     def _state(self, path: str) -> tuple[int, int, int]:
         try:

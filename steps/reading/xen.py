@@ -96,11 +96,19 @@ def runs_in_xen(view: View) -> bool:
     return view.word("/sys/hypervisor/type") == "xen"
 
 
+def begin_xen(view: View) -> None:
+    """Start what `read_xen` will ask."""
+    tool = next(iter(_tools(view)), "")
+    if tool and view.as_root and _controls(view) and _has_store(view):
+        view.begin((tool, "list"))
+        view.begin((tool, "info"))
+
+
 def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) -> Xen:
     """Xen as it is now. `consoles`: the guests at whose consoles to look for a login prompt."""
     running = runs_in_xen(view)
-    control = "control_d" in view.word("/proc/xen/capabilities").split(",")
-    commands = tuple(name for name in ("xl", "xm") if view.program(name))
+    control = _controls(view)
+    commands = _tools(view)
     info: Mapping[str, str] = {}
     domains = None
     if control and commands:
@@ -135,8 +143,20 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
     )
 
 
+def _controls(view: View) -> bool:
+    return "control_d" in view.word("/proc/xen/capabilities").split(",")
+
+
+def _tools(view: View) -> tuple[str, ...]:
+    return tuple(name for name in ("xl", "xm") if view.program(name))
+
+
+def _has_store(view: View) -> bool:
+    return any(view.exists(path) for path in XENSTORED)
+
+
 def _ask(view: View, tool: str) -> tuple[Mapping[str, str], tuple[Domain, ...] | None]:
-    if not any(view.exists(path) for path in XENSTORED):
+    if not _has_store(view):
         view.not_known("domains", "xenstored does not run: start the service xen")
         return {}, None
     listed = view.ask((tool, "list"), XL_LIMIT)

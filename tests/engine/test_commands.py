@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import environment
-from wizard.commands import Completed, ProgramMissing, ask, run, session_members
+from wizard.commands import Asker, Completed, ProgramMissing, ask, run
 from wizard.errors import StepFailed
 from wizard.interrupts import Interrupts
 from wizard.log import Log
+from wizard.sessions import session_members
 
 
 def sh(text: str, **options: object) -> Completed:
@@ -202,3 +203,37 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_command(tmp_path: Path) 
     log = Log(tmp_path / "missing" / "log")
     assert 0 == sh("echo fine", log=log).status
     assert "cannot be written" in log.trouble
+
+
+def test_begun_questions_run_beside_each_other(tmp_path: Path) -> None:
+    # Each waits until the other is there too: one after the other they would never end.
+    scripts = [
+        ("sh", "-c", f"cd {tmp_path}; >{a}; until [ -e {b} ]; do sleep 0.01; done; echo {a}")
+        for a, b in (("one", "two"), ("two", "one"))
+    ]
+    with Asker() as asker:
+        for script in scripts:
+            asker.begin(script)
+            asker.begin(script)
+        assert ["one\n", "two\n"] == [asker(script, 10.0).out for script in scripts]
+        assert "later\n" == asker(("echo", "later")).out
+        asker.begin(("no-such-program",))
+        assert 127 == asker(("no-such-program",)).status
+
+
+def test_a_begun_question_has_its_time_from_when_it_is_asked() -> None:
+    with Asker() as asker:
+        asker.begin(("sh", "-c", "sleep 0.3; echo done"))
+        asker.begin(("sleep", "60"))
+        time.sleep(0.5)
+        assert "done\n" == asker(("sh", "-c", "sleep 0.3; echo done"), 0.2).out
+        assert 124 == asker(("sleep", "60"), 0.2).status
+
+
+def test_what_was_begun_and_is_not_asked_ends(tmp_path: Path) -> None:
+    notes = tmp_path / "pid"
+    with Asker() as asker:
+        asker.begin(("sh", "-c", f"echo $$ >{notes}.new; mv {notes}.new {notes}; sleep 60"))
+        while not notes.exists():
+            time.sleep(0.01)
+    assert [] == session_members(int(notes.read_text()))

@@ -13,10 +13,11 @@ import pytest
 
 from tests.engine.world import in_child
 from wizard import commands
-from wizard.commands import ENVIRONMENT, session_members
+from wizard.commands import ENVIRONMENT
 from wizard.files import nothing
 from wizard.interrupts import Interrupts
 from wizard.running import Running
+from wizard.sessions import session_members
 from wizard.timer import disarm, set_watchman
 
 HERE = Path(__file__).parents[2]
