@@ -36,6 +36,11 @@ __all__ = [
 
 S = TypeVar("S")
 
+_TO_APPLY = (
+    "Answers for xen-setup. To do the same again, without a question:",
+    "    sudo xen-setup apply THIS-FILE",
+)
+
 
 def read_answers(
     files: Sequence[Path],
@@ -111,15 +116,11 @@ def text_of_file(path: Path) -> str:
         raise AnswersInvalid((problem,), what=what) from None
 
 
-def write_answers(answers: Answers[S]) -> str:
-    """An answer file with these answers, each below its question. The same answers give the
-    same text; `read_text` reads it back to them.
+def write_answers(answers: Answers[S], head: Sequence[str] = _TO_APPLY) -> str:
+    """An answer file with these answers, each below its question; `head` says in its first lines
+    what it is. The same answers give the same text; `read_text` reads it back to them.
     """
-    lines = [
-        "# Answers for xen-setup. To do the same again, without a question:",
-        "#     sudo xen-setup apply THIS-FILE",
-        f"version: {ANSWERS_VERSION}",
-    ]
+    lines = [*(f"# {line}" for line in head), f"version: {ANSWERS_VERSION}"]
     for part in parts(answers.settings):
         if not part.many:
             body = _section_lines(answers, part, part.name, "  ")

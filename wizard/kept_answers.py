@@ -33,6 +33,13 @@ _OPTIONS = (
     Option(QUIT, "quit and keep them", move=True),
 )
 
+# Whoever finds the file must not take it for one that says all: what is not in it was never seen.
+_HEAD = (
+    "The answers so far to questions of xen-setup that were left before their end. Not for",
+    "`xen-setup apply`: the next guided start offers them again, and removes this file when the",
+    "plan is agreed to, when the answers are saved elsewhere, or when you begin anew.",
+)
+
 
 def kept_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Where this user's are, by the XDG base directory rules; None for a user without a home."""
@@ -58,7 +65,7 @@ class KeptAnswers(Generic[S]):
             return ""
         try:
             _make_folder(self._path.parent)
-            save_answers(self._path, write_answers(answers))
+            save_answers(self._path, write_answers(answers, _HEAD))
         except (OSError, UsageError) as error:
             reason = error.what if isinstance(error, UsageError) else f"{error.strerror}."
             return f"Your answers so far could not be kept: {reason}"

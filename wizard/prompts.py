@@ -35,7 +35,7 @@ LONGEST_LINE = 64 * 1024  # characters of one answer; an SSH key has less than o
 
 
 class InputEnded(Cancelled):
-    """The terminal or pipe that answers come from has been closed."""
+    """The person ended the input (Ctrl-D), or what answers come from has been closed."""
 
 
 class TimeIsUp(Exception):
@@ -208,7 +208,7 @@ class PlainPrompter:
                 chunk = b""
             if not chunk:
                 interrupts.check()
-                raise _input_ended()
+                raise _input_ended(by_key=os.isatty(self._source))
             self._pending = (self._pending + self._decoder.decode(chunk))[-LONGEST_LINE:]
         line, _, self._pending = self._pending.partition("\n")
         return line.rstrip("\r")
@@ -229,7 +229,11 @@ def _echo_off(descriptor: int) -> Iterator[None]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def _input_ended() -> InputEnded:
+def _input_ended(*, by_key: bool = False) -> InputEnded:
+    """What is said of it. `by_key`: there still is a terminal, so Ctrl-D was pressed at it."""
+    if by_key:
+        words = "To go on, start the same command again."
+        return InputEnded("You left with Ctrl-D, the end of the input.", hint=words)
     return InputEnded(
         "The input ended before the questions did.",
         hint="Start it in a terminal, or write the answers to a file and use: "
@@ -338,7 +342,7 @@ class TerminalPrompter:
             question.application.erase_when_done = True
             answer = _run(question, keys, None)
         if answer is None:
-            raise _input_ended()
+            raise _input_ended(by_key=True)
         for option in options:
             if option.value == answer and not option.move:
                 questionary.print(wrapped(f"? {prompt} {option.title}"), style="bold")
@@ -399,7 +403,7 @@ def _run(question: Any, keys: Mapping[Keys, Callable[[Any], None]], seconds: flo
             raise interrupts.error() from None
         except (EOFError, OSError):  # OSError: the terminal is gone (EIO)
             interrupts.check()
-            raise _input_ended() from None
+            raise _input_ended(by_key=sys.stdin.isatty()) from None
         interrupts.check()  # one that came when the answer was already given counts too
         return answer
 

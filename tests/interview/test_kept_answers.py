@@ -21,7 +21,7 @@ from tests.interview.replay import check_replay
 from tests.interview.test_interview import hashed
 from tests.machines import machines, stock
 from tests.terminal import CTRL_C, CTRL_D, ENTER, PATIENCE, Terminal
-from wizard.answer_file import read_text
+from wizard.answer_file import read_text, write_answers
 from wizard.answers import Answers
 from wizard.arguments import Arguments
 from wizard.decision import Review, guided
@@ -131,6 +131,16 @@ def test_who_begins_anew_or_saves_the_answers_has_none_kept(place: Path) -> None
     assert left is not None
     assert "saved.yaml" in left.what
     assert ["saved.yaml"] == [path.name for path in place.parent.iterdir()]
+
+
+def test_the_file_itself_says_that_it_is_no_finished_one(place: Path) -> None:
+    talk(place, ["2GiB", "quit"])
+    head = [line for line in place.read_text().splitlines() if line.startswith("#")]
+    assert "# The answers so far to questions of xen-setup that were left" in head[0]
+    assert "THIS-FILE" not in place.read_text()
+    assert "the next guided start offers them again" in " ".join(head)
+    finished = write_answers(Answers(Settings).with_answer("host.console", "both"))
+    assert "apply THIS-FILE" in finished
 
 
 def test_what_is_given_now_counts_over_what_was_kept(place: Path) -> None:

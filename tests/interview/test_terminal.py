@@ -130,7 +130,11 @@ PLACES = {
 }  # fmt: skip
 ENDINGS = {
     "Ctrl-C": (130, "Stopped by Ctrl-C."),
-    "Ctrl-D": (10, "The input ended before the questions did. Nothing was changed."),
+    "Ctrl-D": (
+        10,
+        "You left with Ctrl-D, the end of the input. Nothing was changed. To go on, "
+        "start the same command again.",
+    ),
     "SIGINT": (130, "Stopped by Ctrl-C."),
     "SIGTERM": (143, "Stopped by the signal SIGTERM."),
     "SIGHUP": (129, "Stopped by the end of the terminal session."),
@@ -252,6 +256,7 @@ def test_a_terminal_that_is_gone_ends_it_with_a_sentence(
     # The kernel tells of it by a signal to whoever has it as the controlling terminal.
     assert status in ({129, 10} if controlling else {10})
     assert "Nothing was changed." in words.read_text()
+    assert "Ctrl-D" not in words.read_text()
     assert "Traceback" not in words.read_text()
 
 
