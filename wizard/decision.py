@@ -122,12 +122,14 @@ def _converse(
 
 def _decide(prompter: Prompter, review: Review, *, can_go_back: bool) -> str:
     options = [
-        Option("apply", "do all of this now", "" if review.ready else "see the problems above"),
-        *([Option("details", "show every command first")] if review.browse else []),
-        Option(BACK, "go back to the questions", "" if can_go_back else "none was asked"),
-        Option("save", "save the answers and quit"),
-        Option(QUIT, "quit"),
-    ]
+        Option("apply", "do all of this now", "" if review.ready else "see the problems above",
+               lettered=True),
+        *([Option("details", "show every command first", lettered=True)] if review.browse else []),
+        Option("save", "save the answers and quit", lettered=True),
+        Option(BACK, "go back to the questions", "" if can_go_back else "none was asked",
+               move=True),
+        Option(QUIT, "quit", move=True),
+    ]  # fmt: skip
     prompt = "Nothing has been changed yet. What now?"
     while True:
         decision = prompter.pick(prompt, options, "apply" if review.ready else BACK)

@@ -19,7 +19,7 @@ from wizard.wording import amount, commands, duration, guard_words, headline, in
 
 F = TypeVar("F")
 
-_ALL, _ENOUGH = "all", "enough"
+_ALL, _ENOUGH = "all", "back"
 
 
 def show_in_short(console: Console, previews: Sequence[StepPreview[Any, Any]]) -> None:
@@ -118,7 +118,8 @@ def browse(
         )
         for number, one in enumerate(previews, start=1)
     ]
-    options = [*steps, Option(_ALL, "all steps"), Option(_ENOUGH, "enough: back to the decision")]
+    options = [*steps, Option(_ALL, "all steps", lettered=True)]
+    options.append(Option(_ENOUGH, "go back to the decision", move=True))
     default = next(option.value for option in options if not option.refused)
     while True:
         picked = prompter.pick("Every command of which step?", options, default)

@@ -53,7 +53,7 @@ from wizard.program_teach import (
     tutor_for,
 )
 from wizard.program_unfit import refuse_unfit
-from wizard.prompts import Prompter, choose_prompter
+from wizard.prompts import InputEnded, Prompter, choose_prompter
 from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -186,6 +186,9 @@ def interview(
         earlier = None if kept is None else kept.offered(prompter)
     except Interrupted as error:
         error.hint = NOTHING_CHANGED
+        raise
+    except InputEnded as error:
+        error.hint = f"{NOTHING_CHANGED} {error.hint}"
         raise
 
     def objects(old: Answers[Settings], new: Answers[Settings]) -> list[Problem]:

@@ -47,13 +47,15 @@ class Option:
     """One line of a list: what it gives, what it says, and why it cannot be taken (if so).
 
     `move` options lead elsewhere (help, back, quit): they stand last, and give words that can be
-    typed in their place, whole or their first letter.
+    typed in their place, whole or their first letter. `lettered` ones stand in their place, and
+    can be typed alike: the values of a list then begin with letters of their own.
     """
 
     value: str
     title: str
     refused: str = ""
     move: bool = False
+    lettered: bool = False
 
 
 def _word(move: Option) -> str:
@@ -63,14 +65,24 @@ def _word(move: Option) -> str:
     return _keys_of(move)
 
 
-def _keys_of(move: Option) -> str:
-    """What is typed for a move, in words."""
-    return " or ".join(_typed(move))
+def _keys_of(option: Option) -> str:
+    """What is typed for an option, in words."""
+    return " or ".join(_typed(option))
 
 
-def _typed(move: Option) -> Sequence[str]:
-    """What is typed for a move: its word, or the first letter alone."""
-    return tuple(dict.fromkeys((move.value, move.value[0])))
+def _typed(option: Option) -> Sequence[str]:
+    """What is typed for an option: its word, or the first letter alone; nothing for one that has
+    none, or cannot be taken.
+    """
+    if option.refused or not (option.move or option.lettered):
+        return ()
+    return tuple(dict.fromkeys((option.value, option.value[0])))
+
+
+def _with_keys(option: Option) -> str:
+    """What an option says, and what is typed for it."""
+    keys = _keys_of(option)
+    return f"{option.title}  [{keys}]" if keys else option.title
 
 
 class Prompter(Protocol):
@@ -162,24 +174,27 @@ class PlainPrompter:
             elif not option.move:
                 number = takeable.index(option) + 1
                 mark = "  (default)" if option.value == default else ""
-                self._write(wrapped(f"  {number}  {option.title}{mark}") + "\n")
-        moves = [option for option in options if option.move]
+                self._write(wrapped(f"  {number}  {_with_keys(option)}{mark}") + "\n")
+        moves = [option for option in options if option.move and not option.refused]
         if moves:
             words = ", ".join(map(_word, moves))
             self._write(wrapped(f"  or type: {words}") + "\n")
         values = [option.value for option in takeable]
-        shown = str(values.index(default) + 1) if default in values else ""
+        shown = default if default in {move.value for move in moves} else ""
+        if default in values:
+            shown = str(values.index(default) + 1)
         numbers = f"1 to {len(values)}" if len(values) > 1 else "1"
         while True:
             answer = self.line(prompt, shown).strip()
             answer = answer or shown
-            if answer in values:
-                return answer
-            for move in moves:
-                if answer in _typed(move):
-                    return move.value
+            # The numbers that are shown come first: a value may look like another one's.
             if answer.isascii() and answer.isdigit() and 1 <= int(answer[:9]) <= len(values):
                 return values[int(answer[:9]) - 1]
+            if answer in values:
+                return answer
+            for option in options:
+                if answer in _typed(option):
+                    return option.value
             for option in options:
                 if option.refused and answer == option.value:
                     self.say(f"That is not possible: {option.refused}.", "wrong")
@@ -318,7 +333,7 @@ class TerminalPrompter:
         for option in options:
             if option.move and not any(isinstance(each, questionary.Separator) for each in choices):
                 choices.append(questionary.Separator("  " + "─" * 20))
-            title = f"{option.title}  [{_keys_of(option)}]" if option.move else option.title
+            title = _with_keys(option)
             if option.refused:
                 title += f" ({option.refused})"
             title = wrapped(title, width).replace("\n", f"\n{_BESIDE}")
@@ -335,8 +350,7 @@ class TerminalPrompter:
             # Also with Enter, which would otherwise answer the next question.
             keys: dict[Keys, Callable[[Any], None]] = {
                 (*word, *enter): _leave_with(option.value)
-                for option in options if option.move
-                for word in _typed(option) for enter in ((), ("enter",))
+                for option in options for word in _typed(option) for enter in ((), ("enter",))
             } | {("c-d",): _leave_with(None), ("c-c",): _stop}  # fmt: skip
             # The list goes when it is answered; what was picked stays, in whole words.
             question.application.erase_when_done = True

@@ -38,7 +38,7 @@ class Agreeing:
         self.decision = decision
         self.unfit = "quit"
         self.typed = {"Which file?": file, **(typed or {})}
-        self.looks = ["details", "all", "enough"] if looks else []
+        self.looks = ["details", "all", "back"] if looks else []
         self.prompts: list[str] = []
         self.said: list[str] = []
 
@@ -242,3 +242,31 @@ def test_plain_lines_say_no_word_of_a_list_twice(tmp_path: Path) -> None:
         picked = PlainPrompter(source, sink).pick("Which?", [Option("yes", "yes"), *moves], "yes")
     assert "back" == picked
     assert "  or type: ? (explain), back or b, quit or q\n" in (tmp_path / "told").read_text()
+
+
+def test_in_plain_lines_a_way_out_can_be_what_enter_takes(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("a\napply\nb\n\n")
+    options = [
+        Option("apply", "do it", "it cannot be done", lettered=True),
+        Option("details", "show it", lettered=True),
+        Option("back", "go back", move=True),
+        Option("quit", "quit", "no", move=True),
+    ]
+    with (tmp_path / "typed").open() as source, (tmp_path / "told").open("w") as sink:
+        prompter = PlainPrompter(source, sink)
+        assert ["back", "back"] == [prompter.pick("What?", options, "back") for _ in range(2)]
+    told = (tmp_path / "told").read_text()
+    assert "  -  do it (not possible: it cannot be done)\n" in told
+    assert "  1  show it  [details or d]\n" in told
+    assert "  or type: back or b\nWhat? [back]: " in told
+    assert "Type a number, 1, or one of the words above." in told  # `a`, as apply is refused
+    assert "That is not possible: it cannot be done." in told
+
+
+def test_in_plain_lines_a_number_means_the_line_that_shows_it(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("2\n3\n")
+    steps = [Option("1", "first"), Option("2", "second", "nothing to do"), Option("3", "third")]
+    with (tmp_path / "typed").open() as source, (tmp_path / "told").open("w") as sink:
+        prompter = PlainPrompter(source, sink)
+        assert ["3", "3"] == [prompter.pick("Which step?", steps) for _ in range(2)]
+    assert "  2  third\n" in (tmp_path / "told").read_text()

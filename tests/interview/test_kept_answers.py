@@ -29,7 +29,7 @@ from wizard.errors import Cancelled, Exit, Interrupted, SetupError
 from wizard.interview import Interview
 from wizard.kept_answers import KeptAnswers, beneath, fitting, kept_path
 from wizard.program import interview
-from wizard.prompts import ScriptedPrompter
+from wizard.prompts import InputEnded, ScriptedPrompter
 from wizard.step import Problem
 
 MEMORY = "How much memory does the host itself (dom0) keep?"
@@ -289,13 +289,20 @@ def test_the_program_itself_keeps_them_and_a_simulated_run_does_not(tmp_path: Pa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_signal_at_the_first_words_says_that_nothing_was_changed(place: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [(Interrupted("Stopped.", status=Exit.TERMINATED), "Nothing was changed."),
+     (InputEnded("You left.", hint="Start again."), "Nothing was changed. Start again.")],
+    ids=["a signal", "the end of input"],
+)  # fmt: skip
+def test_who_leaves_at_the_first_words_is_told_that_nothing_was_changed(
+    place: Path, how: SetupError, words: str
+) -> None:
     talk(place, ["2GiB", "quit"])
     before = place.read_text()
-    prompter = Leaving([], Interrupted("Stopped.", status=Exit.TERMINATED))
-    with pytest.raises(Interrupted) as left:
-        interview(Arguments(facts=STOCK), prompter, kept=KeptAnswers(Settings, place))
-    assert "Nothing was changed." == left.value.hint
+    with pytest.raises(type(how)) as left:
+        interview(Arguments(facts=STOCK), Leaving([], how), kept=KeptAnswers(Settings, place))
+    assert words == left.value.hint
     assert before == place.read_text()  # they are offered once more
 
 

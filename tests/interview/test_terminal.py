@@ -220,7 +220,7 @@ def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> Non
     terminal.wait_for("start with the host")
     terminal.type(ENTER * 3)
     terminal.wait_for("What now?")
-    terminal.type("save" + ENTER if b"\x1b" not in terminal.raw else DOWN * 2 + ENTER)
+    terminal.type(f"save{ENTER}")
     terminal.wait_for("Which file?")
     terminal.type(ENTER)
     assert 10 == terminal.ends()
@@ -229,6 +229,47 @@ def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> Non
     settings = settle(read_text(text, Settings), stock())
     assert 3072 == settings.host.dom0_memory
     check_replay(settings, stock())
+
+
+def test_the_decision_is_taken_by_letters_that_stand_beside_it(tmp_path: Path, mode: str) -> None:
+    enter = ENTER if mode == "plain" else ""
+    with start(tmp_path, mode, *PLACES["(hidden)"]) as terminal:
+        terminal.wait_for("(hidden)")
+        terminal.type(f"locked{ENTER}")
+        terminal.wait_for("start with the host")
+        terminal.type(ENTER * 2)
+        stands_at(terminal, "What now?")
+        for keys in ("[apply or a]", "[save or s]", "back or b", "quit or q"):
+            assert keys in terminal.text
+        terminal.type("s" + enter)
+        stands_at(terminal, "Which file?")
+        terminal.type(f"back{ENTER}")
+        stands_at(terminal, "What now?")
+        terminal.type("b" + enter)
+        stands_at(terminal, "must boot into Xen")
+        terminal.type(ENTER)
+        stands_at(terminal, "What now?")
+        terminal.type("a" + enter)
+        assert 0 == terminal.ends()
+        assert terminal.is_whole
+        assert "Settings(" in terminal.raw.decode()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_no_letter_leads_where_one_cannot_go(tmp_path: Path, mode: str) -> None:
+    rest = ("guests.0.root_password=locked", "guests.0.autostart=yes", "host.after_reboot=by-hand")
+    everything = [*PLACES["(hidden)"], *(word for one in rest for word in ("--set", one))]
+    enter = ENTER if mode == "plain" else ""
+    with start(tmp_path, mode, *everything) as terminal:
+        while "What now?" not in terminal.asked:
+            terminal.is_quiet()
+            assert "Another one?" not in terminal.asked
+        assert "none was asked" in terminal.text
+        assert "back or b" not in terminal.text
+        terminal.type("b" + enter)
+        stands_at(terminal, "What now?")
+        terminal.type("q" + enter)
+        assert 10 == terminal.ends()
 
 
 @pytest.mark.parametrize("controlling", [True, False])
