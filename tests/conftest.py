@@ -56,6 +56,16 @@ if fast.FAST:
     GROUPS |= {folder: folder for folder in ("faults", "mirror", "script")}
 
 
+# Tests that mostly wait go first: as the last ones they would be waited for by all processes.
+WAITING = ("engine/test_commands.py", "pictures", "simulated")
+
+
+def waits(item: pytest.Item) -> bool:
+    """Whether a test is of those that mostly wait."""
+    inside = item.path.relative_to(HERE)
+    return not {str(inside), inside.parts[0]}.isdisjoint(WAITING)
+
+
 def group_of(path: Path) -> str:
     """The group of a test file; "" for those that may run anywhere."""
     inside = path.relative_to(HERE)
@@ -86,6 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = set(items).difference(kept)
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = kept
+    items.sort(key=lambda item: not waits(item))
     for item in items:
         if group := group_of(item.path):
             item.add_marker(pytest.mark.xdist_group(group))
