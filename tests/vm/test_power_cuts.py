@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -30,6 +31,7 @@ from tests.vm.running_inside import (
 from tests.vm.snapshot import Snapshot
 from tests.vm.whole_run import ANSWERS, give_answers, state_of
 from wizard.errors import Exit
+from wizard.practice.errors import ConnectionLost
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 
@@ -79,7 +81,8 @@ class Story:
     def _reboot(self, machine: PracticeMachine, recorder: Recorder) -> None:
         boot = machine.boot_id()
         recorder.begin("reboot")
-        machine.run(["systemctl", "--no-block", "reboot"])
+        with suppress(ConnectionLost):  # it may go before it has answered
+            machine.run(["systemctl", "--no-block", "reboot"])
         until = time.monotonic() + 65
         while time.monotonic() < until:
             recorder.tick()
