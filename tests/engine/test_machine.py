@@ -1,0 +1,102 @@
+"""The machine's own small duties: its log, what a killed run left, looks, boots, warnings.
+
+Each of these is the answer to a mutant that the other tests did not see.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wizard import commands
+from wizard.actions import InstallPackages, MakeDirectory
+from wizard.commands import Answer, Argv
+from wizard.errors import StepFailed
+from wizard.machine import Machine
+from wizard.running import Workplace
+from wizard.sessions import process_fields
+
+
+def test_what_is_noted_stands_in_the_runs_log(machine: Machine, tmp_path: Path) -> None:
+    machine.note("resume: 3.0 s")
+    assert "] resume: 3.0 s\n" in (tmp_path / "log").read_text()
+
+
+def test_the_command_of_a_killed_run_is_ended_and_named(machine: Machine, tmp_path: Path) -> None:
+    left = subprocess.Popen(("sleep", "600"), start_new_session=True)
+    fields = process_fields(left.pid)
+    assert fields is not None
+    note = machine.work / "running"
+    note.parent.mkdir()
+    note.write_text(f"{left.pid} {fields[19]}\n")
+    said = machine.clear_leftovers()
+    assert left.wait() < 0
+    assert said == ["ended a command that was still running from before"]
+    assert f"] {said[0]}\n" in (tmp_path / "log").read_text()
+    assert not note.exists()
+    assert machine.clear_leftovers() == []
+
+
+@pytest.mark.parametrize(("command", "well"), [("exit 0", True), ("echo fine; exit 3", False)])
+def test_a_look_goes_well_by_its_exit_status(machine: Machine, command: str, well: bool) -> None:
+    assert machine.reads_well(("sh", "-c", command), 10.0) is well
+
+
+def test_a_wish_for_a_boot_that_nobody_takes_is_a_failure(machine: Machine) -> None:
+    refuses = replace(machine, reboot_command=("sh", "-c", "echo 'Access denied'; exit 1"))
+    with pytest.raises(StepFailed, match="ended with exit status 1") as refused:
+        refuses.request_reboot()
+    assert refused.value.details == ("Access denied",)
+    replace(machine, reboot_command=("true",)).request_reboot()
+
+
+def test_where_nobody_can_watch_over_a_step_that_is_said_and_logged(
+    machine: Machine, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def without(argv: Argv, **rest: object) -> commands.Completed:
+        if argv[0] in ("systemd-run", "setsid"):
+            raise StepFailed(f"The program {argv[0]} is not installed.", hint="Install it.")
+        return commands.run(argv, **rest)  # type: ignore[arg-type]
+
+    alone = replace(machine, run_command=without, warn=said.append)
+    alone.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
+    alone.arm(("true",), 60)
+    (words,) = said
+    assert "Neither systemd nor `setsid` is here" in words
+    assert "xen-setup rollback --unconfirmed" in words
+    assert words in (tmp_path / "log").read_text()
+
+
+def test_a_confirmed_step_has_no_watchman_left(machine: Machine, tmp_path: Path) -> None:
+    asked: list[Argv] = []
+
+    def ask(argv: Argv, timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
+        asked.append(argv)
+        return Answer(3, "inactive\n", "")
+
+    replace(machine, ask_command=ask).disarm()
+    assert [argv[:2] for argv in asked] == [("systemctl", "is-active")]
+
+
+def test_a_directory_is_there_when_it_is_one(machine: Machine, tree: Path) -> None:
+    action = MakeDirectory(str(tree / "auto"), "Why.")
+    assert not machine.is_done(action)
+    (tree / "auto").write_text("a file")
+    assert not machine.is_done(action)
+    (tree / "auto").unlink()
+    (tree / "auto").mkdir()
+    assert machine.is_done(action) is True
+
+
+def test_packages_are_there_when_dpkg_has_all_of_them(machine: Machine) -> None:
+    def dpkg(argv: Argv, timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
+        return Answer(0, "lvm2 installed\ndebootstrap config-files\n", "")
+
+    one = replace(machine, ask_command=dpkg)
+    assert one.is_done(InstallPackages(("lvm2",), "Why.")) is True
+    assert one.is_done(InstallPackages(("lvm2", "debootstrap"), "Why.")) is False
