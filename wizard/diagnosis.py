@@ -36,8 +36,9 @@ class Rule:
     as other messages of the same failure may not have it. Commands in them stand in `backquotes`.
     `lesson` is the name of the step whose lesson tells more ("": none). `row` is its number among
     the failures that first-time users meet (0: not one of them). `consequence`: the message also
-    follows from other failures, which then say more than it does. `passes`: what is in the way may
-    be gone after so many seconds, and the same done once more succeed (0: not by itself).
+    follows from other failures, which then say more than it does; `vague`: any other says more.
+    `passes`: what is in the way may be gone after so many seconds, and the same done once more
+    succeed (0: not by itself).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rule:
     lesson: str = ""
     row: int = 0
     consequence: bool = False
+    vague: bool = False
     passes: float = 0.0
 
     @cached_property
@@ -72,9 +74,9 @@ class Finding:
 def explain(text: str, rules: Sequence[Rule]) -> list[Finding]:
     """What the rules find in a text, the likeliest cause first; empty when they know nothing.
 
-    A cause comes before a consequence, then what stands later in the text before what stands
-    earlier: what was said last is nearest to the failure. Control characters in the text do not
-    matter, and do not come out again.
+    A cause comes before a consequence, a vague one last; then what stands later in the text before
+    what stands earlier: what was said last is nearest to the failure. Control characters in the
+    text do not matter, and do not come out again.
     """
     found: dict[str, Finding] = {}
     named: set[str] = set()
@@ -92,7 +94,11 @@ def explain(text: str, rules: Sequence[Rule]) -> list[Finding]:
                     _filled(rule.cause, match),
                     _filled(rule.fix, match),
                 )
-    return sorted(found.values(), key=lambda one: (one.rule.consequence, -one.number))
+    return sorted(found.values(), key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, int]:
+    return finding.rule.vague, finding.rule.consequence, -finding.number
 
 
 def explain_error(error: SetupError, rules: Sequence[Rule]) -> list[Finding]:

@@ -222,6 +222,7 @@ RULES: tuple[Rule, ...] = (
         "`xl destroy NAME` clears away what is left.",
         lesson="first_boot",
         consequence=True,
+        vague=True,
     ),
     Rule(
         "create-failed",
@@ -237,5 +238,6 @@ RULES: tuple[Rule, ...] = (
         "error.",
         lesson="first_boot",
         consequence=True,
+        vague=True,
     ),
 )

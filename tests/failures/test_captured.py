@@ -75,6 +75,17 @@ FOUND: dict[str, tuple[str, ...]] = {
     "name-taken": ("name-taken", "create-failed"),
     "plain-linux-wrapper": ("plain-linux",),
     "memory-kernel": ("guest-memory-kernel", "create-failed"),
+    "memory-initrd": ("guest-memory-kernel", "create-failed"),
+    "not-root": ("not-root",),
+    # The network's module kept from being loaded, xenconsoled ended.
+    "no-network-backend": ("no-network-backend", "create-failed"),
+    "xenconsoled-down": ("xenconsoled-down",),
+    # The last lines of consoles: without an initrd; with /bin/false for its init; in 136 MiB.
+    "root-unmountable": ("root-unmountable", "guest-panic"),
+    "guest-panic": ("guest-panic",),
+    "guest-memory-initrd": ("guest-memory-initrd", "guest-panic"),
+    # A device of device-mapper's target "error".
+    "disk-broken": ("disk-broken",),
     "no-domain": ("no-such-domain",),
     "pvh": ("no-hap", "create-failed"),
     "ramdisk-missing": ("kernel-missing", "create-failed"),
@@ -119,11 +130,6 @@ FOUND: dict[str, tuple[str, ...]] = {
 # Rules that no captured text stands for: the message as its program's source has it, and why it
 # was not made for real.
 FROM_SOURCES: dict[str, tuple[str, str]] = {
-    "no-network-backend": (
-        "libxl: error: libxl_device.c:1109:device_backend_callback: Domain 3:unable to add device "
-        "with path /local/domain/0/backend/vif/3/0",
-        "libxl; the kernel of the practice machine has xen-netback",
-    ),
     "no-disk-backend": (
         "libxl: error: libxl_device.c:1109:device_backend_callback: Domain 3:unable to add device "
         "with path /local/domain/0/backend/vbd/3/51713",
@@ -153,10 +159,6 @@ FROM_SOURCES: dict[str, tuple[str, str]] = {
         "Error 19: Linux kernel must be loaded before initrd",
         "GRUB Legacy; it is on the screen before any system runs",
     ),
-    "disk-broken": (
-        "blk_update_request: I/O error, dev sdb, sector 2048 op 0x0:(READ) flags 0x0",
-        "Linux; a disk that fails for real is not at hand",
-    ),
     "dpkg-interrupted": (
         "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the "
         "problem.",
@@ -166,30 +168,9 @@ FROM_SOURCES: dict[str, tuple[str, str]] = {
         'W: Failure trying to run: chroot "/srv/target" /sbin/ldconfig',
         "debootstrap; it wants a whole download for a processor that is not there",
     ),
-    "root-unmountable": (
-        "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(202,1)",
-        "Linux; its host was too busy to bring a guest up",
-    ),
-    "guest-panic": (
-        "Kernel panic - not syncing: Attempted to kill init!",
-        "Linux; its host was too busy to bring a guest up",
-    ),
     "console-silent": (
         "Warning: unable to open an initial console.",
         "Linux; a guest whose console is silent says nothing at all, which is how it is known",
-    ),
-    "not-root": (
-        "xencall: error: Could not obtain handle on privileged command interface: Permission "
-        "denied",
-        "libxencall; not tried as another user yet",
-    ),
-    "xenconsoled-down": (
-        "xenconsole: Could not read tty from store: No such file or directory",
-        "xenconsole; its words as they stand in Xen 4.17's. It needs a xenstored that runs",
-    ),
-    "guest-memory-initrd": (
-        "Kernel panic - not syncing: System is deadlocked on memory",
-        "Linux; its host was too busy to bring a guest up",
     ),
 }
 
