@@ -1,6 +1,6 @@
 """Mutation testing of one module: each small mistake in it must fail some test.
 
-    python tests/mutants.py wizard/journal.py TESTS… [--every N] [--first N]
+    python tests/mutants.py wizard/journal.py TESTS… [--every N] [--first N] [--lines 12,40-60]
 
 The tests run once in this process; each mutant is a child of it, in which one function's code is
 replaced before they run again, until the first that fails. Survivors are printed with their line
@@ -191,6 +191,15 @@ def _start_apart() -> None:
     os.execvpe(argv[0], argv, inside)
 
 
+def _lines(words: str) -> set[int]:
+    """The lines that "12,40-60" means."""
+    found: set[int] = set()
+    for part in words.split(","):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
 def main() -> None:
     """The command line."""
     _start_apart()
@@ -199,6 +208,7 @@ def main() -> None:
     parser.add_argument("tests", nargs="+")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--lines", type=_lines, default=range(1_000_000))
     wanted = parser.parse_args()
     module = importlib.import_module(".".join(wanted.module.with_suffix("").parts))
     tree = ast.parse(wanted.module.read_text(encoding="utf-8"))
@@ -208,7 +218,7 @@ def main() -> None:
     patience = _WAITING + _TIMES * (time.monotonic() - started)
     tried = killed = 0
     for number, (line, words, mutated) in enumerate(mutants(tree)):
-        if number % wanted.every != wanted.first:
+        if number % wanted.every != wanted.first or line not in wanted.lines:
             continue
         alive = survives(module, mutated, wanted.tests, patience)
         if alive is None:
