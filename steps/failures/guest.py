@@ -119,6 +119,21 @@ RULES: tuple[Rule, ...] = (
         row=11,
     ),
     Rule(
+        "guest-emergency",
+        (
+            r"You are in (?:emergency|rescue) mode",
+            r"Failed to start systemd-fsck-root",
+            r"UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY",
+        ),
+        "The guest's system started and stopped halfway: a filesystem of it has errors, or is not "
+        "the one that its fstab names.",
+        "The console's lines with FAILED name it. With the guest off (`xl destroy NAME`), check "
+        "its root volume on the host: `e2fsck -f /dev/GROUP/NAME-root`; compare /etc/fstab in it "
+        "with the disks in the config, and start the guest again.",
+        lesson="guest_system",
+        row=11,
+    ),
+    Rule(
         "guest-memory-initrd",
         (
             r"Initramfs unpacking failed",

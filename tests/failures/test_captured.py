@@ -84,6 +84,8 @@ FOUND: dict[str, tuple[str, ...]] = {
     "root-unmountable": ("root-unmountable", "guest-panic"),
     "guest-panic": ("guest-panic",),
     "guest-memory-initrd": ("guest-memory-initrd", "guest-panic"),
+    # After a power cut, when reading the machine still wrote to a filesystem without its journal.
+    "guest-emergency": ("guest-emergency",),
     # A device of device-mapper's target "error".
     "disk-broken": ("disk-broken",),
     "no-domain": ("no-such-domain",),

@@ -15,6 +15,7 @@ from steps.reading.guest_tree import read_guest_trees, read_tree, root_password
 from steps.reading.view import View
 from tests.machines import disk
 from tests.reading.looking import Said, tree, view_of
+from wizard.commands import ask
 
 Files = dict[str, str | bytes | None]
 ROOT = "/dev/xendisks/vm01-root"
@@ -153,8 +154,8 @@ VOLUME = LogicalVolume("vm01-root", ROOT, "u", (), 2048, False, Content("filesys
 @pytest.mark.parametrize(
     ("filesystem", "options"),
     [
-        ("ext4", "ro,noload"),
-        ("ext3", "ro,noload"),
+        ("ext4", "ro,loop,noload"),
+        ("ext3", "ro,loop,noload"),
         ("xfs", "ro,norecovery,nouuid"),
         ("btrfs", "ro,rescue=nologreplay"),
     ],
@@ -230,10 +231,9 @@ def test_a_tree_that_fails_the_reader_is_unmounted_all_the_same() -> None:
     assert mounting.mounted == set()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
-def test_a_real_filesystem_is_read_and_not_changed(tmp_path: Path) -> None:
-    from wizard.commands import ask
-
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """An ext4 filesystem with a guest's system in it."""
     image = tmp_path / "root.img"
     tree(tmp_path / "guest", GUEST)
     with image.open("wb") as file:
@@ -241,17 +241,43 @@ def test_a_real_filesystem_is_read_and_not_changed(tmp_path: Path) -> None:
     subprocess.run(
         ["/usr/sbin/mkfs.ext4", "-q", "-d", str(tmp_path / "guest"), str(image)], check=True
     )
+    return image
+
+
+def read_image(image: Path) -> tuple[GuestTree, ...]:
+    """What is read of the filesystem, on a device of its own."""
     made = ask(("losetup", "--find", "--show", str(image)), 10.0)
     if made.status != 0:
         pytest.skip("no loop device to be had")
     device = made.out.strip()
     try:
-        before = image.read_bytes()
         volume = replace(VOLUME, path=device)
         view = View(ask=ask, as_root=True)
-        (found,) = read_guest_trees(view, (device,), (group(volume),), ())
-        assert (found.hostname, found.root_password, found.marker) == ("vm01", "locked", "done\n")
+        found = read_guest_trees(view, (device,), (group(volume),), ())
+        assert view.unknown == []
         assert device not in Path("/proc/self/mountinfo").read_text()
-        assert image.read_bytes() == before
+        assert device not in ask(("losetup", "--list", "--output", "BACK-FILE"), 10.0).out
+        return found
     finally:
         ask(("losetup", "--detach", device), 10.0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_real_filesystem_is_read_and_not_changed(image: Path) -> None:
+    before = image.read_bytes()
+    (found,) = read_image(image)
+    assert (found.hostname, found.root_password, found.marker) == ("vm01", "locked", "done\n")
+    assert image.read_bytes() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_filesystem_that_a_power_cut_left_is_read_and_not_changed(image: Path) -> None:
+    # Without its journal the list of orphans is an old one: here an inode that is free by now.
+    # Linux goes through it even when it mounts to read only, and notes its errors on the disk
+    # (seen after a power cut in debootstrap: the guest came up in emergency mode).
+    for words in ("set_super_value last_orphan 50", "feature needs_recovery"):
+        subprocess.run(["/usr/sbin/debugfs", "-w", "-R", words, str(image)], check=True)
+    before = image.read_bytes()
+    (found,) = read_image(image)
+    assert found.hostname == "vm01"
+    assert image.read_bytes() == before
