@@ -72,7 +72,29 @@ def test_where_nobody_can_watch_over_a_step_that_is_said_and_logged(
     assert words in (tmp_path / "log").read_text()
 
 
-def test_a_confirmed_step_has_no_watchman_left(machine: Machine, tmp_path: Path) -> None:
+def test_an_armed_step_needs_no_words_and_takes_the_place_of_the_one_before(
+    machine: Machine,
+) -> None:
+    said: list[str] = []
+    done: list[str] = []
+
+    def ask(argv: Argv, timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
+        done.append(f"{argv[0]} {argv[1]}")
+        return Answer(0, "active\n", "")
+
+    def run(argv: Argv, **rest: object) -> commands.Completed:
+        done.append(f"{argv[0]} {argv[1]}")
+        return commands.Completed(tuple(argv), 0, "exited", (), 0.1, 60.0)
+
+    armed = replace(machine, run_command=run, ask_command=ask, warn=said.append)
+    armed.arm(("true",), 60)
+    assert said == []
+    assert done == [
+        "systemctl is-active", "systemctl stop", "systemd-run --unit=xen-setup-unconfirmed",
+    ]  # fmt: skip
+
+
+def test_a_confirmed_step_has_no_watchman_left(machine: Machine) -> None:
     asked: list[Argv] = []
 
     def ask(argv: Argv, timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
