@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,6 +95,22 @@ def key_trouble(line: str) -> str:
     if not whole or (kind == "ssh-ed25519" and len(fields[1]) != 32):
         return "The key is not whole: copy the line of the .pub file again, from end to end."
     return ""
+
+
+def whole_key(line: str) -> str:
+    """A public key as a .pub file has it, from a line of one or of authorized_keys; "" if
+    the line is none, or begins with options.
+    """
+    key = " ".join(line.split(None, 2)).rstrip()
+    return key if KEY_LINE.fullmatch(key) and not key_trouble(key) else ""
+
+
+def key_words(key: str) -> str:
+    """What a key is known by: its type, whose it is, and how `ssh-keygen -l` begins its print."""
+    kind, body, *note = key.split(" ", 2)
+    digest = hashlib.sha256(base64.b64decode(body)).digest()
+    words = [kind, *note, f"SHA256:{base64.b64encode(digest).decode()[:8]}…"]
+    return "  ".join(filter(None, words))
 
 
 def _fields(body: bytes) -> list[bytes]:

@@ -22,6 +22,7 @@ VOLATILE: Mapping[str, str] = {
     "as_root": "a plan is saved by root and applied by root",
     "boot_id": "every boot has another",
     "version": "of the facts' shape: other versions are not read at all",
+    "public_keys": "a person's own; the ones that were chosen stand in the answers",
     "program": "where this program lies; what of it stands in a file is compared as that file",
     "unknown": "words; what could not be read is not known in its own fact too",
     "memory": "Linux keeps some for itself at each boot; checks look at how much is left",

@@ -440,6 +440,8 @@ class Facts:
     other_boot: BootLoader | None = None
     tools: tuple[str, ...] | None = None  # of those that matter, which programs are here
     tarball: Tarball | None = None  # None: none was asked for, or it could not be read
+    # Of the person who started this (by sudo, say): lines of .pub files. None: not looked for.
+    public_keys: tuple[str, ...] | None = None
     program: str = "xen-setup"  # the command that starts this program again (an absolute path)
     unknown: tuple[str, ...] = ()
     version: int = field(default=FACTS_VERSION)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from steps.credentials import key_words
 from steps.facts import BootLoader, Content, Disk, Facts, Network, VolumeGroup, Xen
 
 
@@ -58,6 +59,8 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     login = ", with a name and a password" if facts.apt.login else ""
     yield "apt mirror", (facts.apt.mirror or "none in the package sources") + login
     yield "archive keyring", facts.apt.keyring or "none"
+    for key in facts.public_keys or ():
+        yield "your SSH key", key_words(key)
     for tree in facts.guest_trees:
         words = (
             "empty" if tree.empty else f"{tree.os_id} {tree.codename}, host name {tree.hostname}"

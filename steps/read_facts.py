@@ -33,6 +33,7 @@ from steps.reading.hardware import (
 from steps.reading.kernels import read_kernels
 from steps.reading.network import begin_network, read_network
 from steps.reading.packages import begin_packages, read_installable, read_packages
+from steps.reading.public_keys import read_public_keys
 from steps.reading.services import begin_services, read_services
 from steps.reading.signature import read_signature
 from steps.reading.storage import read_storage
@@ -155,6 +156,7 @@ def _read(
         files=dict(_files(view)),
         directories=tuple(path for path in DIRECTORIES if view.is_directory(path)),
         links=dict(_links(view)),
+        public_keys=read_public_keys(view),
         program=_program(),
         unknown=tuple(view.unknown),
     )

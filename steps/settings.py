@@ -2,8 +2,7 @@
 
 A field is the question: its prompt, help, parser, default, answer-file key and schema. Sections
 are the answer file's: `host`, `storage`, and `guests`, a list, with `defaults` for all of them.
-Steps read settings; nothing
-writes them. Sizes are in MiB.
+Steps read settings; nothing writes them. Sizes are in MiB.
 """
 
 from __future__ import annotations
@@ -60,6 +59,7 @@ from steps.suggestions import (
     gateway_is_no_guest,
     has_bridge,
     has_static_address,
+    key_choices,
     key_is_the_only_way_in,
     name_is_free,
     next_address,
@@ -468,9 +468,10 @@ class GuestSettings:
         "Which public SSH keys may log in as root?",
         kinds.list_of(kinds.SSH_KEY, "public SSH keys", r"[,\n]"),
         help="Whoever has such a key logs in over the network, without a password. Lines of .pub "
-        "files. They are of use with openssh-server among the packages.",
+        "files (those in your ~/.ssh are offered); of use with openssh-server among the packages.",
         default=(),
         because=because_no_key,
+        choices=key_choices,
         deliberate=key_is_the_only_way_in,
         # Its middle is a hash of its end: nobody has the private key.
         example=(

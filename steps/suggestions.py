@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from steps import not_known
+from steps.credentials import key_words
 from steps.facts import Facts
 from steps.hosts.menu_lst import own_block
 from steps.kinds import LOCKED, round_size
@@ -218,7 +219,20 @@ def key_is_the_only_way_in(known: Known) -> str:
     words = "no password opens this guest, so without a key nobody could log in. "
     if "openssh-server" not in known.answers.get("packages", ()):
         words += "(A key is of use only with openssh-server among the packages: back leads there.) "
+    if _facts(known).public_keys:
+        return words + "Choose a key; or none all the same."
     return words + "Give the line of a .pub file; or type - for no key all the same."
+
+
+def key_choices(known: Known) -> Sequence[Choice]:
+    """The keys of the person who is asked; nothing to choose from where there is none."""
+    keys = _facts(known).public_keys or ()
+    # Between two keys of an answer there is a comma: one in the words behind a key would be that.
+    lines = [key if "," not in key else " ".join(key.split(" ")[:2]) for key in keys]
+    choices = [Choice(line, key_words(key)) for line, key in zip(lines, keys, strict=True)]
+    if len(lines) > 1:
+        choices.append(Choice(", ".join(lines), f"all {len(lines)} of these"))
+    return [*choices, Choice("-", "none")] if choices else []
 
 
 def because_no_key(known: Known) -> str:

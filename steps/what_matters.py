@@ -128,6 +128,10 @@ LINKS = (
     "/etc/systemd/system/default.target.wants/xen-setup-resume.service",
 )
 
+# In the home of the person who started this: public keys that could open a guest. No private one.
+PUBLIC_KEYS = (".ssh/*.pub", ".ssh/authorized_keys")
+MOST_PUBLIC_KEYS = 12  # of more, a list on 24 lines would be no choice
+
 # A file system here fills up while Xen, its kernel's menu or a guest goes in.
 SPACE = ("/", "/boot", "/var")
 

@@ -30,6 +30,7 @@ from steps.machines import EXAMPLES, example
 from steps.saved_facts import load_facts
 from steps.settings import Settings
 from tests import machines_of_2006
+from tests.credentials import public_key
 from wizard.answers import Answers, settle
 
 SAVED = {
@@ -216,7 +217,7 @@ def in_container(facts: Facts) -> Facts:
 
 
 def desktop(facts: Facts) -> Facts:
-    """NetworkManager, a wireless card, and NVIDIA's own driver loaded."""
+    """NetworkManager, a wireless card, NVIDIA's own driver loaded, and a person with SSH keys."""
     wired = replace(facts.network.cards[0], name="enp3s0", driver="e1000e", addresses=(),
                     up=False, default_route=False)  # fmt: skip
     wireless = Card("wlp2s0", "00:28:f8:12:34:56", "iwlwifi", ("192.168.1.23/24",), True, "", True,
@@ -224,6 +225,7 @@ def desktop(facts: Facts) -> Facts:
     return replace(
         facts,
         graphics_modules=("nvidia",),
+        public_keys=(public_key("you@desktop"), f"{public_key('you@laptop')}, the old one"),
         network=replace(
             facts.network, manager="NetworkManager", cards=(wired, wireless),
             gateway="192.168.1.1", nameservers=("192.168.1.1",), domain="home.example.org",

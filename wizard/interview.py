@@ -34,6 +34,7 @@ _HOW_TO_ANSWER = (
     "Enter takes what is suggested. ? explains; or type: back, quit (or b, q, where a letter is no "
     "answer)."
 )
+_NONE_OF_THEM = "-"  # typed for an empty list
 _SHORT = {"b": BACK, "q": QUIT}
 
 
@@ -250,7 +251,9 @@ class Interview(Generic[S]):
 
     def _ask_list(self, item: Settled, options: list[Option]) -> Move:
         value = self._suggested(item, options)
-        shown = "" if value is None else text_of(item.question, value)
+        shown = "" if value is None else text_of(item.question, value) or _NONE_OF_THEM
+        if value is None and self._deliberate(item):
+            shown = HELP  # a pointer stands somewhere: where Enter alone answers nothing
         self._tell(item)
         while True:
             answer = self._prompter.pick(item.question.prompt, [*options, *_MOVES], shown)
@@ -348,7 +351,9 @@ class Interview(Generic[S]):
     def _take(self, item: Settled, text: str) -> bool:
         """Whether the text is an answer; it is kept then, and the reason told if not."""
         question = item.question
-        raw: object = [] if text == "-" and question.kind.schema.get("type") == "array" else text
+        raw: object = (
+            [] if text == _NONE_OF_THEM and question.kind.schema.get("type") == "array" else text
+        )
         try:
             value = question.kind.parse(raw)
         except ValueError as error:

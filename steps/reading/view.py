@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
+from wizard.private_file import read_file
+
 SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _MOST_STEPS = 256  # parts and links of one path; more is a loop
 LARGEST_TEXT = 8 * 1024 * 1024  # bytes: no file read here is longer on a sane machine
@@ -101,6 +103,16 @@ class View:
         """The file's text, bytes that are no UTF-8 replaced; None if there is none to read."""
         content = self.read(path, limit)
         return None if content is None else content.decode("utf-8", errors="replace")
+
+    def text_owned_by(self, user_id: int, path: str, limit: int) -> str | None:
+        """The text of a file that is this user's own; None for another's, and for what is no file:
+        in a home there may be anything, a pipe that nobody writes to included.
+        """
+        try:
+            content, state = read_file(self.place(path), limit)
+        except OSError:
+            return None
+        return content.decode("utf-8", errors="replace") if state.st_uid == user_id else None
 
     def word(self, path: str) -> str:
         """The file's text without the white space around it; "" if there is none."""

@@ -211,6 +211,28 @@ def test_enter_alone_does_not_lock_everybody_out(tmp_path: Path, mode: str) -> N
         assert terminal.is_whole
 
 
+def test_ones_own_keys_are_offered_and_enter_alone_takes_none(tmp_path: Path, mode: str) -> None:
+    rest = ("guests.0.release=bookworm", "guests.0.swap_size=none")
+    given = [*PLACES["(hidden)"], *(word for one in rest for word in ("--set", one))]
+    with start(tmp_path, mode, "--steps", *given, machine="desktop") as terminal:
+        terminal.wait_for("root password (hidden)")
+        terminal.type(f"locked{ENTER}")
+        stands_at(terminal, "Which public SSH keys")
+        for words in ("ssh-ed25519  you@desktop  SHA256:", "all 2 of these", "another one: type it",
+                      "Choose a key; or none all the same."):  # fmt: skip
+            assert words in terminal.text
+        terminal.type(ENTER)
+        terminal.wait_for("Whoever has such a key logs in over the network, without a password. ")
+        stands_at(terminal, "Which public SSH keys")
+        terminal.type(f"1{ENTER}" if mode == "plain" else UP * 5 + ENTER)
+        terminal.wait_for("How much memory does the guest")
+        terminal.type(f"back{ENTER}")
+        terminal.wait_for("Which public SSH keys")
+        terminal.type(CTRL_C)
+        assert 130 == terminal.ends()
+        assert terminal.is_whole
+
+
 def test_answers_are_saved_and_replay(terminal: Terminal, tmp_path: Path) -> None:
     terminal.wait_for(MEMORY)
     terminal.type("3GiB" + ENTER)

@@ -10,7 +10,8 @@ from steps.settings import Settings
 from tests.credentials import public_key
 from tests.interview.conversation import Part
 from tests.interview.test_interview import hashed
-from tests.machines import stock
+from tests.machines import machines, stock
+from wizard.answer_file import read_text, write_answers
 from wizard.answers import Answers, record, settle
 from wizard.interview import Interview
 from wizard.prompts import ScriptedPrompter
@@ -92,3 +93,42 @@ def test_on_the_way_back_locked_is_shown_and_a_password_is_not() -> None:
     assert ["", "the one given before", "locked"] == passwords
     assert "Taken as an answer. If you meant quit: type the whole word." in prompter.said
     assert "Suggested: nothing (the password lets root in)." in prompter.said
+
+
+HERE = public_key("you@desktop")
+BARE = public_key("you@laptop").rpartition(" ")[0]  # its own words have a comma in them
+
+
+@pytest.mark.parametrize(
+    ("answers", "keys"),
+    [
+        (("locked", "", "", HERE), (HERE,)),
+        (("locked", "-"), ()),
+        (("locked", f"{HERE}, {BARE}"), (HERE, BARE)),
+        (("locked", "other", "", "other", PUBLIC_KEY), (PUBLIC_KEY,)),
+        (("geheim", "geheim", ""), ()),
+        (("locked", BARE, "back", ""), (BARE,)),
+        (("locked", "other", PUBLIC_KEY, "back", ""), (PUBLIC_KEY,)),
+        (("locked", "-", "back", ""), ()),
+    ],
+    ids=["Enter chooses none", "none", "all", "typed", "a password beside it", "one, kept",
+         "typed, kept", "none, kept"],
+)  # fmt: skip
+def test_the_keys_of_whoever_is_asked_are_offered(
+    answers: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    facts = machines()["desktop"]
+    prompter = ScriptedPrompter([*answers, ""])
+    part = Part("Guest", ("guests.root_password", "guests.ssh_keys", "guests.autostart"))
+    interview = Interview(
+        [part], Answers(Settings), facts, prompter, hasher=hashed, preset_lists=("guests",)
+    )
+    interview.ask_all()
+    guest = settle(interview.answers, facts).guests[0]
+    assert keys == guest.ssh_keys
+    assert [] == prompter.left
+    titles = [option.title for option in prompter.offered[0]]
+    assert titles[0].startswith("ssh-ed25519  you@desktop  SHA256:")
+    assert ["all 2 of these", "none"] == titles[2:4]
+    again = read_text(write_answers(interview.answers), Settings)
+    assert keys == again.given["guests.0.ssh_keys"].value
