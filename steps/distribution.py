@@ -12,7 +12,7 @@ from steps.guest_files import is_complete
 from steps.hosts.choices import BOOT_LOADERS, disagreements
 from steps.hosts.distributions import DISTRIBUTIONS, host_distribution
 from steps.hosts.guest_releases import RELEASES
-from steps.kinds import round_size, show_size
+from steps.kinds import round_size, show_size, size_to_read
 from steps.lessons import distribution as lesson
 from steps.memory import (
     GUEST_OVERHEAD,
@@ -84,7 +84,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         facts,
         skipped=(
             f"{facts.distribution.name}, {facts.architecture}, "
-            f"{show_size(total_memory(facts))} of memory, of which {show_size(need)} are wanted.",
+            f"{size_to_read(total_memory(facts))} of memory, of which "
+            f"{size_to_read(need, up=True)} are wanted.",
         ),
         notes=tuple(notes),
     )

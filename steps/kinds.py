@@ -97,6 +97,22 @@ def round_size(mib: int, *, up: bool = False) -> str:
     return f"{tenths / 10:g}GiB"
 
 
+def size_to_read(mib: int, *, up: bool = False) -> str:
+    """A size beside a choice, which nobody types: 512 MiB, 2.9 GiB. To a tenth below it, so that no
+    more is promised than there is; what is needed is rounded `up`.
+    """
+    if mib < 1024:
+        return f"{mib} MiB"
+    tenths = -(-mib * 10 // 1024) if up else mib * 10 // 1024
+    return f"{tenths / 10:g} GiB"
+
+
+def exact_to_read(mib: int) -> str:
+    """The same where two that are nearly alike must be told apart: 39937 MiB, 2 GiB."""
+    shown = show_size(mib)
+    return f"{shown[:-3]} {shown[-3:]}"
+
+
 def size_or_share(minimum: int) -> Kind[int]:
     """A size in MiB, `rest` (0) for all that is free there, or a Share of that: `50%FREE`, as LVM
     writes it.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from steps.facts import Content, Disk, Facts, FreeRegion, Partition
-from steps.kinds import show_size
+from steps.kinds import show_size, size_to_read
 from wizard.step import Problem
 
 SPARE_SPACE = 5 * 1024  # MiB: what the tutorial asks for beyond the distribution
@@ -185,7 +185,7 @@ def obstacles(disk: Disk, partition: Partition | None, called: str = "it") -> It
         yield Obstacle("device-read-only", f"{called} is read-only")
     size = disk.size if partition is None else partition.size
     if size < SPARE_SPACE:
-        words = f"{called} has {show_size(size)}; {show_size(SPARE_SPACE)} is needed"
+        words = f"{called} has {size_to_read(size)}; {size_to_read(SPARE_SPACE, up=True)} is needed"
         yield Obstacle("device-too-small", words)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from steps import not_known
 from steps.facts import Disk, Facts, FreeRegion, Partition
-from steps.kinds import Share, show_size
+from steps.kinds import Share, exact_to_read, show_size, size_to_read
 from steps.storage import (
     SPARE_SPACE,
     find_disk,
@@ -179,14 +179,14 @@ def _region_title(disk: Disk, region: FreeRegion) -> str:
         default=None,
     )
     where = f"after {before.path}" if before is not None else "before all partitions"
-    start = show_size(region_start(disk, region))
-    return f"{show_size(region.size)}  from {start} on, {where}"
+    start = exact_to_read(region_start(disk, region))
+    return f"{size_to_read(region.size)}  from {start} on, {where}"
 
 
 def _why_no_partition(region: FreeRegion) -> str:
     if not region.usable:
         return "the partition table has no room for another one here"
-    return f"{show_size(SPARE_SPACE)} is needed" if region.size < SPARE_SPACE else ""
+    return f"{size_to_read(SPARE_SPACE, up=True)} is needed" if region.size < SPARE_SPACE else ""
 
 
 def share_of_free_space(size: int, known: Known) -> int:
@@ -217,7 +217,7 @@ def how_much_the_group_holds(known: Known) -> str:
 def use_choices(known: Known) -> Sequence[Choice]:
     facts = _facts(known)
     groups = ", ".join(
-        f"{group.name} ({show_size(group.free)} free)" for group in facts.volume_groups or ()
+        f"{group.name} ({size_to_read(group.free)} free)" for group in facts.volume_groups or ()
     )
     return [
         Choice(
@@ -242,7 +242,7 @@ def group_choices(known: Known) -> Sequence[Choice]:
     return [
         Choice(
             group.name,
-            f"{group.name}  {show_size(group.size)}, {show_size(group.free)} of it free",
+            f"{group.name}  {size_to_read(group.size)}, {size_to_read(group.free)} of it free",
             "" if group.free or "xen-setup" in group.tags else "it is full",
         )
         for group in _facts(known).volume_groups or ()
@@ -255,7 +255,7 @@ def device_choices(known: Known) -> Sequence[Choice]:
         return [
             Choice(
                 stable_name(disk),
-                f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}{_free_of(disk)}",
+                f"{disk.path}  {disk.model or 'disk'}  {size_to_read(disk.size)}{_free_of(disk)}",
                 _why_no_region(disk),
                 names=(disk.path, *disk.names),
             )
@@ -270,7 +270,7 @@ def device_choices(known: Known) -> Sequence[Choice]:
 
 def _free_of(disk: Disk) -> str:
     """What is free on a disk, piece by piece, the large ones."""
-    pieces = [show_size(region.size) for region in _roomy_regions(disk)]
+    pieces = [size_to_read(region.size) for region in _roomy_regions(disk)]
     if not pieces:
         return ""
     return f"  free: {pieces[0]}" if len(pieces) == 1 else f"  free in pieces: {', '.join(pieces)}"
@@ -285,7 +285,7 @@ def _why_no_region(disk: Disk) -> str:
     if "" in reasons:
         return ""
     largest = max(disk.free, key=lambda region: region.size)
-    return f"{show_size(largest.size)} free in one piece: {_why_no_partition(largest)}"
+    return f"{size_to_read(largest.size)} free in one piece: {_why_no_partition(largest)}"
 
 
 def device_would_lose(known: Known) -> bool:
@@ -299,11 +299,11 @@ def _device_choice(disk: Disk, partition: Partition | None) -> Choice:
     thing = partition or disk
     stands = next(obstacles(disk, partition), None)
     if partition is None:
-        title = f"{disk.path}  {disk.model or 'disk'}  {show_size(disk.size)}  whole disk"
+        title = f"{disk.path}  {disk.model or 'disk'}  {size_to_read(disk.size)}  whole disk"
         held = "partitions, with all that is on them" if disk.partitions else ""
         held = held or in_words(disk.content)
     else:
-        title = f"{partition.path}  {show_size(partition.size)}"
+        title = f"{partition.path}  {size_to_read(partition.size)}"
         held = in_words(partition.content)
     names = (thing.path, *thing.names)
     if stands is not None:

@@ -15,7 +15,7 @@ from steps import not_known
 from steps.credentials import key_words
 from steps.facts import Facts
 from steps.hosts.menu_lst import own_block
-from steps.kinds import LOCKED, round_size
+from steps.kinds import LOCKED, size_to_read
 from steps.what_matters import DROP_IN
 from wizard.questions import Choice, Known
 
@@ -39,7 +39,8 @@ def default_dom0_memory(known: Known) -> int:
 def because_dom0_memory(known: Known) -> str:
     total = _facts(known).xen.total_memory or _facts(known).memory
     return (
-        f"about a quarter of this machine's {round_size(total)}, 1 to 4 GiB; the rest is for guests"
+        f"about a quarter of this machine's {size_to_read(total)}, 1 to 4 GiB; "
+        "the rest is for guests"
     )
 
 

@@ -317,12 +317,12 @@ def test_the_pieces_of_a_disk_are_offered_one_by_one() -> None:
     (pieces,) = [offered for offered in talk.prompter.offered if "8193MiB" in
                  {option.value for option in offered}]  # fmt: skip
     assert [
-        ("8GiB  from 8193MiB on, after /dev/vdb1", ""),
-        ("12GiB  from 24577MiB on, after /dev/vdb2, the largest", ""),
-        ("1022MiB  from 39937MiB on, after /dev/vdb2", "5GiB is needed"),
+        ("8 GiB  from 8193 MiB on, after /dev/vdb1", ""),
+        ("12 GiB  from 24577 MiB on, after /dev/vdb2, the largest", ""),
+        ("1022 MiB  from 39937 MiB on, after /dev/vdb2", "5 GiB is needed"),
     ] == [(option.title, option.refused) for option in pieces[:3]]
     device = next(offered for offered in talk.prompter.offered if offered[1].value == VDB)
-    assert "/dev/vdb  disk  40GiB  free in pieces: 8GiB, 12GiB" == device[1].title
+    assert "/dev/vdb  disk  40 GiB  free in pieces: 8 GiB, 12 GiB" == device[1].title
     usual = Talk([*script(SIZE=("", "")), "apply"], facts).hold()
     assert 24577 == usual.storage.region
 

@@ -137,7 +137,7 @@ def test_groups_that_are_there_are_offered_with_their_room() -> None:
     group = items["volume_group"]
     assert group.question.choices is not None
     (choice,) = group.question.choices(group.known)
-    assert ("xendisks", "xendisks  10236MiB, 8188MiB of it free", "") == (
+    assert ("xendisks", "xendisks  9.9 GiB, 7.9 GiB of it free", "") == (
         choice.value, choice.title, choice.refused,
     )  # fmt: skip
 
