@@ -6,6 +6,7 @@ import gc
 import signal
 from contextlib import suppress
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,27 @@ if fast.FAST:
     GROUPS |= {folder: folder for folder in ("faults", "mirror", "script")}
 
 
-# Tests that mostly wait go first: as the last ones they would be waited for by all processes.
-WAITING = ("engine/test_commands.py", "pictures", "simulated")
+# Tests that mostly wait: all at once, first or last, they would leave the processors idle.
+WAITING = ("engine/test_commands.py", "engine/test_watchman.py", "pictures", "simulated")
 
 
 def waits(item: pytest.Item) -> bool:
     """Whether a test is of those that mostly wait."""
     inside = item.path.relative_to(HERE)
     return not {str(inside), inside.parts[0]}.isdisjoint(WAITING)
+
+
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The same tests, those that wait one by one among the first two thirds of the others."""
+    waiting = iter([item for item in items if waits(item)])
+    others = [item for item in items if not waits(item)]
+    every = max(1, 2 * len(others) // 3 // max(1, len(items) - len(others)))
+    merged: list[pytest.Item] = []
+    for number, item in enumerate(others):
+        if number % every == 0:
+            merged.extend(islice(waiting, 1))
+        merged.append(item)
+    return [*merged, *waiting]
 
 
 def group_of(path: Path) -> str:
@@ -96,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = set(items).difference(kept)
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = kept
-    items.sort(key=lambda item: not waits(item))
+    items[:] = spread(items)
     for item in items:
         if group := group_of(item.path):
             item.add_marker(pytest.mark.xdist_group(group))
