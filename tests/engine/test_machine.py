@@ -6,18 +6,21 @@ Each of these is the answer to a mutant that the other tests did not see.
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.engine.world import written
 from wizard import commands
-from wizard.actions import InstallPackages, MakeDirectory
+from wizard.actions import InstallPackages, MakeDirectory, Never, RunCommand
 from wizard.commands import Answer, Argv
-from wizard.errors import StepFailed
+from wizard.errors import Conflict, StepFailed
 from wizard.machine import Machine
-from wizard.running import Workplace
+from wizard.running import Unwatched, Workplace
 from wizard.sessions import process_fields
+from wizard.undo import PlainUndo
 
 
 def test_what_is_noted_stands_in_the_runs_log(machine: Machine, tmp_path: Path) -> None:
@@ -122,3 +125,73 @@ def test_packages_are_there_when_dpkg_has_all_of_them(machine: Machine) -> None:
     one = replace(machine, ask_command=dpkg)
     assert one.is_done(InstallPackages(("lvm2",), "Why.")) is True
     assert one.is_done(InstallPackages(("lvm2", "debootstrap"), "Why.")) is False
+
+
+# --- what a crash cut off -------------------------------------------------------------------------
+
+
+def test_what_a_crash_left_of_a_file_goes_whether_the_file_is_there_or_not(
+    machine: Machine, tree: Path
+) -> None:
+    action = written(tree / "xen.cfg", "ours\n", "Why.")
+    undo = machine.prepare(action, "1")
+    half = tree / ".xen.cfg.xen-setup-new"
+    half.write_text("ou")
+    assert not machine.settle(action, undo, Unwatched())
+    assert list(tree.iterdir()) == []
+    machine.perform(action, undo, Unwatched())
+    half.write_text("ou")
+    assert machine.settle(action, undo, Unwatched())
+    assert [path.name for path in tree.iterdir()] == ["xen.cfg"]
+
+
+def test_a_directory_that_a_crash_left_without_its_mode_gets_it(
+    machine: Machine, tree: Path
+) -> None:
+    action = MakeDirectory(str(tree / "keys"), "Why.", mode=0o700)
+    undo = machine.prepare(action, "1")
+    (tree / "keys").mkdir(mode=0o755)
+    assert machine.settle(action, undo, Unwatched())
+    assert (tree / "keys").stat().st_mode & 0o777 == 0o700
+
+
+# --- taking back ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("now", "told"), [("ours\n", True), ("edited\n", False)])
+def test_what_only_our_text_describes_is_taken_down_while_it_is_there(
+    machine: Machine, tree: Path, now: str, told: bool
+) -> None:
+    seen = tree / "seen"
+    action = replace(
+        written(tree / "interfaces", "ours\n", "Why."),
+        before_undo=("cp", f"{tree}/interfaces", str(seen)),
+    )
+    undo = machine.prepare(action, "1")
+    machine.perform(action, undo, Unwatched())
+    (tree / "interfaces").write_text(now)
+    with suppress(Conflict):
+        machine.revert(action, undo, Unwatched())
+    assert seen.exists() is told
+    assert not told or seen.read_text() == "ours\n"
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        ("The old content is gone.", "The old content is gone."),
+        ("", "It was agreed to as a point of no return."),
+    ],
+)
+def test_what_cannot_be_taken_back_says_why(machine: Machine, note: str, words: str) -> None:
+    action = RunCommand(
+        ("wipefs", "/dev/x"), "Why.", probe=Never(), undo_class="no undo", undo_note=note
+    )
+    with pytest.raises(Conflict, match="cannot be taken back") as refused:
+        machine.revert(action, PlainUndo(), Unwatched())
+    assert refused.value.hint == words
+
+
+def test_what_leaves_nothing_behind_is_taken_back_in_silence(machine: Machine) -> None:
+    action = RunCommand(("true",), "Why.", probe=Never(), undo_class="nothing to undo")
+    machine.revert(action, PlainUndo(), Unwatched())

@@ -129,6 +129,18 @@ def test_it_installs_what_the_plan_says_and_everything_comes_back(
     assert before == snapshot(tree, times=True)
 
 
+def test_who_keeps_a_list_of_it_is_told_when_it_came_and_when_it_went(
+    machine: Machine, tree: Path, prepared: Path
+) -> None:
+    seen = tree / "seen"
+    refresh = ("sh", "-c", f"ls {tree}/opt/deep >>{seen} 2>/dev/null; echo told >>{seen}")
+    action = planned(prepared, tree, refresh=refresh)
+    undo = do(machine, action)
+    assert seen.read_text() == "new\nprogram\ntold\n"
+    take_back(machine, action, undo)
+    assert seen.read_text() == "new\nprogram\ntold\ntold\n"
+
+
 def test_a_folder_that_is_a_link_on_this_host_stays_one(
     machine: Machine, tree: Path, tmp_path: Path
 ) -> None:
