@@ -118,7 +118,7 @@ CHECKS = {
         FREE_SPACE,
         ("device-read-only",),
     ),
-    "small disk": Case(on(disk("/dev/vdb", 4096)), device(VDB), ("device-too-small",), "4GiB"),
+    "small disk": Case(on(disk("/dev/vdb", 4096)), device(VDB), ("device-too-small",), "4 GiB"),
     "the system's disk": Case(stock(), OWN_SYSTEM, ("device-is-the-systems",)),
     "the system's partition": Case(
         stock(), device("/dev/vda1", "/dev/vda1"), ("device-is-the-systems", "device-too-small")
