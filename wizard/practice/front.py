@@ -209,8 +209,8 @@ def _end(machine: PracticeMachine, status: int) -> int:
         (f"console{name}", "its serial console (Ctrl-] leaves)"),
         (f"stop{name}", "shut it down; `practice reset` throws it away"),
     )
-    width = max(len(command) for command, _words in ways)
-    lines = [f"  ./xen-setup practice {command:<{width}}  {words}" for command, words in ways]
+    # As a run's own end has them: with a machine's name, both would not fit into 80 columns.
+    lines = [f"    ./xen-setup practice {command}\n        {words}" for command, words in ways]
     say("\n".join(("\nThe practice machine still runs. From here:", *lines)))
     return status
 
