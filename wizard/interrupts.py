@@ -43,11 +43,15 @@ class Interrupts:
         self._count = 0
         self._shields = 0
         self._pipe: tuple[int, int] | None = None
+        self._woken = -1
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
         self.received, self._count = None, 0
         self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # By the signal itself: Python's own handler does not run while a system call waits that
+        # began just after the signal came, and nobody would wake it (seen: Ctrl-C at a prompt).
+        self._woken = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         for number in _STATUS:
             self._before[number] = signal.signal(number, self._note)
         return self
@@ -62,6 +66,7 @@ class Interrupts:
             signal.signal(number, handler)
         self._before.clear()
         if self._pipe is not None:
+            signal.set_wakeup_fd(self._woken)
             for descriptor in self._pipe:
                 os.close(descriptor)
             self._pipe = None

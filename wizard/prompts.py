@@ -217,6 +217,9 @@ class PlainPrompter:
             interrupts.check()
             if not ready:
                 raise TimeIsUp
+            if self._source not in ready:
+                interrupts.quiet()
+                continue
             try:
                 chunk = os.read(self._source, 4096)
             except OSError:  # EIO: the terminal is gone
