@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -237,3 +238,16 @@ def test_what_was_begun_and_is_not_asked_ends(tmp_path: Path) -> None:
         while not notes.exists():
             time.sleep(0.01)
     assert [] == session_members(int(notes.read_text()))
+
+
+def test_a_signal_wakes_who_waits_before_any_handler_of_python_runs() -> None:
+    # Python's handlers do not run while a wait goes on that began just after the signal came.
+    with Interrupts() as interrupts:
+        signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+        assert interrupts.descriptor is not None
+        os.kill(os.getpid(), signal.SIGTERM)
+        ready, _, _ = select.select([interrupts.descriptor], [], [], 5.0)
+        assert ready == [interrupts.descriptor]
+        interrupts.quiet()
+        assert not interrupts.pending
+    assert signal.set_wakeup_fd(-1) == -1
