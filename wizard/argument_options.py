@@ -125,6 +125,14 @@ def run_options(parser: argparse.ArgumentParser) -> None:
     state_options(parser)
 
 
+def only_to_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--to",
+        metavar="STEP",
+        help="only as far as this step, with it: then the run stops, and `resume` goes on",
+    )
+
+
 def teach_option(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--teach", action="store_true", default=argparse.SUPPRESS, help=words)
 

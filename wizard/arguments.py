@@ -16,6 +16,7 @@ from wizard.argument_options import (
     looks,
     machine_name,
     machine_variant,
+    only_to_option,
     out_option,
     plan_options,
     run_options,
@@ -193,6 +194,11 @@ _EXCLUSIVE = (
     ("script", "out", "A plan is printed as a script or saved."),
     ("quiet", "verbose", "A run is told quietly or with every word."),
     ("unattended", "fault", "A machine is set up by a run, or has a fault in it."),
+    (
+        "to",
+        "simulate",
+        "A simulated run is played to its end: nothing of it could be gone on with.",
+    ),
 )
 
 
@@ -244,6 +250,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
         "`plan` saved",
     )
     answers_options(apply)
+    only_to_option(apply)
     run_options(apply)
     simulate_options(apply)
 
@@ -274,6 +281,7 @@ def command_line(typed: Sequence[str] | None = None) -> argparse.ArgumentParser:
     state_options(status)
 
     resume = _command(commands, "resume", "go on with a run that stopped, or after the reboot")
+    only_to_option(resume)
     run_options(resume)
     resume.add_argument(
         "--teach",

@@ -168,11 +168,11 @@ class Pipeline(Generic[S, F]):
                 try:
                     self._settle(journal)
                     current = self.read_facts() if facts is None else facts
-                    ahead = prospects(
-                        self.steps, journal.ledger, settings, current, self.wishes.ignore
-                    )
+                    wanted = self.wishes.wanted(self.steps)
+                    ahead = prospects(wanted, journal.ledger, settings, current, self.wishes.ignore)
                     self.reporter.outlook(ahead)
                     while (place := self._position(journal.ledger)) < len(self.steps):
+                        self.wishes.stop_past_last(self.steps, place)
                         step = self.steps[place]
                         if self.companion is None:
                             current = self._step(journal, settings, step, current)

@@ -281,6 +281,7 @@ def wishes_of(
         ignore=current.session.ignore,
         consent=agreed or arguments.agree_no_undo,
         lesson_ends=arguments.teach is False,
+        last=arguments.to or "",
         program=(current.session.facts.program, *state),
     )
     if prompter is not None:

@@ -28,7 +28,7 @@ from wizard.log import refuse_unwritable_log
 from wizard.preview import StepPreview, preview
 from wizard.saved_plan import is_saved_plan
 from wizard.secret_references import resolve
-from wizard.step import Step
+from wizard.step import Step, step_name
 
 
 @dataclass(frozen=True)
@@ -155,3 +155,9 @@ def prepare(arguments: Arguments) -> None:
         )
     if arguments.log_file is not None:
         refuse_unwritable_log(arguments.log_file)
+    names = [step_name(step) for step in PIPELINE]
+    if arguments.command in {"apply", "resume"} and arguments.to not in {None, *names}:
+        raise UsageError(
+            f"There is no step {arguments.to} to go as far as.",
+            hint=f"The steps are: {', '.join(names)}.",
+        )

@@ -97,6 +97,7 @@ def test_an_example_machine_is_known_by_its_name() -> None:
         (["--frobnicate"], "--frobnicate"),
         (["apply"], "ANSWERS"),
         (["rollback", "--to"], "--to"),
+        (["apply", "--simulate", "stock", "--to", "grub_entry", "x.yaml"], "not both"),
         (["practice", "exec"], "two dashes"),
         (["practice", "exec", "--"], "two dashes"),
         (["practice", "stop", "--", "ls"], "practice exec"),

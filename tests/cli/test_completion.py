@@ -38,6 +38,7 @@ OFFERED: list[tuple[tuple[str, ...], list[str]]] = [
     (("--set=host.bridge=a", "st"), ["status"]),
     (("rollback", "--to", "x"), ["xen_packages", "xend_services"]),
     (("rollback", "--to=grub"), ["--to=grub_entry"]),
+    (("resume", "--to", "grub"), ["grub_entry"]),
     (("rollback", ""), ["--help", "--plain", "--to", "--run", "--yes", "--no-input", "--quiet",
                         "--verbose", "--log-file"]),
     (("resume", "--on-failure", ""), ["rollback", "stop"]),

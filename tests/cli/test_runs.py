@@ -133,6 +133,17 @@ def test_rollback_to_a_step_that_no_run_has_names_those_it_has(place: Place) -> 
     assert LAST in done.stderr
 
 
+# ---- as far as a step
+
+
+@pytest.mark.parametrize("command", [("apply", "x.yaml"), ("resume",)])
+def test_a_step_to_go_as_far_as_must_be_one(place: Place, command: tuple[str, ...]) -> None:
+    done = xen_setup(*command, "--to", "grub", "--no-input", "--state-dir", place.state)
+    assert done.returncode == Exit.USAGE
+    assert "There is no step grub to go as far as." in done.stderr
+    assert "grub_entry" in done.stderr
+
+
 # ---- resume
 
 

@@ -16,6 +16,7 @@ class RecordingReporter:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
+        self.reckoned: list[list[str]] = []
 
     def named(self, event: str) -> list[str]:
         """The words of all events of that name."""
@@ -26,7 +27,8 @@ class RecordingReporter:
         self.events.append(("run_begins", " ".join(steps)))
 
     def outlook(self, prospects: tuple[Prospect, ...], /) -> None:
-        """Not kept: it is told often, and says nothing of what is done."""
+        """Kept apart: it is told often, and says nothing of what is done."""
+        self.reckoned.append([prospect.name for prospect in prospects])
 
     def step_begins(self, name: str, title: str, plan: Plan[Any], /) -> None:
         """Kept."""
