@@ -98,13 +98,15 @@ def overlay(base: Path, disk: Path) -> None:
 class Shelf:
     """Copies of one machine's disk, by name, in a folder beside its machines.
 
-    They lie upon the machine's own image, which is linked there too.
+    They lie upon the machine's own image, which is linked there too. A shelf with a name of its own
+    is found again by another machine.
     """
 
-    def __init__(self, machine: PracticeMachine) -> None:
-        self.folder = machine.folder.with_name(f"{machine.name}.shelf")
-        self.folder.mkdir(parents=True, mode=0o700)
-        link_image(Image(machine.folder / "image"), self.folder / "image")
+    def __init__(self, machine: PracticeMachine, name: str = "") -> None:
+        self.folder = machine.folder.with_name(f"{name or machine.name}.shelf")
+        self.folder.mkdir(parents=True, exist_ok=bool(name), mode=0o700)
+        if not (self.folder / "image").exists():
+            link_image(Image(machine.folder / "image"), self.folder / "image")
 
     def put(self, machine: PracticeMachine, name: str) -> float:
         """A copy of what the disk holds at this moment; the seconds that the machine stood still.

@@ -1,24 +1,26 @@
 """The power goes: at moments of a run that a seed draws, and each time the machine boots, resumes
-to the same end; and again, rolls back to the start.
+to the same state as an undisturbed run's; and again, rolls back to the start.
 
 One undisturbed run is watched, and its disk is copied at each moment while the machine is frozen:
 a copy is what a kill of the machine then would have left (`power.py`). `cuts.py` says which moments
 there are and how to choose them; XEN_SETUP_CUTS=all takes all 66, XEN_SETUP_CUTS=1/8 an eighth.
-A cut takes about a quarter of an hour, emulated: there, and back.
+`story.py` says how far a run is resumed. XEN_SETUP_CUT_STORY=NAME keeps the run that was watched,
+and takes it the next time, for other cuts of it or beside this one: it needs the space of its
+copies, next to nothing on a filesystem that shares blocks.
 """
 
 from __future__ import annotations
 
-import time
+import os
+import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
 from tests.vm import snapshot
 from tests.vm.conftest import FAILED, Say, save_logs, teller
-from tests.vm.cuts import Cut, Recorder, chosen_cuts, summary
-from tests.vm.power import HONEST, Shelf, cut_power
+from tests.vm.cuts import Cut, all_cuts, chosen_cuts
+from tests.vm.power import HONEST, Shelf
 from tests.vm.running_inside import (
     end_differences,
     go_on,
@@ -26,12 +28,18 @@ from tests.vm.running_inside import (
     nothing_is_left,
     roll_back,
     status_of,
-    watched,
 )
 from tests.vm.snapshot import Snapshot
-from tests.vm.whole_run import ANSWERS, give_answers, state_of
+from tests.vm.story import (
+    SAME_BORDER,
+    WHOLE,
+    Story,
+    border_differences,
+    border_state,
+    next_border,
+)
+from tests.vm.whole_run import ANSWERS, state_of, typed
 from wizard.errors import Exit
-from wizard.practice.errors import ConnectionLost
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
 
@@ -39,113 +47,81 @@ pytestmark = pytest.mark.full
 
 HARDWARE = HONEST
 CUTS = chosen_cuts()
+KEPT = os.environ.get("XEN_SETUP_CUT_STORY", "")
 
 
-class Story:
+class Told:
     """The run that was watched, and the machine that its cuts are tried in."""
 
-    def __init__(self, shelf: Shelf, tried: PracticeMachine, say: Say) -> None:
-        self.shelf = shelf
-        self.tried = tried
-        self.say = say
-        self.before: Snapshot = {}
-        self.finished: Snapshot = {}
-
-    def record(self, machine: PracticeMachine) -> None:
-        """The whole run, its cuts on the shelf; the machine is off afterwards."""
-        self.say(summary(CUTS))
-        self.before = state_of(machine)
-
-        def take(name: str) -> None:
-            self.say(f"cut {name}: frozen for {self.shelf.put(machine, name):.1f} s")
-
-        recorder = Recorder(CUTS, take)
-        words = ["apply", ANSWERS]
-        for _ in range(3):
-            recorder.begin()
-            status, said = watched(
-                machine, "xen-setup", *words, "--no-input",
-                on_line=recorder.line, on_tick=recorder.tick,
-            )  # fmt: skip
-            recorder.end()
-            if status != Exit.REBOOT_NEEDED:
-                break
-            self._reboot(machine, recorder)
-            words = ["resume"]
-        assert status == 0, said[-3000:]
-        recorder.finish()
-        self.finished = state_of(machine)
-        assert sorted(recorder.taken) == sorted(cut.name for cut in CUTS)
-        machine.stop()
-
-    def _reboot(self, machine: PracticeMachine, recorder: Recorder) -> None:
-        boot = machine.boot_id()
-        recorder.begin("reboot")
-        with suppress(ConnectionLost):  # it may go before it has answered
-            machine.run(["systemctl", "--no-block", "reboot"])
-        until = time.monotonic() + 65
-        while time.monotonic() < until:
-            recorder.tick()
-            time.sleep(0.2)
-        recorder.end()
-        machine.wait_for_reboot(boot, seconds=1200)
-
-    def after(self, cut: Cut) -> PracticeMachine:
-        """The machine as the cut left it, booted again: it boots, and says where it stands."""
-        if self.tried.status().pid is not None:
-            cut_power(self.tried)  # of no matter to the copy
-        self.shelf.machine_from(cut.name, self.tried)
-        started = time.monotonic()
-        self.tried.start(seconds=1200)
-        document = status_of(self.tried)
-        under = "Xen" if is_xen(self.tried) else "plain Linux"
-        self.say(
-            f"{cut}: boots {under} in {time.monotonic() - started:.0f} s; {document['state']}, "
-            f"next: {document['next'] or 'nothing'}"
-        )
-        return self.tried
+    def __init__(self, story: Story, tried: PracticeMachine) -> None:
+        self.story, self.tried = story, tried
 
 
 @pytest.fixture(scope="module")
-def story(request: pytest.FixtureRequest, machine: PracticeMachine) -> Iterator[Story]:
+def told(request: pytest.FixtureRequest) -> Iterator[Told]:
     say = teller(request)
-    shelf = Shelf(machine)
-    tried = PracticeMachine(MachineName(f"{machine.name}-cut"), hardware=HARDWARE, progress=say)
+    name = MachineName(f"{KEPT or 'test_power_cuts'}-cut-{secrets.token_hex(3)}")
+    tried = PracticeMachine(name, hardware=HARDWARE, progress=say)
+    shelf = None
     try:
-        give_answers(machine)
-        machine.run(["sync"])  # the program itself is not what is tried here
-        story = Story(shelf, tried, say)
-        story.record(machine)
-        yield story
+        story = Story.kept(Shelf(tried, KEPT)) if KEPT and _is_kept(tried) else None
+        if story is None:
+            machine: PracticeMachine = request.getfixturevalue("machine")
+            shelf = Shelf(machine, KEPT)
+            story = Story(shelf)
+            story.record(machine, all_cuts() if KEPT else CUTS, say)
+            if KEPT:
+                story.keep()
+        yield Told(story, tried)
     finally:
         if request.node.stash.get(FAILED, False) and tried.folder.exists():
             say(f"The logs of the failed cut are in {save_logs(tried)}")
         tried.reset()
-        shelf.clear()
+        if shelf is not None and not KEPT:
+            shelf.clear()
+
+
+def _is_kept(machine: PracticeMachine) -> bool:
+    return machine.folder.with_name(f"{KEPT}.shelf").exists()
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
-def test_after_a_power_cut_resume_reaches_the_end_of_an_undisturbed_run(
-    story: Story, cut: Cut, say: Say
+def test_after_a_power_cut_resume_comes_to_the_state_of_an_undisturbed_run(
+    told: Told, cut: Cut, say: Say
 ) -> None:
-    machine = story.after(cut)
+    machine = told.story.after(cut, told.tried, say)
+    document = status_of(machine)
+    border = None if WHOLE else next_border(document)
+    if border is None:
+        goes_to_the_end(machine, told.story.finished, say)
+        return
+    words = ["apply", ANSWERS] if document["state"] == "nothing yet" else ["resume"]
+    status, said = typed(machine, say, "xen-setup", *words, "--to", border, "--no-input")
+    assert status == Exit.STOPPED, f"exit {status}: {said[-3000:]}"
+    assert f"Done as far as {border}" in " ".join(said.split()), said[-3000:]
+    stands, undisturbed = border_state(machine), told.story.borders[border]
+    say(snapshot.table(undisturbed, stands, SAME_BORDER))
+    assert border_differences(undisturbed, stands) == []
+    nothing_is_left(machine)
+
+
+def goes_to_the_end(machine: PracticeMachine, finished: Snapshot, say: Say) -> None:
+    """Over the boot, to the guest's login prompt; the end is an undisturbed run's."""
     go_on(machine, say)
     assert is_xen(machine)
     listed = machine.run(["xl", "list"]).out.decode().splitlines()[1:]
     assert [line.split()[0] for line in listed] == ["Domain-0", "vm01"]
     after = state_of(machine)
-    say(snapshot.table(story.finished, after))
-    assert end_differences(story.finished, after) == []
+    say(snapshot.table(finished, after))
+    assert end_differences(finished, after) == []
     nothing_is_left(machine)
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
-def test_after_a_power_cut_rollback_gives_back_the_machine(
-    story: Story, cut: Cut, say: Say
-) -> None:
-    machine = story.after(cut)
+def test_after_a_power_cut_rollback_gives_back_the_machine(told: Told, cut: Cut, say: Say) -> None:
+    machine = told.story.after(cut, told.tried, say)
     roll_back(machine, say)
     after = state_of(machine)
-    say(snapshot.table(story.before, after))
-    assert snapshot.compare(story.before, after) == []
+    say(snapshot.table(told.story.before, after))
+    assert snapshot.compare(told.story.before, after) == []
     nothing_is_left(machine)
