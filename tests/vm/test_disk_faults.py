@@ -178,16 +178,18 @@ def back_to_the_start(borders: Borders, machine: PracticeMachine, say: Say) -> N
 # ---- full
 
 
-def test_a_full_root_stops_before_anything_is_done_and_the_run_goes_on(
+def test_a_full_root_stops_the_run_which_goes_on_when_there_is_room(
     borders: Borders, say: Say
 ) -> None:
     machine = borders.at(BORDER)
     inside(machine, "sh", "-c", FILL, "sh", "/root")
+    # How far it comes depends on the room that is left in the journal's own last block.
     status, said = typed(machine, say, "xen-setup", "resume", "--no-input", "--on-failure", "stop")
+    say(said)
     assert status == Exit.STOPPED, said
     assert "full" in said or "No space left" in said, said
     assert "df" in said
-    assert inside(machine, "pvs", SECOND)[0] != 0, "something was done"
+    assert status_of(machine)["next"] == "sudo xen-setup resume"
     sh(machine, "rm /root/filler /root/more")
     goes_on(machine, say, "guest_volumes")
 
