@@ -8,7 +8,9 @@ its grub-emu (tests/hosts/test_grub_2_itself.py):
 - a `fallback` is a number, counted from 0 at the top of the menu; an id or a title is no entry to
   it, and is dropped in silence. A submenu's number means its first entry;
 - it is tried when nothing could be loaded. A hypervisor that was loaded is booted, even without
-  its modules; what resets the machine then is Xen's own panic;
+  its modules; what resets the machine then is Xen's own panic. One whose file is cut off is loaded
+  too, as GRUB's gzio does not notice the end, and stands still until a person resets the machine:
+  so such a file is not booted (`first_boot.py`);
 - no variable in /etc/default/grub sets it, so it takes a script that prints a line of grub.cfg.
 """
 
@@ -34,8 +36,8 @@ def script(entries: Sequence[BootEntry], number: int) -> str:
 # Written by xen-setup; `xen-setup rollback` takes it away again. What this prints, update-grub
 # puts into the boot menu.
 #
-# When GRUB cannot load the entry whose turn it is (the hypervisor's file is damaged, or gone), it
-# boots this one instead of waiting at its menu for a key. GRUB takes no name here, only a place
+# When GRUB cannot load the entry whose turn it is (the hypervisor's file is gone, say), it boots
+# this one instead of waiting at its menu for a key. GRUB takes no name here, only a place
 # in the menu, counted from 0 at its top. What stood there when this was written:
 #   {title}
 echo 'set fallback={number}'

@@ -80,6 +80,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "guest-system-unread",
     "guest-tls",
     "guests-do-not-fit",
+    "hypervisor-damaged",
     "hypervisor-missing",
     "initrd-unread",
     "initrd-without-blkfront",

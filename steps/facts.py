@@ -125,7 +125,11 @@ class Domain:
 
 @dataclass(frozen=True)
 class Xen:
-    """`running`: under Xen now; `control_domain`: and this is dom0; `answers`: xl does too."""
+    """`running`: under Xen now; `control_domain`: and this is dom0; `answers`: xl does too.
+
+    `damaged`: those of the `images` that cannot be unpacked. GRUB does not notice all of them, and
+    what it then starts stands still (2.06, seen).
+    """
 
     running: bool
     control_domain: bool
@@ -137,6 +141,7 @@ class Xen:
     images: tuple[str, ...]  # hypervisors in /boot
     domains: tuple[Domain, ...] | None
     commands: tuple[str, ...]  # of xl, xm that are on PATH
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ entry that boots by itself.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from steps import not_known
 from steps.boot_drop_in import xen_entry
@@ -78,6 +79,7 @@ def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
                 "The step on the boot entry makes it, or says what stands in the way.",
             )
         )
+    problems += _check_hypervisor(settings, facts)
     problems += boot_loader(settings).check_boot_once(facts)
     if UNIT in facts.files and facts.boot.next_entry is None:
         problems.append(
@@ -90,6 +92,28 @@ def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
             )
         )
     return problems
+
+
+def _check_hypervisor(settings: Settings, facts: Facts) -> list[Problem]:
+    entry = xen_entry(facts)
+    name = PurePosixPath(entry.hypervisor).name if entry is not None else ""
+    damaged = next((path for path in facts.xen.damaged if PurePosixPath(path).name == name), None)
+    if damaged is None:
+        return []
+    again = (
+        "Unpack it again from the tarball that it came from."
+        if settings.host.xen_source == "tarball"
+        else f"Its package brings it back whole: apt-get install --reinstall "
+        f"$(dpkg-query --search {damaged} | cut -d: -f1)"
+    )
+    return [
+        Problem(
+            "hypervisor-damaged",
+            f"The hypervisor {damaged} is damaged: it cannot be unpacked. Booted, it would stand "
+            "still, and somebody would have to reset the machine.",
+            again,
+        )
+    ]
 
 
 def _check_by_itself(settings: Settings, facts: Facts) -> list[Problem]:

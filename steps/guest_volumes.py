@@ -45,7 +45,7 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
         if volume is None:
             needed += rounded(disk.size, group.extent)
         else:
-            problems += _check_volume(disk, volume)
+            problems += _check_volume(disk, volume, as_root=facts.as_root)
         package = _package(disk)
         if package not in facts.packages and package not in facts.installable:
             problems.append(
@@ -62,7 +62,23 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
     return problems
 
 
-def _check_volume(disk: GuestDisk, volume: LogicalVolume) -> list[Problem]:
+def _unread(disk: GuestDisk, *, as_root: bool) -> Problem:
+    if as_root:
+        return Problem(
+            "volume-unread",
+            f"The volume {disk.device} is there, and cannot be read.",
+            "`dmesg | tail` says whether the disk below it fails, or is gone. A volume that is "
+            f"only switched off: `lvchange --activate y {disk.device}`.",
+        )
+    return Problem(
+        "volume-unread",
+        f"What is on {disk.device} is not known: only root can read it.",
+        "Start with sudo to see it.",
+        severity="unknown",
+    )
+
+
+def _check_volume(disk: GuestDisk, volume: LogicalVolume, *, as_root: bool) -> list[Problem]:
     if volume.size < disk.size:
         return [
             Problem(
@@ -76,14 +92,7 @@ def _check_volume(disk: GuestDisk, volume: LogicalVolume) -> list[Problem]:
     if _is_made(disk, volume) or (volume.content.kind == "empty" and not volume.open):
         return []
     if volume.content.kind == "unknown":
-        return [
-            Problem(
-                "volume-unread",
-                f"What is on {disk.device} is not known: only root can read it.",
-                "Start with sudo to see it.",
-                severity="unknown",
-            )
-        ]
+        return [_unread(disk, as_root=as_root)]
     use = "is in use" if volume.open else f"holds {in_words(volume.content)}"
     return [
         Problem(
@@ -214,6 +223,8 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                     "See what `lvs` and `journalctl --boot` say.",
                 )
             )
+        elif volume.content.kind == "unknown":
+            problems.append(_unread(disk, as_root=facts.as_root))
         elif not _is_made(disk, volume):
             problems.append(
                 Problem(
@@ -221,7 +232,6 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                     f"{disk.device} holds {in_words(volume.content)}, not the {disk.filesystem} "
                     "that was made on it.",
                     f"See what `blkid --probe {disk.device}` says.",
-                    severity="unknown" if volume.content.kind == "unknown" else "error",
                 )
             )
     return problems

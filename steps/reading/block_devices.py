@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from steps.facts import REMAINS, SEVERAL, Content
@@ -22,6 +23,7 @@ Kind = Literal[
 
 # Not disks: memory, images, drives of other media, and devices made of other devices.
 _NO_DISKS = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|nbd|mtdblock|drbd)[0-9]*.*")
+_ENDS = 128 * 1024  # bytes: btrfs has its superblock at 64 KiB, md's 1.0 is 8 KiB before the end
 _AMBIVALENT = 8  # blkid's exit status for several contradicting signatures
 _NOTHING = 2
 
@@ -304,6 +306,10 @@ class BlockDevices:
         if answer.status == _AMBIVALENT:
             return {"TYPE": SEVERAL, "USAGE": "other"}
         if answer.status == _NOTHING:
+            # It says the same of a device that it could not read.
+            if why := _why_unreadable(self._view.place(device)):
+                self._view.not_known(f"content of {device}", why)
+                return None
             return self._remains(device)
         if answer.status != 0:
             self._view.not_known(f"content of {device}", "blkid does not answer")
@@ -324,6 +330,21 @@ class BlockDevices:
             if name in members:
                 return members
         return [name]
+
+
+def _why_unreadable(device: Path) -> str:
+    """Why a device cannot be read where signatures stand, at its beginning and its end; "" if it
+    can.
+    """
+    try:
+        with device.open("rb", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            for place in (0, max(0, size - _ENDS)):
+                file.seek(place)
+                file.read(_ENDS)
+    except OSError as error:
+        return error.strerror or "it cannot be read"
+    return ""
 
 
 def _probe(name: str) -> tuple[str, ...]:

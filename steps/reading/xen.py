@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 from steps.facts import Domain, Xen
@@ -12,6 +15,8 @@ from steps.reading.view import View
 
 # xl waits for ever when xenstored is down; on a busy emulated machine it took 4.3 s (seen).
 XL_LIMIT = 15.0  # seconds
+# Bytes, far above what a hypervisor takes: a file that is something else must not take all memory.
+_LARGEST_IMAGE, _LARGEST_UNPACKED, _PIECE = 32 << 20, 64 << 20, 1 << 20
 XENSTORED = ("/run/xenstored/socket", "/var/run/xenstored/socket")
 
 
@@ -109,6 +114,11 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
     running = runs_in_xen(view)
     control = _controls(view)
     commands = _tools(view)
+    images = tuple(
+        f"/boot/{name}"
+        for name in view.names("/boot", "xen*")
+        if re.fullmatch(r"xen(-[0-9][^/]*)?\.gz", name)
+    )
     info: Mapping[str, str] = {}
     domains = None
     if control and commands:
@@ -133,14 +143,45 @@ def read_xen(view: View, consoles: Sequence[str], sees_login: SeesLogin | None) 
         free_memory=_number(info, "free_memory"),
         total_memory=_number(info, "total_memory"),
         capabilities=tuple(info.get("virt_caps", "").split()),
-        images=tuple(
-            f"/boot/{name}"
-            for name in view.names("/boot", "xen*")
-            if re.fullmatch(r"xen(-[0-9][^/]*)?\.gz", name)
-        ),
+        images=images,
         domains=domains,
         commands=commands,
+        damaged=tuple(image for image in images if _is_damaged(view, image)),
     )
+
+
+def _is_damaged(view: View, path: str) -> bool:
+    """Whether a hypervisor cannot be unpacked; one that cannot be read is not known to be so."""
+    place = view.place(path)
+    try:
+        state = place.stat()
+        if state.st_size > _LARGEST_IMAGE:
+            return False
+        return _cannot_be_unpacked(place, (state.st_ino, state.st_size, state.st_ctime_ns))
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=16)  # a run reads its machine a dozen times, and unpacking takes the longest
+def _cannot_be_unpacked(place: Path, _state: tuple[int, ...]) -> bool:
+    """Whether this is neither a gzip file that can be unpacked whole (RFC 1952: with its checksum
+    and length) nor an ELF file.
+    """
+    image = place.read_bytes()
+    if image.startswith(b"\x7fELF"):
+        return False
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        size = 0
+        while not unpacking.eof and size <= _LARGEST_UNPACKED:
+            piece = unpacking.decompress(image, _PIECE)
+            if not piece and not unpacking.unconsumed_tail:
+                break
+            image = unpacking.unconsumed_tail
+            size += len(piece)
+    except zlib.error:
+        return True
+    return not unpacking.eof
 
 
 def _controls(view: View) -> bool:

@@ -193,6 +193,19 @@ def test_every_answer_of_blkid_has_its_meaning(
     assert bool(view.unknown) == (content.kind == "unknown")
 
 
+def test_a_device_on_which_blkid_finds_nothing_as_it_cannot_be_read_is_not_empty(
+    tmp_path: Path,
+) -> None:
+    # A directory can be opened, and each read of it fails.
+    view = view_of(tmp_path, block("vdb", "254:16", GIB), {"blkid": Said(status=2)})
+    device = tmp_path / "dev/vdb"
+    device.unlink()
+    device.mkdir()
+    assert BlockDevices(view).content("vdb") == Content("unknown")
+    assert view.unknown == ["content of /dev/vdb: Is a directory"]
+    assert ("wipefs", "--noheadings") not in [asked[:2] for asked in view.ask.asked]  # type: ignore[attr-defined]
+
+
 def test_a_mounted_device_that_cannot_be_probed_is_a_filesystem(tmp_path: Path) -> None:
     files = block("vdb", "254:16", GIB) | {
         "/proc/self/mountinfo": mountinfo(("254:16", "/dev/vdb", "/", "xfs"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,11 @@ DOM0: dict[str, str | bytes | None] = {
     "/sys/hypervisor/version/minor": "17\n",
     "/sys/hypervisor/version/extra": ".7\n",
     "/proc/xen/capabilities": "control_d\n",
-    "/boot/xen-4.17-amd64.gz": "",
+    "/boot/xen-4.17-amd64.gz": gzip.compress(b"hypervisor" * 1000),
     "/boot/xen-4.17-amd64.efi": "",
     "/boot/xen-4.17-amd64.map": "",
     "/boot/xenpolicy-4.17": "",
-    "/boot/xen.gz": "",
+    "/boot/xen.gz": b"\x7fELF, not packed at all",
     "/run/xenstored/socket": "",
 }
 
@@ -76,9 +79,42 @@ def test_dom0_knows_its_hypervisor(tmp_path: Path) -> None:
     assert (xen.running, xen.control_domain, xen.answers) == (True, True, True)
     assert xen.version == parse_info(INFO)["xen_version"]
     assert xen.images == ("/boot/xen-4.17-amd64.gz", "/boot/xen.gz")
+    assert xen.damaged == ()
     assert xen.commands == ("xl",)
     assert xen.total_memory == int(parse_info(INFO)["total_memory"])
     assert view.unknown == []
+
+
+_WHOLE = gzip.compress(random.Random(1).randbytes(300_000))
+DAMAGED = {
+    "cut off": _WHOLE[:100_000],
+    "only its end missing": _WHOLE[:-1],
+    "a bit is wrong": _WHOLE[:5000] + bytes([_WHOLE[5000] ^ 1]) + _WHOLE[5001:],
+    "zeros, as after a power cut": bytes(len(_WHOLE)),
+    "empty": b"",
+    "something else": b"<html>",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_hypervisor_that_cannot_be_unpacked_is_damaged(tmp_path: Path, name: str) -> None:
+    program(tmp_path, "xl")
+    files = {"/boot/xen-4.16.gz": _WHOLE, "/boot/xen-4.17.gz": DAMAGED[name]}
+    xen = read_xen(view_of(tmp_path, files, {}), (), never)
+    assert xen.damaged == ("/boot/xen-4.17.gz",)
+    tmp_path.joinpath("boot/xen-4.17.gz").write_bytes(_WHOLE)
+    assert read_xen(view_of(tmp_path, {}, {}), (), never).damaged == ()
+
+
+def test_a_bomb_is_no_hypervisor_and_takes_no_memory(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(80 << 20))
+    files = {"/boot/xen-4.17.gz": bomb}
+    tracemalloc.start()
+    try:
+        assert read_xen(view_of(tmp_path, files, {}), (), never).damaged == ("/boot/xen-4.17.gz",)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -277,6 +277,11 @@ def domu() -> Facts:
     return replace(facts, xen=replace(facts.xen, running=True))
 
 
+def with_damaged(image: str) -> Facts:
+    facts = ready()
+    return replace(facts, xen=replace(facts.xen, damaged=(image,)))
+
+
 def short_of_memory() -> Facts:
     facts = in_xen()
     return replace(facts, xen=replace(facts.xen, free_memory=500))
@@ -294,6 +299,10 @@ CHECKS = {
     "under Xen": Case(in_xen()),
     "all is done": Case(done()),
     "no entry": Case(stock(), {}, (("no-xen-entry", "error"),)),
+    "a damaged hypervisor": Case(
+        with_damaged("/boot/xen-4.17-amd64.gz"), {}, (("hypervisor-damaged", "error"),)
+    ),
+    "a damaged one that is not booted": Case(with_damaged("/boot/xen-4.11-amd64.gz")),
     "the menu is not known": Case(replace(stock(), boot=replace(stock().boot, entries=None))),
     "boot on LVM": Case(on_lvm(), {}, (("cannot-boot-once", "error"),)),
     "boot on btrfs": Case(on_btrfs(), {}, (("cannot-boot-once", "error"),)),

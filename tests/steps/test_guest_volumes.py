@@ -157,7 +157,10 @@ CHECKS = {
     "too small": Case(
         with_root(Content("empty"), size=1024), {}, (("volume-too-small", "error"),)
     ),
-    "not readable": Case(with_root(Content("unknown")), {}, (("volume-unread", "unknown"),)),
+    "not readable": Case(with_root(Content("unknown")), {}, (("volume-unread", "error"),)),
+    "only root may read it": Case(
+        replace(with_root(Content("unknown")), as_root=False), {}, (("volume-unread", "unknown"),)
+    ),
     "too large together": Case(
         ready(), {"guests.0.root_size": 10232}, (("guests-do-not-fit", "error"),)
     ),
@@ -183,8 +186,10 @@ def test_verify_misses_volumes_and_filesystems() -> None:
     assert ["volume-missing", "volume-missing"] == [problem.name for problem in missing]
     other = guest_volumes.verify(settings, with_root(TAKEN))
     assert ["volume-not-made", "volume-missing"] == [problem.name for problem in other]
-    unread = guest_volumes.verify(settings, with_root(Content("unknown")))
-    assert "unknown" == unread[0].severity
+    unread = with_root(Content("unknown"))
+    for facts, severity in ((unread, "error"), (replace(unread, as_root=False), "unknown")):
+        found = guest_volumes.verify(settings, facts)[0]
+        assert ("volume-unread", severity) == (found.name, found.severity)
 
 
 def test_other_volumes_of_the_group_stay_as_they_are() -> None:

@@ -200,10 +200,15 @@ def test_a_full_folder_of_packages_is_explained_and_all_is_taken_back(
 ) -> None:
     machine = borders.at(FRESH)
     sh(machine, SMALL, folder, "3000")
-    status, said = typed(machine, say, "xen-setup", "apply", ANSWERS, "--no-input")
-    flat = " ".join(said.split())
-    assert status in (Exit.ROLLED_BACK, Exit.CHECKS_FAILED), f"exit {status}: {said[-3000:]}"
-    assert "A filesystem is full" in flat or "too little room" in flat or "free" in flat, said
+    apply = ("xen-setup", "apply", ANSWERS, "--no-input")
+    status, said = typed(machine, say, *apply)
+    assert status == Exit.CHECKS_FAILED, f"exit {status}: {said[-3000:]}"
+    assert "[disk-space]" in said, said
+    # Somebody knows better.
+    status, said = typed(machine, say, *apply, "--ignore", "disk-space")
+    say("\n".join(said.splitlines()[-20:]))
+    assert status == Exit.ROLLED_BACK, f"exit {status}: {said[-3000:]}"
+    assert "A filesystem is full" in " ".join(said.split()), said
     sh(machine, UNDO_SMALL, folder)
     machine.reboot(seconds=1200)
     is_as_before(borders, machine, say)
@@ -252,7 +257,8 @@ def test_a_volume_that_fails_is_explained_and_once_mended_resume_goes_on(
     wait = f"until [ -e /dev/mapper/{VOLUME} ]; do sleep 0.1; done\n"
     status, said = fault_at(machine, say, line, wait + ERRORS, after=after)
     assert status == Exit.STOPPED, said[-3000:]
-    assert "Likely cause" in said, said[-3000:]
+    # mkfs.ext4 ends with 0 on a volume that takes nothing: then it is found to be unreadable.
+    assert "Likely cause" in said or "cannot be read" in said, said[-3000:]
     assert status_of(machine)["next"] == "sudo xen-setup resume"
     inside(machine, "sh", "-c", MENDED)
     goes_on(machine, say, step)

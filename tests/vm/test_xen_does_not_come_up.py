@@ -6,6 +6,7 @@ A run goes once to the border before the first boot; each fault begins from a co
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 
 from tests.vm import snapshot
 from tests.vm.conftest import FAILED, Say, save_logs, teller
-from tests.vm.power import HONEST, Shelf
+from tests.vm.power import HONEST, Shelf, tell_qemu
 from tests.vm.running_inside import (
     booted_from,
     copied_as_it_begins,
@@ -36,14 +37,16 @@ _MENU = "/boot/grub/grub.cfg"
 # Seconds in which plain Linux must be there again, emulated and busy: two boots, and what Xen
 # (5 s) and a kernel that panics (10 s) wait before they reset.
 BY_ITSELF = 900.0
+PATIENCE = 240.0  # seconds after which somebody resets a machine that shows nothing
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is broken, and how it is mended."""
+    """What is broken, and how it is mended. `hangs`: nothing goes on until somebody resets."""
 
     break_it: str
     mend_it: str
+    hangs: bool = False
 
 
 FAULTS = {
@@ -54,6 +57,8 @@ FAULTS = {
         "for file in /boot/xen-*.gz; do cp --archive $file /root/; "
         "head --bytes=100000 /root/${file##*/} >$file; done",
         "for file in /root/xen-*.gz; do mv $file /boot/; done",
+        # GRUB's gzio notices no end of a file: it starts what it made of it (2.06, seen).
+        hangs=True,
     ),
     "dom0 panics": Fault(
         rf"sed -i '/^[[:space:]]*module2\?.*vmlinuz/ s/$/ init=\/nowhere/' {_MENU}", "update-grub"
@@ -95,11 +100,18 @@ def ready_to_boot(machine: PracticeMachine, say: Say) -> None:
     assert "next_entry=" in environment, environment
 
 
-def boots_plain(machine: PracticeMachine, say: Say) -> None:
-    """It boots, and comes up as plain Linux, by itself."""
+def boots_plain(machine: PracticeMachine, fault: Fault, say: Say) -> None:
+    """It boots, and comes up as plain Linux: by itself, or where it hangs at the next reset."""
     started = time.monotonic()
-    machine.reboot(seconds=BY_ITSELF)
-    say(f"it came up by itself after {time.monotonic() - started:.0f} s")
+    reset = threading.Timer(PATIENCE, lambda: tell_qemu(machine, "system_reset"))
+    if fault.hangs:
+        reset.start()
+    try:
+        machine.reboot(seconds=BY_ITSELF)
+    finally:
+        reset.cancel()
+    how = "at the reset" if fault.hangs else "by itself"
+    say(f"it came up {how} after {time.monotonic() - started:.0f} s")
     assert not is_xen(machine)
 
 
@@ -111,7 +123,7 @@ def test_plain_linux_comes_up_and_resume_offers_another_try(
     machine = booted_from(border.shelf, BORDER, border.tried)
     ready_to_boot(machine, say)
     assert inside(machine, "sh", "-c", fault.break_it)[0] == 0
-    boots_plain(machine, say)
+    boots_plain(machine, fault, say)
     status, said = typed(machine, say, "xen-setup", "status")
     assert status == 0
     assert "resume" in said
@@ -125,6 +137,11 @@ def test_plain_linux_comes_up_and_resume_offers_another_try(
     status, said = typed(machine, say, "xen-setup", "status")
     assert "not into what was prepared" in " ".join(said.split()), said
     assert status_of(machine)["exit_status"] == Exit.STOPPED
+    if fault.hangs:
+        # What would stand still again is not booted again.
+        status, said = typed(machine, say, "xen-setup", "resume", "--no-input")
+        assert status == Exit.STOPPED, said
+        assert "hypervisor-damaged" in said, said
     # Another try, mended.
     assert inside(machine, "sh", "-c", fault.mend_it)[0] == 0
     ready_to_boot(machine, say)
@@ -144,7 +161,7 @@ def test_after_a_boot_that_failed_rollback_gives_back_the_machine(
     machine = booted_from(border.shelf, BORDER, border.tried)
     ready_to_boot(machine, say)
     assert inside(machine, "sh", "-c", fault.break_it)[0] == 0
-    boots_plain(machine, say)
+    boots_plain(machine, fault, say)
     inside(machine, "sh", "-c", fault.mend_it)  # what we broke is not the run's to mend
     roll_back(machine, say)
     after = state_of(machine)
