@@ -283,9 +283,9 @@ class Pipeline(Generic[S, F]):
             self._boot(action)
         try:
             self.machine.perform(action, undo, self.reporter)
-        except (StepFailed, Interrupted):
+        except (StepFailed, Interrupted) as error:
             entry = journal.ledger.entries[number]
-            take_back_entry(journal, self.machine, self.reporter, entry)
+            take_back_entry(journal, self.machine, self.reporter, entry, error)
             raise
         self.machine.checkpoint("before its end is journaled")
         journal.append(Done(number))

@@ -186,8 +186,17 @@ def _needed_by(entry: Entry, left: list[Entry]) -> str:
     return ""
 
 
-def take_back_entry(journal: Journal, machine: Performer, reporter: Reporter, entry: Entry) -> bool:
-    """Take back one action; false, and journaled with the reason, when it stays."""
+def take_back_entry(
+    journal: Journal,
+    machine: Performer,
+    reporter: Reporter,
+    entry: Entry,
+    after: SetupError | None = None,
+) -> bool:
+    """Take back one action; false, and journaled with the reason, when it stays. `after`: the
+    failure that is the reason for it. What the undo's commands say is then among its details: it
+    may know what the failed command kept to itself.
+    """
     machine.checkpoint("undo: before it is journaled")
     journal.append(UndoBegun(entry.number))
     machine.checkpoint("undo: journaled")
@@ -200,6 +209,8 @@ def take_back_entry(journal: Journal, machine: Performer, reporter: Reporter, en
         raise
     except SetupError as error:
         text = f"{error.what} {error.hint}".strip()
+        if after is not None and error.details:
+            after.details = (*after.details, "Nor could it be taken back:", *error.details)
         journal.append(NotUndone(entry.number, text))
         machine.note(f"not taken back: {text}")
         reporter.conflict(entry.action, text)

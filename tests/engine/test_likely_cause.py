@@ -46,6 +46,24 @@ def test_what_is_known_of_a_failure_comes_with_its_error_and_before_the_question
     assert "\n".join(words) in run.workplace.log.read_text()
 
 
+def test_what_only_the_undo_knows_is_in_the_failure_too(world: World) -> None:
+    world.rules = (Rule("broken", ("Input/output error",), "The disk fails.", "Look at it."),)
+    world.wishes = Wishes(on_failure="stop")
+    task = breaking(world)
+    action = task.pieces[0].action
+    assert isinstance(action, RunCommand)
+    # The command says nothing of what it met; what takes it back does.
+    undo = ("sh", "-c", "echo 'rm: cannot remove: Input/output error' >&2; exit 1")
+    half = (*action.argv[:2], f"touch {world.tree}/breaks; exit 7")
+    task.pieces = [replace(task.pieces[0], action=replace(action, argv=half, undo=undo))]
+    world.tasks.insert(2, task)
+    with pytest.raises(Stopped) as error:
+        world.apply()
+    assert error.value.likely == ("Likely cause: The disk fails.", "What to do: Look at it.")
+    place = error.value.details.index("Nor could it be taken back:")
+    assert "Input/output error" in error.value.details[place + 1]
+
+
 PASSES = Rule("seven", ("exit status 7",), "It is busy.", "Wait.", passes=0.2)
 
 
