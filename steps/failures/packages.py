@@ -238,6 +238,16 @@ RULES: tuple[Rule, ...] = (
         row=15,
     ),
     Rule(
+        "bootstrap-extract",
+        (r"Tried to extract package, but file already exists",),
+        "A package could not be unpacked in the guest's volume. debootstrap believes that a file "
+        "was there already; mostly the volume is full.",
+        "Make guests.root_size larger (`lvs` shows what the volume has), and see `dmesg | tail` "
+        "for errors of the disk below it.",
+        lesson="guest_volumes",
+        row=15,
+    ),
+    Rule(
         "bootstrap-download",
         (r"\bCouldn't download ", r"Couldn't find these debs"),
         "A part of the guest's system did not come over the network, came damaged, or found no "

@@ -41,6 +41,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "debootstrap-bad-signature": ("signature-wrong",),
     "debootstrap-captive": ("release-unsigned",),
     "debootstrap-captive-page": ("release-unsigned",),
+    "debootstrap-extract-full": ("bootstrap-extract",),
     "debootstrap-full": ("bootstrap-download",),
     "debootstrap-no-keyring": ("keyring-missing",),
     "debootstrap-no-release": ("release-missing",),
