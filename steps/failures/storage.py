@@ -128,6 +128,7 @@ RULES: tuple[Rule, ...] = (
         "Look at `findmnt` (ro), and `dmesg | tail` for errors. Check it with `fsck` while it is "
         "not mounted.",
         lesson="guest_volumes",
+        consequence=True,  # mostly of a disk that fails
     ),
     Rule(
         "disk-broken",
