@@ -287,7 +287,7 @@ grep --quiet control_d /proc/xen/capabilities 2>/dev/null || {
 timeout 60 xl list >/dev/null || { echo "Xen runs, and xl does not answer."; exit 1; }
 echo "Xen runs, and xl answers."
 """,
-        rule="plain-linux",
+        rule="plain-linux-wrapper",
         reboots=True,
     ),
 )

@@ -158,6 +158,6 @@ def prepare(arguments: Arguments) -> None:
     names = [step_name(step) for step in PIPELINE]
     if arguments.command in {"apply", "resume"} and arguments.to not in {None, *names}:
         raise UsageError(
-            f"There is no step {arguments.to} to go as far as.",
+            f"--to {arguments.to}: there is no step of that name.",
             hint=f"The steps are: {', '.join(names)}.",
         )

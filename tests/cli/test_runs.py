@@ -140,7 +140,7 @@ def test_rollback_to_a_step_that_no_run_has_names_those_it_has(place: Place) -> 
 def test_a_step_to_go_as_far_as_must_be_one(place: Place, command: tuple[str, ...]) -> None:
     done = xen_setup(*command, "--to", "grub", "--no-input", "--state-dir", place.state)
     assert done.returncode == Exit.USAGE
-    assert "There is no step grub to go as far as." in done.stderr
+    assert "--to grub: there is no step of that name." in done.stderr
     assert "grub_entry" in done.stderr
 
 
