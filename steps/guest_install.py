@@ -165,6 +165,7 @@ def _bootstrap(
         estimate=_BOOTSTRAP_USUAL,
         download=_BOOTSTRAP_DOWNLOAD,
         inside=inside,
+        own_log=f"{place}/debootstrap/debootstrap.log",
     )
 
 

@@ -118,6 +118,8 @@ class RunCommand:
     lost ("": nothing does, and consent is asked for). `until` ends the command successfully, and
     terminates it, as soon as its output matches that regular expression; without a match it has
     failed.
+    `own_log` is a file that the command keeps, in which it says more than it prints: when it fails,
+    its last lines are shown too.
     `identity` is checked just before. `progress` names a reader of its output (see
     commands.py). `estimate` is the usual duration in seconds, for the remaining time; `download`
     what usually comes over the network, and `space` what stays on the disks, both in MiB.
@@ -140,6 +142,7 @@ class RunCommand:
     identity: Identity | None = None
     inside: Volume | None = None
     traces: Probe | None = None
+    own_log: str = ""
     kind: Literal["RunCommand"] = "RunCommand"
 
 

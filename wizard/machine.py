@@ -364,15 +364,12 @@ class Machine:
     def _perform_command(self, action: RunCommand, watch: Watch) -> None:
         if action.identity is not None:
             self._refuse(differences(action.identity, self._running.ask), action.identity.path)
-        text: str | None = None
         masks: tuple[str, ...] = ()
-        match action.input:
-            case SecretInput():
-                secret = self.secrets(action.input.key)
-                text = action.input.template.replace("{}", secret)
-                masks = (secret, text)
-            case str():
-                text = action.input
+        text = action.input
+        if isinstance(text, SecretInput):
+            secret = self.secrets(text.key)
+            text = text.template.replace("{}", secret)
+            masks = (secret, text)
         result = self._running.follow(
             action.argv,
             action.timeout,
@@ -390,7 +387,8 @@ class Machine:
                 hint=f"Its last lines are below; all of them are in {self._running.log.path}.",
                 details=result.tail,
             )
-        self._running.must_have_ended_well(result)
+        own_log = self._real(action.own_log, action.inside) if action.own_log else None
+        self._running.must_have_ended_well(result, own_log)
         if not isinstance(action.probe, Never) and not self.probe(action.probe):
             raise StepFailed(
                 f"`{shlex.join(action.argv)}` {result.words}, but its work is not there.",

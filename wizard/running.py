@@ -23,6 +23,7 @@ from wizard.interrupts import Interrupts
 from wizard.log import Log
 from wizard.progress import reader
 from wizard.sessions import end_session, process_fields, session_members
+from wizard.stream import last_lines
 
 _REFRESH_TIME = 600.0  # seconds; emulated machines are slow
 
@@ -147,19 +148,32 @@ class Running:
             self.seconds += time.monotonic() - started
             self._note.unlink(missing_ok=True)
 
-    def must_have_ended_well(self, result: Completed) -> None:
-        """Raise `StepFailed`, or `Interrupted`, unless the command ended with success."""
+    def must_have_ended_well(self, result: Completed, own_log: Path | None = None) -> None:
+        """Raise `StepFailed`, or `Interrupted`, unless the command ended with success.
+
+        `own_log` is a file in which the command itself has written what it did.
+        """
         if result.ended == "interrupted":
             raise self.interrupts.error()
         if result.ended != "matched" and (result.ended != "exited" or result.status != 0):
             where = f"The log is {self.log.path}." if self.log.path else ""
+            more = self._of_its_own_log(own_log)
             raise StepFailed(
                 f"`{shlex.join(result.argv)}` {result.words}.",
                 hint=f"Its last lines are below. {where}"
-                if result.tail
+                if result.tail or more
                 else f"It printed nothing. {where}",
-                details=result.tail,
+                details=(*result.tail, *more),
             )
+
+    def _of_its_own_log(self, path: Path | None) -> tuple[str, ...]:
+        """Its last lines; they are in our log too then, as the file may go with the undo."""
+        if path is None or not (lines := last_lines(path)):
+            return ()
+        told = (f"{path} ends with:", *lines)
+        for line in told:
+            self.log.note(line)
+        return told
 
     def end_orphan(self) -> bool:
         """End the command of a run that was killed, if it still runs; says whether it did."""

@@ -6,6 +6,8 @@ import codecs
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
 
 from wizard.log import Log
 
@@ -26,6 +28,23 @@ _CONTROL = re.compile(
 def without_controls(text: str) -> str:
     """The text without colours, titles and other control characters; line ends stay."""
     return _CONTROL.sub("", text)
+
+
+def last_lines(path: Path, lines: int = 15) -> tuple[str, ...]:
+    """The end of a text file, as a command's last lines are kept, what is said again left out;
+    nothing if it cannot be read.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - lines * _LINE_LIMIT, 0))
+            text = file.read(lines * _LINE_LIMIT).decode(errors="replace")
+    except OSError:
+        return ()
+    found = without_controls(text.replace("\r", "\n")).split("\n")
+    kept = (line[:_LINE_LIMIT] for line in found if line.strip())
+    return tuple(line for line, _same in groupby(kept))[-lines:]
 
 
 class Stream:

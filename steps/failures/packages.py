@@ -106,6 +106,7 @@ RULES: tuple[Rule, ...] = (
         (
             r"Temporary failure resolving '?(?P<host>[\w.-]+)",
             r"Could not resolve '?(?P<host>[\w.-]+)",
+            r"unable to resolve host address '(?P<host>[^']+)'",
             r"Temporary failure in name resolution",
         ),
         "The name {host} could not be looked up: there is no network, or no name server.",

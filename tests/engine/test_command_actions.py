@@ -66,6 +66,57 @@ def test_a_command_that_fails_or_lies_is_a_failure_and_can_be_taken_back(
     assert {} == snapshot(tree, times=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "printed", "written"),
+    [
+        (
+            "echo out; printf 'one\\none\\n\\n\\033[1mtwo\\033[0m\\377\\n' >own",
+            ("out",),
+            ("one", "two\ufffd"),
+        ),
+        ("seq 100000 >own", (), tuple(map(str, range(99986, 100001)))),
+        ("head -c 3000000 /dev/zero | tr '\\0' x >own", (), ("x" * 1000,)),
+    ],
+    ids=["short", "long", "one line"],
+)
+def test_of_a_command_that_fails_its_own_log_is_shown_and_kept_though_the_undo_takes_it_away(
+    machine: Machine,
+    tree: Path,
+    tmp_path: Path,
+    text: str,
+    printed: tuple[str, ...],
+    written: tuple[str, ...],
+) -> None:
+    own = tree / "own"
+    action = command(
+        tree,
+        f"cd {tree}; {text}; touch made; exit 1",
+        own_log=str(own),
+        undo=("rm", str(own), str(tree / "made")),
+    )
+    undo = machine.prepare(action, "1")
+    with pytest.raises(StepFailed, match="exit status 1") as caught:
+        machine.perform(action, undo, Unwatched())
+    assert "Its last lines are below" in caught.value.hint
+    take_back(machine, action, undo)
+    told = (f"{own} ends with:", *written)
+    assert caught.value.details == (*printed, *told)
+    assert not own.exists()
+    kept = [line.partition("] ")[2] for line in (tmp_path / "log").read_text().splitlines()]
+    assert kept[kept.index(told[0]) :][: len(told)] == list(told)
+
+
+@pytest.mark.parametrize("made", ["true", "mkdir own", "mkfifo own"])
+def test_a_log_of_a_command_that_is_none_is_passed_over(
+    machine: Machine, tree: Path, made: str
+) -> None:
+    action = command(tree, f"cd {tree}; {made}; exit 1", own_log=str(tree / "own"))
+    with pytest.raises(StepFailed, match="exit status 1") as caught:
+        machine.perform(action, machine.prepare(action, "1"), Unwatched())
+    assert "It printed nothing" in caught.value.hint
+    assert caught.value.details == ()
+
+
 def test_an_undo_that_lies_is_a_failure(machine: Machine, tree: Path) -> None:
     action = command(tree, f"touch {tree}/made", undo=("true",))
     undo = do(machine, action)

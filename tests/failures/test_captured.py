@@ -43,6 +43,11 @@ FOUND: dict[str, tuple[str, ...]] = {
     "debootstrap-captive-page": ("release-unsigned",),
     "debootstrap-extract-full": ("bootstrap-extract",),
     "debootstrap-full": ("bootstrap-download",),
+    # With debootstrap's own log, where wget's words go.
+    "debootstrap-log-broke-off": ("mirror-broke-off", "release-missing"),
+    "debootstrap-log-no-name": ("no-name-service", "release-missing"),
+    "debootstrap-log-no-release": ("release-missing",),
+    "debootstrap-log-refused": ("mirror-unreachable", "release-missing"),
     "debootstrap-no-keyring": ("keyring-missing",),
     "debootstrap-no-release": ("release-missing",),
     "debootstrap-no-script": ("release-unknown",),

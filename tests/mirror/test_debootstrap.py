@@ -84,7 +84,7 @@ def in_folder(action: RunCommand, target: Path, cache: Path, keyring: Path) -> R
         return tuple(re.sub("^--keyring=.*", f"--keyring={keyring}", word) for word in changed)
 
     assert isinstance(action.probe, PathPresent)
-    (log,) = here([action.probe.path])
+    (log, own_log) = here([action.probe.path, action.own_log])
     assert isinstance(action.traces, CommandShows)
     assert action.undo is not None
     return replace(
@@ -94,6 +94,7 @@ def in_folder(action: RunCommand, target: Path, cache: Path, keyring: Path) -> R
         traces=CommandShows(here(action.traces.argv), action.traces.pattern),
         undo=here(action.undo),
         inside=None,
+        own_log=own_log,
     )
 
 
@@ -153,8 +154,8 @@ def test_a_good_mirror_gives_a_system_and_each_file_is_fetched_once(place: Place
 
 # What is broken, what must be said of it, and whether packages were fetched before.
 BROKEN = {
-    "it refuses": (Fault("refuse"), "no such release", False),
-    "it refuses packages": (Fault("refuse", ".deb", skip=4), "did not come over the network", True),
+    "it refuses": (Fault("refuse"), "broke off", False),
+    "it refuses packages": (Fault("refuse", ".deb", skip=4), "broke off", True),
     "the line breaks in the list": (Fault("reset", "Packages", at=90), "did not come", False),
     "the line breaks in a package": (
         Fault("reset", ".deb", at=5000, skip=4), "did not come over the network", True
@@ -194,7 +195,7 @@ def test_a_mirror_that_is_not_there_is_explained(place: Place, tmp_path: Path) -
         address = other.address()
     argv = tuple(address if word.startswith("http:") else word for word in place.action.argv)
     place.action = replace(place.action, argv=argv)
-    assert "nothing was reached" in explained(place.fails())
+    assert "The mirror was not reached" in explained(place.fails())
 
 
 def test_a_list_that_another_key_signed_is_refused(place: Place, tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ FRESH, BORDER = "fresh", "volume_group"
 
 # Fill a filesystem to its last byte, root's reserve too.
 FILL = 'dd if=/dev/zero of="$1/filler" bs=1M 2>/dev/null; dd if=/dev/zero of="$1/more" bs=1k; true'
-# Put a small filesystem over a folder: as large as what is in it and $2 KiB more.
+# Put a filesystem over a folder that has $2 KiB of room; what fills it can go.
 SMALL = """
 set -e
 used=$(du --summarize --block-size=1K --one-file-system "$1" | cut -f1)
-truncate --size="$((used * 5 / 4 + $2 + 8192))K" /root/small.img
+truncate --size="$((used * 5 / 4 + $2 + 200000))K" /root/small.img
 mkfs.ext4 -q -m 0 /root/small.img
 mkdir -p /mnt/small
 mount -o loop /root/small.img /mnt/small
@@ -52,9 +52,20 @@ umount /mnt/small
 rmdir /mnt/small
 mount -o loop /root/small.img "$1"
 free=$(df --output=avail "$1" | tail -1)
-[ "$free" -le "$2" ] || fallocate -l "$((free - $2))K" "$1/filler"
+fallocate -l "$((free - $2))K" "$1/filler"
 """
-UNDO_SMALL = 'umount --lazy "$1"; losetup --detach-all; rm /root/small.img'
+# The folder itself gets what is in it now.
+UNDO_SMALL = """
+set -e
+mount --bind / /mnt
+find "/mnt$1" -xdev -mindepth 1 -delete
+rm --recursive "$1/lost+found"
+cp --archive "$1/." "/mnt$1/"
+umount /mnt
+umount --lazy "$1"
+losetup --detach-all
+rm /root/small.img
+"""
 FULL = ("A filesystem is full", "too little room", "could not be unpacked or configured")
 ERRORS = f"""
 size=$(blockdev --getsz /dev/mapper/{VOLUME})
@@ -212,10 +223,11 @@ def test_a_full_folder_of_packages_is_explained_and_all_is_taken_back(
     assert status in (Exit.ROLLED_BACK, Exit.ROLLBACK_INCOMPLETE), f"exit {status}: {said[-3000:]}"
     flat = " ".join(said.split())
     assert any(words in flat for words in FULL), said
-    sh(machine, UNDO_SMALL, folder)
+    sh(machine, 'rm "$1/filler"', folder)
     if status == Exit.ROLLBACK_INCOMPLETE:
         status, said = typed(machine, say, "xen-setup", "rollback", "--yes")
         assert status == 0, said[-3000:]
+    sh(machine, UNDO_SMALL, folder)
     machine.reboot(seconds=1200)
     is_as_before(borders, machine, say)
 

@@ -92,7 +92,7 @@ def test_broken_packages_for_the_host_are_explained(
 
 SYSTEM = {
     # Without InRelease, debootstrap takes Release and its signature (seen).
-    "no answer": (Fault("refuse", "Release"), "no such release"),
+    "no answer": (Fault("refuse", "Release"), "broke off"),
     "a login page": (Fault("captive"), "wants a login first"),
     "a spoiled signature": (Fault("spoiled", "Release"), "not the one that was signed"),
     "a package is gone": (Fault("missing", ".deb", skip=20), "did not come over the network"),
