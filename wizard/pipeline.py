@@ -293,7 +293,7 @@ class Pipeline(Generic[S, F]):
         self.reporter.action_done(action, time.monotonic() - started)
 
     def _settle(self, journal: Journal) -> None:
-        """Finish or take back what a crash cut off."""
+        """Finish or take back what a crash cut off, and what could not be taken back before."""
         ledger = journal.ledger
         if ledger.guard_open:
             self._take_back_guarded(journal, ledger.current)
@@ -304,6 +304,8 @@ class Pipeline(Generic[S, F]):
                 journal.append(Done(entry.number))
             else:
                 journal.append(Undone(entry.number, "cut off, and done again"))
+        for entry in ledger.left_behind:  # the step would take it for somebody else's
+            take_back_entry(journal, self.machine, self.reporter, entry)
         self.machine.release()  # what reads the facts next must find the volumes free
 
     def _position(self, ledger: Ledger) -> int:
@@ -381,7 +383,6 @@ class Pipeline(Generic[S, F]):
     def _take_back_guarded(self, journal: Journal, name: str) -> None:
         self.reporter.note(f"{name} is taken back: it was not confirmed.")
         take_back_step(journal, self.machine, self.reporter, name)
-        self.machine.release()
         self._pause(journal, f"{name} was not confirmed, and was taken back.", Exit.STOPPED)
         self.machine.disarm()
 
@@ -461,7 +462,6 @@ class Pipeline(Generic[S, F]):
 
     def _pause(self, journal: Journal, reason: str, status: int) -> None:
         """Journal a stop. A rollback that is cut off stays one."""
-        self.machine.release()
         if journal.ledger.open and journal.ledger.state != "rolling back":
             journal.append(Paused(reason, int(status)))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal
 
 from wizard.actions import Action, Reboot
@@ -214,6 +215,16 @@ class Ledger:
             for entry in reversed(self.entries.values())
             if entry.state in ("begun", "undoing")
         ]
+
+    @property
+    def left_behind(self) -> list[Entry]:
+        """What could not be taken back when it failed, newest first, if nothing was done since:
+        whatever is done later may need it, or be what would be taken back in its place.
+        """
+        since = takewhile(
+            lambda entry: entry.state in ("undone", "not undone"), reversed(self.entries.values())
+        )
+        return [entry for entry in since if entry.state == "not undone"]
 
     @property
     def waits_for_boot(self) -> Entry | None:

@@ -17,6 +17,7 @@ class RecordingReporter:
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
         self.reckoned: list[list[str]] = []
+        self.failures: list[tuple[str, Action | None]] = []  # the step, and what it was doing
 
     def named(self, event: str) -> list[str]:
         """The words of all events of that name."""
@@ -73,6 +74,7 @@ class RecordingReporter:
     def failed(self, name: str, action: Action | None, error: SetupError, /) -> None:
         """Kept."""
         self.events.append(("failed", f"{name}: {error.what}"))
+        self.failures.append((name, action))
 
     def waiting(self, words: str, seconds: float, /) -> None:
         """Kept."""

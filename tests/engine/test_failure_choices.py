@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.holding import Volumes
 from tests.engine.world import Facts, Task, World, in_child, written
 from tests.fast import count
 from wizard.actions import Action, PathPresent, RunCommand
@@ -130,6 +131,15 @@ def test_an_answer_that_nothing_has_used_yet_is_changed_and_the_run_goes_on(worl
     assert [frozenset({"head=h", "first=a"})] == person.seen
     assert ANSWERS.format("h a good c") == answers(world)
     assert 1 == world.reporter.events.count(("step_begins", "first"))
+
+
+def test_volumes_are_let_go_before_the_machine_is_read_for_other_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = Volumes(monkeypatch)
+    world.after_reading = lambda: volumes.look("the machine is read")
+    run(world, Person("change", settings=("h a good c",)), "h a bad c")()
+    assert len(volumes.looked) > 5
 
 
 def test_an_answer_that_a_verified_step_has_used_takes_the_run_back_to_that_step(

@@ -24,6 +24,7 @@ from wizard.records import (
     Begun,
     Done,
     Finished,
+    NotUndone,
     Paused,
     Record,
     RunBegun,
@@ -294,6 +295,20 @@ def test_the_ledger_knows_what_was_cut_off_and_what_is_to_take_back() -> None:
     assert [] == ledger.cut_off
     assert [6] == [entry.number for entry in ledger.to_take_back]
     assert ("paused", "why") == (ledger.state, ledger.reason)
+
+
+def test_the_ledger_knows_what_could_not_be_taken_back_until_something_is_done_since() -> None:
+    def left(*records: Record) -> list[int]:
+        return [entry.number for entry in replay([*RECORDS, *records]).left_behind]
+
+    action = RunCommand(("true",), "Why.", undo=("false",))
+    again = Begun(9, "two", action, PlainUndo())
+    assert left() == left(Done(6)) == []
+    assert left(UndoBegun(6), NotUndone(6, "why"), Paused("why", 7)) == [6]
+    assert left(UndoBegun(6), NotUndone(6, "why"), again) == []
+    assert left(NotUndone(6, "why"), again, Done(9)) == []
+    assert left(NotUndone(6, "why"), again, UndoBegun(9), Undone(9)) == [6]
+    assert left(NotUndone(6, "why"), again, NotUndone(9, "why")) == [9, 6]
 
 
 def test_the_ledger_knows_that_a_boot_is_awaited_and_then_done() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.engine.world import DieAt, World, full_world, in_child
-from wizard.errors import Interrupted, RebootNeeded
+from tests.engine.holding import Volumes
+from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_child
+from wizard.actions import PathPresent, Reboot, RunCommand
+from wizard.errors import Interrupted, RebootNeeded, Stopped
+from wizard.failure import OnFailure
+from wizard.machine import Machine
+from wizard.pipeline import Wishes
+from wizard.records import Paused
+from wizard.step import Problem
 
 
 @pytest.fixture
@@ -51,3 +59,168 @@ def test_resume_before_the_boot_reads_nothing_and_asks_for_the_boot(world: World
         world.pipeline().resume("settings")
     assert read == []
     assert world.store.runs()[0].journal.read_bytes() == journal
+
+
+def test_what_a_signal_stopped_is_journaled_with_its_status(world: World) -> None:
+    machine = world.machine()
+    world.after_reading = lambda: machine.interrupts.note(signal.SIGTERM) if begun() else None
+
+    def begun() -> bool:
+        return "step_done" in dict(world.reporter.events)
+
+    with pytest.raises(Interrupted) as caught:
+        world.pipeline(machine).apply("settings", "version: 1\n")
+    last = world.store.records(world.store.runs()[0])[-1].record
+    assert last == Paused(caught.value.what, caught.value.status)
+    assert last.status == 128 + signal.SIGTERM
+
+
+def test_a_step_that_cannot_begin_is_named_and_nothing_of_the_one_before_it(world: World) -> None:
+    def unfit_later() -> None:
+        world.tasks[1].unfit = "step_begins" in dict(world.reporter.events)
+
+    world.after_reading = unfit_later
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="the step commands: "):
+        world.apply()
+    assert world.reporter.failures == [("commands", None)]
+
+
+def test_a_step_that_did_its_work_wrongly_was_doing_no_action(world: World) -> None:
+    world.tasks[0].broken = True
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped):
+        world.apply()
+    assert world.reporter.failures == [("files", None)]
+
+
+def test_a_point_of_no_return_that_only_comes_up_on_the_way_needs_consent_too(
+    world: World,
+) -> None:
+    gone = world.tree / "gone"
+    action = RunCommand(("touch", str(gone)), "Why.", PathPresent(str(gone)), undo_class="no undo")
+
+    def seen() -> bool:
+        return gone.exists() or "step_begins" not in dict(world.reporter.events)
+
+    world.tasks[1] = Task("gone", [Piece(action, seen)])
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="needs your consent"):
+        world.apply()
+    assert not gone.exists()
+    world.wishes = Wishes(on_failure="stop", consent=True)
+    world.resume()
+    assert gone.exists()
+
+
+def test_actions_are_counted_from_one(world: World) -> None:
+    world.apply()
+    begun = world.reporter.named("action_begins")
+    assert [words.split()[1] for words in begun[:6]] == [f"{index}/6" for index in range(1, 7)]
+
+
+@pytest.fixture
+def volumes(world: World, monkeypatch: pytest.MonkeyPatch) -> Volumes:
+    volumes = Volumes(monkeypatch)
+    world.after_reading = lambda: volumes.look("the machine is read")
+    return volumes
+
+
+def test_volumes_are_let_go_before_the_machine_is_read_and_where_a_run_ends(
+    world: World, volumes: Volumes
+) -> None:
+    with pytest.raises(RebootNeeded):
+        world.pipeline().apply("settings", "version: 1\n")
+    volumes.look("the run ends")
+    world.reboot()
+    world.resume()
+    volumes.look("the run ends")
+    assert volumes.looked.count("the machine is read") == 5
+
+
+def test_volumes_are_let_go_before_the_boot(
+    world: World, volumes: Volumes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "request_reboot", lambda _machine: volumes.look("the boot"))
+    (boot,) = world.tasks[2].pieces
+    world.tasks[2].pieces = [replace(boot, action=Reboot("Why.", automatic=True))]
+    with pytest.raises(RebootNeeded, match="boots now"):
+        world.pipeline().apply("settings", "version: 1\n")
+    assert volumes.looked[-1] == "the boot"
+
+
+def test_volumes_are_let_go_before_a_person_decides(world: World, volumes: Volumes) -> None:
+    def decides(_failure: object) -> OnFailure:
+        volumes.look("a person decides")
+        return "stop"
+
+    fails = RunCommand(("false",), "It fails.", PathPresent(str(world.tree / "never")))
+    world.tasks[1] = Task("fails", [Piece(fails, lambda: False)])
+    world.wishes = Wishes(on_failure=decides)
+    with pytest.raises(Stopped):
+        world.apply()
+    assert volumes.looked[-1] == "a person decides"
+    volumes.look("the run ends")
+
+
+def test_volumes_are_let_go_when_a_signal_ends_an_action(world: World, volumes: Volumes) -> None:
+    machine = world.machine()
+
+    def signal_comes(name: str) -> None:
+        if name == "RunCommand: ended":
+            machine.interrupts.note(signal.SIGINT)
+
+    machine.checkpoint = signal_comes
+    with pytest.raises(Interrupted):
+        world.pipeline(machine).apply("settings", "version: 1\n")
+    volumes.look("the run ends")
+
+
+def test_volumes_are_let_go_after_what_a_crash_left_is_settled(
+    world: World, volumes: Volumes
+) -> None:
+    world.checkpoint = DieAt(12)
+    assert in_child(world.apply) == -signal.SIGKILL
+    world.checkpoint = lambda _name: None
+    world.resume()
+    volumes.look("the run ends")
+
+
+def test_what_could_not_be_taken_back_when_it_failed_is_taken_back_before_the_step_is_tried_again(
+    world: World,
+) -> None:
+    """A disk that fails while a guest's system is installed takes no deletion either. Once it is
+    mended, the step would find files there that it does not know.
+    """
+    place, bad, fails = world.tree / "system", world.top / "bad", world.top / "fails"
+    place.mkdir()
+    bad.touch()
+    fails.touch()
+
+    @dataclass
+    class System(Task):
+        def check(self, settings: str, facts: Facts, /) -> list[Problem]:
+            strange = any(place.iterdir()) and "system/0" not in facts
+            return [Problem("not-empty", "It holds files.", "Look.")] if strange else []
+
+    script = f"touch {place}/half; test ! -e {fails}; touch {place}/whole"
+    action = RunCommand(
+        ("sh", "-ec", script), "Why.", PathPresent(str(place / "whole")),
+        undo=("sh", "-ec", f"test ! -e {bad}; rm {place}/*"), undo_class="by removal",
+        traces=PathPresent(str(place / "half")),
+    )  # fmt: skip
+    whole = place / "whole"
+    world.tasks[3] = System("system", [Piece(action, whole.exists)])
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="ended with exit status 1"):
+        world.apply()
+    assert [path.name for path in place.iterdir()] == ["half"]
+    # Not mended yet: it is tried, and the step's check stops the run as before.
+    fails.unlink()
+    with pytest.raises(Stopped, match="cannot go on"):
+        world.resume()
+    bad.unlink()
+    world.resume()
+    assert whole.exists()
+    world.roll_back()
+    assert list(place.iterdir()) == []
