@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wizard.actions import InstallPackages
@@ -159,8 +160,9 @@ class Packages:
             )
 
     def uninstall(self, undo: PackagesUndo, watch: Watch) -> None:
-        """Take back what came in, and see that it is gone."""
-        self._repair(watch)
+        """Take back what came in, and see that it is gone, and nothing else left half done."""
+        with suppress(StepFailed):
+            self._repair(watch)  # one of ours that cannot be configured can go all the same
         purge, remove = self.ours_still_there(undo)
         for verb, names in (("purge", purge), ("remove", remove)):
             if names:
@@ -174,6 +176,7 @@ class Packages:
                 "there.",
                 hint="See what `dpkg --audit` says, then roll back again.",
             )
+        self._repair(watch)
 
     def _repair(self, watch: Watch) -> None:
         """Finish what an earlier transaction left unfinished: nothing else goes before that."""

@@ -54,6 +54,7 @@ class Apt:
     automatic: set[str] = field(default_factory=set)
     commands: list[tuple[str, ...]] = field(default_factory=list)
     status: int = 0
+    broken: set[str] = field(default_factory=set)  # cannot be configured
 
     def ask(
         self,
@@ -102,7 +103,7 @@ class Apt:
         match words:
             case ["apt-get", "install", *names] if self.status == 0:
                 for name in self.closure(names):
-                    self.states[name] = "installed"
+                    self.states[name] = "half-configured"
             case ["apt-get", "purge", *names]:
                 for name in self.dependents(names):
                     self.states.pop(name, None)
@@ -111,12 +112,13 @@ class Apt:
                     self.states[name] = "config-files"
             case ["apt-mark", "auto", *names]:
                 self.automatic |= set(names)
-            case ["dpkg", *_]:
-                self.states = {
-                    name: "installed" if state == "half-configured" else state
-                    for name, state in self.states.items()
-                }
-        return Completed(tuple(argv), self.status, "exited", (), 0.0, 1.0)
+        status = self.status
+        if words[0] in ("apt-get", "dpkg") and not status:
+            # Whatever apt does, dpkg configures last what waits for it.
+            waiting = [name for name, state in self.states.items() if state == "half-configured"]
+            self.states |= {name: "installed" for name in waiting if name not in self.broken}
+            status = (100 if words[0] == "apt-get" else 1) if self.broken & {*waiting} else 0
+        return Completed(tuple(argv), status, "exited", (), 0.0, 1.0)
 
 
 XEN_SYSTEM = InstallPackages(("xen-system-amd64", "lvm2"), "Why.")
@@ -190,6 +192,35 @@ def test_what_the_user_purged_already_is_no_error(apt: Apt, machine: Machine) ->
     assert "libxen" not in apt.states
     purge = next(command for command in apt.commands if "purge" in command)
     assert ("purge", "libxen") == purge[-2:]
+
+
+def test_what_cannot_be_configured_can_be_taken_back(apt: Apt, machine: Machine) -> None:
+    """apt-get purges a package whose postinst fails (seen on Debian 12)."""
+    before = dict(apt.states)
+    apt.broken = {"libxen"}
+    undo = machine.prepare(XEN_SYSTEM, "1")
+    with pytest.raises(StepFailed, match="exit status 100"):
+        machine.perform(XEN_SYSTEM, undo, Unwatched())
+    assert apt.states["libxen"] == "half-configured"
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert apt.states == before
+
+
+def test_it_is_not_all_taken_back_while_another_package_cannot_be_configured(
+    apt: Apt, machine: Machine
+) -> None:
+    """A full /boot has no room for the initrd that another package's trigger makes."""
+    before = dict(apt.states)
+    undo = install(machine)
+    apt.broken = {"libdevmapper"}
+    apt.states["libdevmapper"] = "half-configured"
+    for _twice in range(2):
+        with pytest.raises(StepFailed, match="exit status"):
+            machine.revert(XEN_SYSTEM, undo, Unwatched())
+        assert "libxen" not in apt.states
+    apt.broken.clear()
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert apt.states == before
 
 
 def test_an_interrupted_transaction_is_finished_first(apt: Apt, machine: Machine) -> None:
