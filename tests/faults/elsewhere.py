@@ -82,6 +82,7 @@ def moved_action(action: Action, tree: Path) -> Action:
                 traces=_probe(action.traces, tree) if action.traces is not None else None,
                 identity=_identity(action.identity, tree) if action.identity else None,
                 inside=_volume(action.inside, tree),
+                own_log=_below(action.own_log, tree) if action.own_log else "",
             )
         case WriteFile():
             # The tests need not run as root.

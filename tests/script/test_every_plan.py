@@ -169,7 +169,7 @@ def without_mounts(action: Action) -> Action:
 
     return replace(
         action, inside=None, identity=None, until=None, probe=outside(action.probe),
-        traces=outside(action.traces) if action.traces else None,
+        traces=outside(action.traces) if action.traces else None, own_log="",
     )  # fmt: skip
 
 
