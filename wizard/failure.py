@@ -74,11 +74,13 @@ Change = Callable[[Changing[S, F]], Changed[S] | None]
 def stop_for(name: str, words: str, problems: Sequence[Problem]) -> None:
     """Raise `StepFailed` when there are problems, with all of them."""
     if problems:
-        raise StepFailed(
+        error = StepFailed(
             f"The step {name} {words}.",
             hint=problems[0].hint,
             details=tuple(map(problem_words, problems)),
         )
+        error.first = problems[0].what
+        raise error
 
 
 def refuse_boot_loop(ledger: Ledger, name: str, plan: Plan[F]) -> None:

@@ -400,10 +400,10 @@ class Pipeline(Generic[S, F]):
                 case "roll back":
                     self._roll_back_failed(journal, error)
                 case "stop":
-                    self._pause(journal, error.what, Exit.STOPPED)
+                    self._pause(journal, error.to_keep, Exit.STOPPED)
                     raise stopped(step, error, GO_ON) from error
                 case "retry":
-                    self._pause(journal, error.what, Exit.STOPPED)
+                    self._pause(journal, error.to_keep, Exit.STOPPED)
                     return settings
                 case "skip":
                     journal.append(StepLeftOut(step))
@@ -413,7 +413,7 @@ class Pipeline(Generic[S, F]):
                     changed = self._changed(run, journal, settings, step)
                     if changed is None:
                         continue  # the person thought better of it, and is asked again
-                    self._pause(journal, error.what, Exit.STOPPED)
+                    self._pause(journal, error.to_keep, Exit.STOPPED)
                     return changed
 
     def _decide(self, run: RunDirectory, ledger: Ledger, name: str, error: StepFailed) -> OnFailure:

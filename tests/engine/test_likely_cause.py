@@ -46,6 +46,21 @@ def test_what_is_known_of_a_failure_comes_with_its_error_and_before_the_question
     assert "\n".join(words) in run.workplace.log.read_text()
 
 
+def test_status_still_knows_the_cause_later(world: World) -> None:
+    world.rules = (Rule("seven", ("exit status 7",), "It is not mended.", "Mend it."),)
+    world.wishes = Wishes(on_failure="stop")
+    world.tasks.insert(2, breaking(world))
+    with pytest.raises(Stopped):
+        world.apply()
+    reason = said(world).runs[-1].reason
+    assert reason.endswith("ended with exit status 7. Likely cause: It is not mended.")
+    # Of a check or a verification: what was wrong, by the step's own words.
+    world.tasks[2].unfit = True
+    with pytest.raises(Stopped):
+        world.resume()
+    assert said(world).runs[-1].reason == "The step breaks cannot go on. It is not fit."
+
+
 def test_what_only_the_undo_knows_is_in_the_failure_too(world: World) -> None:
     world.rules = (Rule("broken", ("Input/output error",), "The disk fails.", "Look at it."),)
     world.wishes = Wishes(on_failure="stop")
