@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -264,3 +264,17 @@ def test_the_person_is_told_what_was_tried_and_where_the_log_is(world: World) ->
     assert isinstance(failure.action, RunCommand)
     assert ("last words",) == failure.error.details
     assert "last words" in failure.log.read_text()
+
+
+def test_answers_can_be_changed_only_where_there_is_somebody_to_ask(world: World) -> None:
+    person = Person("roll back")
+    work = run(world, person, "h a bad c")
+    world.wishes = replace(world.wishes, change=None)
+    with pytest.raises(StepFailed):
+        work()
+    assert [False] == [failure.changes for failure in person.failures]
+
+
+def test_what_is_left_out_is_told(world: World) -> None:
+    run(world, Person("skip"), "h a bad c", optional={"second": "nobody needs it"})()
+    assert "second is left out." in world.reporter.named("note")

@@ -158,7 +158,8 @@ def test_a_closed_terminal_while_it_waits_takes_the_guarded_step_back(
     world: World, systemd: Systemd
 ) -> None:
     hang_up = ("sh", "-c", f"kill -HUP {os.getpid()}; exit 1")
-    world.tasks[1].guard = Guard(30, hang_up, True, "?")
+    # At once: longer than any test waits.
+    world.tasks[1].guard = Guard(30_000, hang_up, True, "?")
     with pytest.raises(Interrupted) as error:
         apply(world, systemd)
     assert 129 == error.value.status
@@ -188,6 +189,26 @@ def test_when_the_program_is_killed_the_timer_takes_the_step_back(
     assert "bridge was not confirmed in time" in found.runs[-1].reason
     assert not take_back_unconfirmed(world.store, machine(world, systemd), world.reporter)
     world.resume()
+    assert (world.tree / "network").exists()
+
+
+def test_a_resume_that_comes_before_the_timer_takes_the_step_back_first(
+    world: World, systemd: Systemd
+) -> None:
+    points: list[str] = []
+    (world.top / "reached").touch()
+    world.checkpoint = points.append
+    apply(world, systemd)
+    last = len(points)
+    world.roll_back()
+    world.checkpoint = DieAt(last)
+    assert -9 == in_child(lambda: apply(world, systemd))
+    world.checkpoint = lambda _name: None
+    world.reporter.events.clear()
+    world.pipeline(machine(world, systemd)).resume("settings")
+    names = [name for name, _words in world.reporter.events]
+    assert names.index("undone") < names.index("step_begins")
+    assert world.reporter.named("note") == ["bridge is taken back: it was not confirmed."]
     assert (world.tree / "network").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,6 +112,74 @@ def test_a_point_of_no_return_that_only_comes_up_on_the_way_needs_consent_too(
     world.wishes = Wishes(on_failure="stop", consent=True)
     world.resume()
     assert gone.exists()
+
+
+def test_a_signal_between_two_actions_begins_no_other(world: World) -> None:
+    machine = world.machine()
+
+    def signal_comes(name: str) -> None:
+        if name == "its end is journaled":
+            machine.interrupts.note(signal.SIGINT)
+
+    machine.checkpoint = signal_comes
+    with pytest.raises(Interrupted):
+        world.pipeline(machine).apply("settings", "version: 1\n")
+    assert world.reporter.named("action_begins") == ["MakeDirectory 1/6"]
+    assert world.reporter.named("action_done") == ["MakeDirectory"]
+
+
+def test_a_boot_by_hand_is_asked_for_and_not_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "request_reboot", lambda _machine: pytest.fail("it boots"))
+    with pytest.raises(RebootNeeded, match="Everything is ready for the boot"):
+        world.pipeline().apply("settings", "version: 1\n")
+    assert world.reporter.named("machine goes down") == []
+
+
+def test_an_undo_that_was_cut_off_is_finished_before_the_step_is_tried_again(
+    world: World,
+) -> None:
+    half = world.tree / "half"
+    action = RunCommand(
+        ("sh", "-c", f"touch {half}; test -e {world.top}/mended"), "Why.",
+        undo=("rm", str(half)), undo_class="by removal", traces=PathPresent(str(half)),
+    )  # fmt: skip
+    world.tasks[1] = Task("half", [Piece(action, (world.top / "mended").exists)])
+
+    def dies(name: str) -> None:
+        if name == "undo: journaled":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    world.checkpoint = dies
+    assert in_child(world.apply) == -signal.SIGKILL
+    assert half.exists()
+    world.checkpoint = lambda _name: None
+    (world.top / "mended").touch()
+    with pytest.raises(RebootNeeded):
+        world.pipeline().resume("settings")
+    assert world.reporter.named("undone") == ["RunCommand"]
+    assert not half.exists()
+
+
+def test_what_a_crash_cut_off_is_done_again_and_counts_once(world: World) -> None:
+    def dies(name: str) -> None:
+        if name == "command: runs":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    world.tasks.pop(0)
+    slow = world.tree / "slow"
+    action = RunCommand(
+        ("sh", "-c", f"sleep 1; touch {slow}"), "Why.", PathPresent(str(slow)),
+        undo=("rm", str(slow)), undo_class="by removal",
+    )  # fmt: skip
+    world.tasks = [Task("slow", [Piece(action, slow.exists)])]
+    world.checkpoint = dies
+    assert in_child(world.apply) == -signal.SIGKILL
+    world.checkpoint = lambda _name: None
+    world.resume()
+    ledger = world.store.ledger(world.store.runs()[0])
+    assert [entry.state for entry in ledger.entries.values()] == ["undone", "done"]
 
 
 def test_actions_are_counted_from_one(world: World) -> None:
