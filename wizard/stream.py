@@ -30,9 +30,9 @@ def without_controls(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def last_lines(path: Path, lines: int = 15) -> tuple[str, ...]:
+def last_lines(path: Path, lines: int = 6) -> tuple[str, ...]:
     """The end of a text file, as a command's last lines are kept, what is said again left out;
-    nothing if it cannot be read.
+    nothing if it cannot be read. So few, that a person who is asked what to do sees them all.
     """
     if not path.is_file():
         return ()
