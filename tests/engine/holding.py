@@ -6,33 +6,50 @@ all go. Nothing is mounted here: each of these only says so.
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
+from wizard.actions import Action
 from wizard.machine import Machine
+from wizard.running import Watch
+from wizard.undo import Undo
 
 
 class Volumes:
     """Told of all that a machine does; `look` fails where something may be mounted."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.held = ""
         self.looked: list[str] = []
-        for name, holds in (
-            ("prepare", True), ("perform", True), ("settle", True), ("revert", True),
-            ("release", False),
-        ):  # fmt: skip
-            monkeypatch.setattr(Machine, name, self._told(name, getattr(Machine, name), holds))
-
-    def _told(self, name: str, method: Any, holds: bool) -> Any:
-        def tells(*arguments: Any) -> Any:
-            self.held = name if holds else ""
-            return method(*arguments)
-
-        return tells
 
     def look(self, where: str) -> None:
         """Somebody looks at the disks, or the program leaves them."""
         self.looked.append(where)
         assert not self.held, f"{where}, while {self.held} may have mounted something"
+
+    def machine(self) -> type[Machine]:
+        """A machine that tells of what it does."""
+        volumes = self
+
+        class Holding(Machine):
+            def prepare(self, action: Action, label: str) -> Undo:
+                volumes.held = "prepare"
+                return super().prepare(action, label)
+
+            def perform(self, action: Action, undo: Undo, watch: Watch) -> None:
+                volumes.held = "perform"
+                super().perform(action, undo, watch)
+
+            def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
+                volumes.held = "settle"
+                return super().settle(action, undo, watch)
+
+            def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+                volumes.held = "revert"
+                super().revert(action, undo, watch)
+
+            def release(self) -> None:
+                volumes.held = ""
+                super().release()
+
+            def request_reboot(self) -> None:
+                volumes.look("the boot")
+
+        return Holding

@@ -133,10 +133,9 @@ def test_an_answer_that_nothing_has_used_yet_is_changed_and_the_run_goes_on(worl
     assert 1 == world.reporter.events.count(("step_begins", "first"))
 
 
-def test_volumes_are_let_go_before_the_machine_is_read_for_other_answers(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    volumes = Volumes(monkeypatch)
+def test_volumes_are_let_go_before_the_machine_is_read_for_other_answers(world: World) -> None:
+    volumes = Volumes()
+    world.kind = volumes.machine()
     world.after_reading = lambda: volumes.look("the machine is read")
     run(world, Person("change", settings=("h a good c",)), "h a bad c")()
     assert len(volumes.looked) > 5

@@ -14,7 +14,6 @@ from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_
 from wizard.actions import PathPresent, Reboot, RunCommand
 from wizard.errors import Interrupted, RebootNeeded, Stopped
 from wizard.failure import OnFailure
-from wizard.machine import Machine
 from wizard.pipeline import Wishes
 from wizard.records import Paused
 from wizard.step import Problem
@@ -23,6 +22,14 @@ from wizard.step import Problem
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return full_world(tmp_path)
+
+
+@pytest.fixture
+def volumes(world: World) -> Volumes:
+    volumes = Volumes()
+    world.kind = volumes.machine()
+    world.after_reading = lambda: volumes.look("the machine is read")
+    return volumes
 
 
 def test_a_signal_while_the_machine_is_read_stops_before_there_is_a_run(world: World) -> None:
@@ -128,12 +135,10 @@ def test_a_signal_between_two_actions_begins_no_other(world: World) -> None:
     assert world.reporter.named("action_done") == ["MakeDirectory"]
 
 
-def test_a_boot_by_hand_is_asked_for_and_not_done(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Machine, "request_reboot", lambda _machine: pytest.fail("it boots"))
+def test_a_boot_by_hand_is_asked_for_and_not_done(world: World, volumes: Volumes) -> None:
     with pytest.raises(RebootNeeded, match="Everything is ready for the boot"):
         world.pipeline().apply("settings", "version: 1\n")
+    assert "the boot" not in volumes.looked
     assert world.reporter.named("machine goes down") == []
 
 
@@ -188,13 +193,6 @@ def test_actions_are_counted_from_one(world: World) -> None:
     assert [words.split()[1] for words in begun[:6]] == [f"{index}/6" for index in range(1, 7)]
 
 
-@pytest.fixture
-def volumes(world: World, monkeypatch: pytest.MonkeyPatch) -> Volumes:
-    volumes = Volumes(monkeypatch)
-    world.after_reading = lambda: volumes.look("the machine is read")
-    return volumes
-
-
 def test_volumes_are_let_go_before_the_machine_is_read_and_where_a_run_ends(
     world: World, volumes: Volumes
 ) -> None:
@@ -207,10 +205,7 @@ def test_volumes_are_let_go_before_the_machine_is_read_and_where_a_run_ends(
     assert volumes.looked.count("the machine is read") == 5
 
 
-def test_volumes_are_let_go_before_the_boot(
-    world: World, volumes: Volumes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Machine, "request_reboot", lambda _machine: volumes.look("the boot"))
+def test_volumes_are_let_go_before_the_boot(world: World, volumes: Volumes) -> None:
     (boot,) = world.tasks[2].pieces
     world.tasks[2].pieces = [replace(boot, action=Reboot("Why.", automatic=True))]
     with pytest.raises(RebootNeeded, match="boots now"):

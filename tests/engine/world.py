@@ -109,6 +109,7 @@ class World:
     checkpoint: Callable[[str], None] = lambda _name: None
     after_reading: Callable[[], None] = lambda: None
     rules: Sequence[Rule] = ()
+    kind: type[Machine] = Machine
 
     def __post_init__(self) -> None:
         self.tree = self.top / "tree"
@@ -117,7 +118,7 @@ class World:
 
     def machine(self) -> Machine:
         """A machine that works in this world."""
-        return Machine(
+        return self.kind(
             checkpoint=self.checkpoint,
             work=self.top / "work",
             boot_id=self.boot.read_text,
