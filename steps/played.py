@@ -219,7 +219,12 @@ _FAILURES: dict[str, tuple[str, ...]] = {
         "/dev/xendisks/vm01-root is apparently in use by the system; will not make a "
         "filesystem here!",
     ),
-    "debootstrap": (f"E: Failed getting release file {_MIRROR}/dists/bookworm/Release",),
+    "debootstrap": (
+        f"E: Failed getting release file {_MIRROR}/dists/bookworm/Release",
+        "/run/xen-setup/vm01/debootstrap/debootstrap.log ended with:",
+        f"{_MIRROR}/dists/bookworm/Release:",
+        "2006-11-24 19:06:24 ERROR 404: Not Found.",
+    ),
     "xl create": (
         "libxl: error: libxl_device.c:361:libxl__device_disk_set_backend: Disk vdev=xvda1 failed "
         "to stat: xendisks/vm01-root: No such file or directory",

@@ -170,7 +170,7 @@ class Running:
         """Its last lines; they are in our log too then, as the file may go with the undo."""
         if path is None or not (lines := last_lines(path)):
             return ()
-        told = (f"{path} ends with:", *lines)
+        told = (f"{path} ended with:", *lines)
         for line in told:
             self.log.note(line)
         return told

@@ -93,7 +93,7 @@ def test_of_a_command_that_fails_its_own_log_is_shown_and_kept_though_the_undo_t
         machine.perform(action, undo, Unwatched())
     assert "Its last lines are below" in caught.value.hint
     take_back(machine, action, undo)
-    begins = f"{own} ends with:"
+    begins = f"{own} ended with:"
     assert caught.value.details == tuple(begins if line == "{}" else line for line in shown)
     assert not own.exists()
     told = caught.value.details[caught.value.details.index(begins) :]
