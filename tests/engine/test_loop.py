@@ -211,6 +211,7 @@ def test_volumes_are_let_go_before_the_boot(world: World, volumes: Volumes) -> N
     with pytest.raises(RebootNeeded, match="boots now"):
         world.pipeline().apply("settings", "version: 1\n")
     assert volumes.looked[-1] == "the boot"
+    assert world.reporter.named("machine goes down") == [""]
 
 
 def test_volumes_are_let_go_before_a_person_decides(world: World, volumes: Volumes) -> None:
