@@ -155,6 +155,14 @@ def test_an_answer_that_a_verified_step_has_used_takes_the_run_back_to_that_step
     assert {} == words(world)
 
 
+def test_another_try_is_by_the_same_answers(world: World) -> None:
+    person = Person("retry", "stop")
+    with pytest.raises(Stopped):
+        run(world, person, "h a bad c")()
+    assert ["second", "second"] == [failure.step for failure in person.failures]
+    assert {"head": "h", "first": "a", "second": "bad"} == words(world)
+
+
 def test_answers_left_as_they_were_lead_back_to_the_choice(world: World) -> None:
     person = Person("change", "stop", settings=("",))
     with pytest.raises(Stopped):

@@ -13,7 +13,7 @@ from tests.engine.holding import Volumes
 from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_child
 from wizard.actions import PathPresent, Reboot, RunCommand
 from wizard.errors import Interrupted, RebootNeeded, Stopped
-from wizard.failure import OnFailure
+from wizard.failure import Changed, OnFailure
 from wizard.pipeline import Wishes
 from wizard.records import Paused
 from wizard.step import Problem
@@ -140,6 +140,22 @@ def test_a_boot_by_hand_is_asked_for_and_not_done(world: World, volumes: Volumes
         world.pipeline().apply("settings", "version: 1\n")
     assert "the boot" not in volumes.looked
     assert world.reporter.named("machine goes down") == []
+
+
+@pytest.mark.parametrize("decision", ["retry", "change"])
+def test_after_a_boot_in_vain_a_person_can_have_another_at_once(
+    world: World, decision: OnFailure
+) -> None:
+    world.tasks[2].pieces = [Piece(Reboot("Why."), (world.tree / "under xen").exists)]
+    world.wishes = Wishes(
+        on_failure=lambda _failure: decision, change=lambda _old: Changed("other", "version: 1\n")
+    )
+    with pytest.raises(RebootNeeded):
+        world.pipeline().apply("settings", "version: 1\n")
+    world.reboot()
+    with pytest.raises(RebootNeeded):
+        world.pipeline().resume("settings")
+    assert [step for step, _action in world.reporter.failures] == ["booted"]
 
 
 def test_an_undo_that_was_cut_off_is_finished_before_the_step_is_tried_again(
