@@ -54,7 +54,7 @@ mount -o loop /root/small.img "$1"
 free=$(df --output=avail "$1" | tail -1)
 fallocate -l "$((free - $2))K" "$1/filler"
 """
-# The folder itself gets what is in it now.
+# The folder itself gets what is in it now. The boot menu names the filesystem that /boot was on.
 UNDO_SMALL = """
 set -e
 mount --bind / /mnt
@@ -65,6 +65,7 @@ umount /mnt
 umount --lazy "$1"
 losetup --detach-all
 rm /root/small.img
+[ "$1" != /boot ] || update-grub
 """
 FULL = ("A filesystem is full", "too little room", "could not be unpacked or configured")
 ERRORS = f"""
