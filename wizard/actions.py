@@ -119,7 +119,7 @@ class RunCommand:
     terminates it, as soon as its output matches that regular expression; without a match it has
     failed.
     `own_log` is a file that the command keeps, in which it says more than it prints: when it fails,
-    its last lines are shown too.
+    its last lines are shown too. They are not masked: no command that gets a secret has one.
     `identity` is checked just before. `progress` names a reader of its output (see
     commands.py). `estimate` is the usual duration in seconds, for the remaining time; `download`
     what usually comes over the network, and `space` what stays on the disks, both in MiB.

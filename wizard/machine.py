@@ -279,7 +279,8 @@ class Machine:
                     trees.install(action, undo, work, watch)
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
-                    self._refuse_other_device(action)
+                    changed = differences(action.disk, self._running.ask, table_counts=True)
+                    self._refuse(changed, action.disk.path)
                     self.partition_tables.create(action, self._running)
                 case Reboot():
                     raise RebootNeeded("The machine must boot now.", hint="")
@@ -385,16 +386,20 @@ class Machine:
                 f"`{shlex.join(action.argv)}` {result.words}, but never showed what was "
                 f"waited for ({action.until}).",
                 hint=f"Its last lines are below; all of them are in {self._running.log.path}.",
-                details=result.tail,
+                details=(*result.tail, *self._own_words(action)),
             )
-        own_log = self._real(action.own_log, action.inside) if action.own_log else None
-        self._running.must_have_ended_well(result, own_log)
+        self._running.must_have_ended_well(result, lambda: self._own_words(action))
         if not isinstance(action.probe, Never) and not self.probe(action.probe):
             raise StepFailed(
                 f"`{shlex.join(action.argv)}` {result.words}, but its work is not there.",
                 hint=f"Looked for with: {probe_words(action.probe)}",
-                details=result.tail,
+                details=(*result.tail, *self._own_words(action)),
             )
+
+    def _own_words(self, action: RunCommand) -> tuple[str, ...]:
+        """How the log ends that the command keeps itself, if it does."""
+        path, inside = action.own_log, action.inside
+        return self._running.own_words(lambda: self._real(path, inside)) if path else ()
 
     def _revert_command(self, action: RunCommand, watch: Watch) -> None:
         if action.undo is None:
@@ -466,11 +471,6 @@ class Machine:
         return self._place
 
     # --- packages, devices --------------------------------------------------------------------
-
-    def _refuse_other_device(self, action: CreatePartition) -> None:
-        self._refuse(
-            differences(action.disk, self._running.ask, table_counts=True), action.disk.path
-        )
 
     def _refuse(self, found: list[str], path: str) -> None:
         if found:

@@ -88,12 +88,11 @@ class Packages:
         states = self.states()
         return all(states.get(name) == "installed" for name in names)
 
-    def interrupted(self) -> bool:
-        """Whether an earlier transaction was cut off and wants repair."""
-        return any(
-            state in ("half-installed", "unpacked", "half-configured", "triggers-pending")
-            for state in self.states().values()
-        )
+    def waiting(self) -> list[str]:
+        """What an earlier transaction that was cut off has left unfinished."""
+        unfinished = ("half-installed", "unpacked", "half-configured", "triggers-pending")
+        states = self.states().items()
+        return sorted({name.partition(":")[0] for name, state in states if state in unfinished})
 
     def undo_for(self, names: tuple[str, ...]) -> PackagesUndo:
         """What the installation of these will bring in; refuses one that removes something."""
@@ -164,23 +163,36 @@ class Packages:
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
         purge, remove = self.ours_still_there(undo)
+        failed: StepFailed | None = None
         for verb, names in (("purge", purge), ("remove", remove)):
             if names:
-                self._running.do(removal_command(verb, names), _REMOVAL_TIME, watch, "apt")
+                try:
+                    self._running.do(removal_command(verb, names), _REMOVAL_TIME, watch, "apt")
+                except StepFailed as error:
+                    failed = error  # perhaps only of what is not ours
         if undo.automatic:
             self._running.do(("apt-mark", "auto", *undo.automatic), _ASK_TIME, watch)
         purge, remove = self.ours_still_there(undo)
+        if failed and (purge or remove):
+            raise failed
         if purge or remove:
             raise StepFailed(
                 f"apt ended with exit status 0, but {', '.join((*purge, *remove))} are still "
                 "there.",
                 hint="See what `dpkg --audit` says, then roll back again.",
             )
-        self._repair(watch)
+        try:
+            self._repair(watch)
+        except StepFailed as error:
+            raise StepFailed(
+                f"The packages are gone; but {', '.join(self.waiting())} cannot be configured.",
+                hint="Mend what is named, then roll back again.",
+                details=error.details,
+            ) from error
 
     def _repair(self, watch: Watch) -> None:
         """Finish what an earlier transaction left unfinished: nothing else goes before that."""
-        if self.interrupted():
+        if self.waiting():
             self._running.do(REPAIR, _REMOVAL_TIME, watch)
 
     def _simulate(self, verb: str, *options: str, names: tuple[str, ...]) -> Transaction:

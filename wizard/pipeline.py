@@ -58,10 +58,9 @@ from wizard.records import (
     StepBegun,
     StepLeftOut,
     StepVerified,
-    Undone,
 )
 from wizard.reporter import Reporter
-from wizard.rollback import incomplete, open_run, take_back, take_back_entry, take_back_step
+from wizard.rollback import incomplete, open_run, settle, take_back, take_back_entry, take_back_step
 from wizard.saved_plan import Promise
 from wizard.schedule import prospects
 from wizard.step import Guard, Step, ignoring, step_name
@@ -295,17 +294,10 @@ class Pipeline(Generic[S, F]):
     def _settle(self, journal: Journal) -> None:
         """Finish or take back what a crash cut off, and what could not be taken back before."""
         ledger = journal.ledger
+        behind = ledger.left_behind
         if ledger.guard_open:
             self._take_back_guarded(journal, ledger.current)
-        for entry in ledger.cut_off:
-            if entry.state == "undoing":
-                take_back_entry(journal, self.machine, self.reporter, entry)
-            elif self.machine.settle(entry.action, entry.undo, self.reporter):
-                journal.append(Done(entry.number))
-            else:
-                journal.append(Undone(entry.number, "cut off, and done again"))
-        for entry in ledger.left_behind:  # the step would take it for somebody else's
-            take_back_entry(journal, self.machine, self.reporter, entry)
+        settle(journal, self.machine, self.reporter, behind)
         self.machine.release()  # what reads the facts next must find the volumes free
 
     def _position(self, ledger: Ledger) -> int:

@@ -218,13 +218,20 @@ class Ledger:
 
     @property
     def left_behind(self) -> list[Entry]:
-        """What could not be taken back when it failed, newest first, if nothing was done since:
-        whatever is done later may need it, or be what would be taken back in its place.
+        """What could not be taken back when it failed, newest first, of the step that the run
+        stands at, and if nothing was done since: what is done later may need it, or be what would
+        be taken back in its place. A guard that is open takes back the whole step.
         """
+        if self.guard_open:
+            return []
         since = takewhile(
             lambda entry: entry.state in ("undone", "not undone"), reversed(self.entries.values())
         )
-        return [entry for entry in since if entry.state == "not undone"]
+        return [
+            entry
+            for entry in since
+            if entry.state == "not undone" and self.step_states[entry.step] not in ENDED
+        ]
 
     @property
     def waits_for_boot(self) -> Entry | None:

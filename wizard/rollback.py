@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from wizard.actions import Action, undo_class
 from wizard.errors import (
@@ -11,12 +11,14 @@ from wizard.errors import (
     RebootNeeded,
     RollbackIncomplete,
     SetupError,
+    StepFailed,
     Stopped,
     UsageError,
 )
 from wizard.journal import Journal, RunDirectory, Store
 from wizard.performer import Performer
 from wizard.records import (
+    Done,
     Entry,
     NotUndone,
     Paused,
@@ -210,7 +212,11 @@ def take_back_entry(
     except SetupError as error:
         text = f"{error.what} {error.hint}".strip()
         if after is not None and error.details:
-            after.details = (*after.details, "Nor could it be taken back:", *error.details)
+            after.details = (
+                *after.details,
+                "Nor could it be taken back (`resume` tries that again first):",
+                *error.details,
+            )
         journal.append(NotUndone(entry.number, text))
         machine.note(f"not taken back: {text}")
         reporter.conflict(entry.action, text)
@@ -241,6 +247,35 @@ def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, ste
         if not _take_back_in_order(journal, machine, reporter, entry, left):
             left.append(entry)
     return not left
+
+
+def settle(
+    journal: Journal, machine: Performer, reporter: Reporter, behind: Iterable[Entry]
+) -> None:
+    """Finish or take back what a crash cut off; then take back what could not be taken back when it
+    failed (`behind`), as its step would take it for somebody else's. What somebody has finished
+    meanwhile stays.
+    """
+    for entry in journal.ledger.cut_off:
+        if entry.state == "undoing":
+            take_back_entry(journal, machine, reporter, entry)
+        elif machine.settle(entry.action, entry.undo, reporter):
+            journal.append(Done(entry.number))
+        else:
+            journal.append(Undone(entry.number, "cut off, and done again"))
+    left: list[Entry] = []
+    for entry in behind:
+        if _is_done(machine, entry) or not _take_back_in_order(
+            journal, machine, reporter, entry, left
+        ):
+            left.append(entry)
+
+
+def _is_done(machine: Performer, entry: Entry) -> bool:
+    try:
+        return machine.is_done(entry.action, entry.undo)
+    except StepFailed:
+        return False  # the undo will say what is in the way
 
 
 def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,16 +149,17 @@ class Running:
             self.seconds += time.monotonic() - started
             self._note.unlink(missing_ok=True)
 
-    def must_have_ended_well(self, result: Completed, own_log: Path | None = None) -> None:
-        """Raise `StepFailed`, or `Interrupted`, unless the command ended with success.
-
-        `own_log` is a file in which the command itself has written what it did.
+    def must_have_ended_well(
+        self, result: Completed, own_words: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
+        """Raise `StepFailed`, or `Interrupted`, unless the command ended with success. `own_words`
+        tells what else it said of a failure.
         """
         if result.ended == "interrupted":
             raise self.interrupts.error()
         if result.ended != "matched" and (result.ended != "exited" or result.status != 0):
             where = f"The log is {self.log.path}." if self.log.path else ""
-            more = self._of_its_own_log(own_log)
+            more = own_words()
             raise StepFailed(
                 f"`{shlex.join(result.argv)}` {result.words}.",
                 hint=f"Its last lines are below. {where}"
@@ -166,9 +168,15 @@ class Running:
                 details=(*result.tail, *more),
             )
 
-    def _of_its_own_log(self, path: Path | None) -> tuple[str, ...]:
-        """Its last lines; they are in our log too then, as the file may go with the undo."""
-        if path is None or not (lines := last_lines(path)):
+    def own_words(self, find: Callable[[], Path]) -> tuple[str, ...]:
+        """How a command's own log ends, if it can be read: a disk that fails must not hide what the
+        command printed. It is in our log too then, as the file may go with the undo.
+        """
+        try:
+            lines = last_lines(path := find())
+        except (OSError, StepFailed):
+            return ()
+        if not lines:
             return ()
         told = (f"{path} ended with:", *lines)
         for line in told:

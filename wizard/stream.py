@@ -32,16 +32,14 @@ def without_controls(text: str) -> str:
 
 def last_lines(path: Path, lines: int = 6) -> tuple[str, ...]:
     """The end of a text file, as a command's last lines are kept, what is said again left out;
-    nothing if it cannot be read. So few, that a person who is asked what to do sees them all.
+    nothing if it is no such file. So few, that a person who is asked what to do sees them all.
+    Raises `OSError` where it cannot be read.
     """
     if not path.is_file():
         return ()
-    try:
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - lines * _LINE_LIMIT, 0))
-            text = file.read(lines * _LINE_LIMIT).decode(errors="replace")
-    except OSError:
-        return ()
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - lines * _LINE_LIMIT, 0))
+        text = file.read(lines * _LINE_LIMIT).decode(errors="replace")
     found = without_controls(text.replace("\r", "\n")).split("\n")
     kept = (line[:_LINE_LIMIT] for line in found if line.strip())
     return tuple(line for line, _same in groupby(kept))[-lines:]

@@ -29,6 +29,10 @@ class Volumes:
         volumes = self
 
         class Holding(Machine):
+            def is_done(self, action: Action, undo: Undo | None = None) -> bool:
+                volumes.held = "is_done"
+                return super().is_done(action, undo)
+
             def prepare(self, action: Action, label: str) -> Undo:
                 volumes.held = "prepare"
                 return super().prepare(action, label)

@@ -101,15 +101,33 @@ def test_of_a_command_that_fails_its_own_log_is_shown_and_kept_though_the_undo_t
     assert kept[kept.index(begins) :][: len(told)] == list(told)
 
 
-@pytest.mark.parametrize("made", ["true", "mkdir own", "mkfifo own"])
+# (A link to /proc/self/mem: reading it fails with EIO, as on a disk that fails, root or not.)
+@pytest.mark.parametrize(
+    "made", ["true", "mkdir own", "mkfifo own", "ln -s own own", "ln -s /proc/self/mem own"]
+)
 def test_a_log_of_a_command_that_is_none_is_passed_over(
     machine: Machine, tree: Path, made: str
 ) -> None:
-    action = command(tree, f"cd {tree}; {made}; exit 1", own_log=str(tree / "own"))
+    own = str(tree / "own")
+    action = command(tree, f"cd {tree}; {made}; echo the reason; exit 1", own_log=own)
     with pytest.raises(StepFailed, match="exit status 1") as caught:
         machine.perform(action, machine.prepare(action, "1"), Unwatched())
-    assert "It printed nothing" in caught.value.hint
-    assert caught.value.details == ()
+    assert caught.value.details == ("the reason",)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [("true", {}), ("true", {"until": "login: "})],
+    ids=["nothing done", "never shown"],
+)
+def test_a_commands_own_log_is_shown_when_it_claims_success(
+    machine: Machine, tree: Path, text: str, changes: dict[str, object]
+) -> None:
+    own = str(tree / "own")
+    action = command(tree, f"echo why >{own}; {text}", own_log=own, **changes)
+    with pytest.raises(StepFailed) as caught:
+        machine.perform(action, machine.prepare(action, "1"), Unwatched())
+    assert caught.value.details == (f"{own} ended with:", "why")
 
 
 def test_an_undo_that_lies_is_a_failure(machine: Machine, tree: Path) -> None:

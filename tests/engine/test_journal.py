@@ -29,6 +29,7 @@ from wizard.records import (
     Record,
     RunBegun,
     StepBegun,
+    StepLeftOut,
     StepVerified,
     UndoBegun,
     Undone,
@@ -309,6 +310,11 @@ def test_the_ledger_knows_what_could_not_be_taken_back_until_something_is_done_s
     assert left(NotUndone(6, "why"), again, Done(9)) == []
     assert left(NotUndone(6, "why"), again, UndoBegun(9), Undone(9)) == [6]
     assert left(NotUndone(6, "why"), again, NotUndone(9, "why")) == [9, 6]
+    # What the run has gone on from stays, and is taken back with the rest; a guard has its own way.
+    assert left(NotUndone(6, "why"), StepVerified("two")) == []
+    assert left(NotUndone(6, "why"), StepLeftOut("two")) == []
+    assert left(NotUndone(6, "why"), StepBegun("two", guarded=True)) == []
+    assert left(NotUndone(6, "why"), StepBegun("two")) == [6]
 
 
 def test_the_ledger_knows_that_a_boot_is_awaited_and_then_done() -> None:

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.engine.holding import Volumes
-from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_child
-from wizard.actions import PathPresent, Reboot, RunCommand
-from wizard.errors import Interrupted, RebootNeeded, Stopped
+from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_child, written
+from wizard.actions import Action, InstallPackages, PathPresent, Reboot, RunCommand
+from wizard.errors import Conflict, Interrupted, RebootNeeded, Stopped
 from wizard.failure import Changed, OnFailure
+from wizard.machine import Machine
 from wizard.pipeline import Wishes
-from wizard.records import Paused
+from wizard.records import VERSION, Begun, NotUndone, Paused, RunBegun, StepBegun
+from wizard.rollback import open_run, settle
+from wizard.running import Watch
 from wizard.step import Problem
+from wizard.undo import FileUndo, PackagesUndo, Undo
 
 
 @pytest.fixture
@@ -305,3 +309,58 @@ def test_what_could_not_be_taken_back_when_it_failed_is_taken_back_before_the_st
     assert whole.exists()
     world.roll_back()
     assert list(place.iterdir()) == []
+
+
+def test_what_somebody_has_finished_meanwhile_is_not_taken_back(world: World) -> None:
+    """Nor later, when the run has gone on from it."""
+    bad, work = world.top / "bad", world.tree / "work"
+    bad.touch()
+    action = RunCommand(
+        ("sh", "-c", f"touch {work}; exit 1"), "Why.", PathPresent(str(work)),
+        undo=("sh", "-ec", f"test ! -e {bad}; rm {work}"), undo_class="by removal",
+    )  # fmt: skip
+    world.tasks[2:] = [Task("work", [Piece(action, work.exists)]), Task("next", [], unfit=False)]
+    world.wishes = Wishes(on_failure="stop")
+    with pytest.raises(Stopped, match="ended with exit status 1"):
+        world.apply()
+    world.after_reading = lambda: setattr(world.tasks[3], "unfit", True)
+    bad.unlink()
+    with pytest.raises(Stopped, match="The step next cannot go on"):
+        world.resume()
+    assert work.exists()
+    world.after_reading = lambda: setattr(world.tasks[3], "unfit", False)
+    world.resume()
+    assert work.exists()
+    world.roll_back()
+    assert not work.exists()
+
+
+def test_what_prepared_for_packages_stays_with_them_when_it_is_tried_again(world: World) -> None:
+    """What keeps Xen from becoming the boot default, say."""
+    reverted: list[str] = []
+
+    class Stubborn(Machine):
+        def is_done(self, action: Action, undo: Undo | None = None) -> bool:
+            return False
+
+        def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+            reverted.append(action.kind)
+            if isinstance(action, InstallPackages):
+                raise Conflict("Something needs it.", hint="Look.")
+
+    world.kind = Stubborn
+    prepared = written(world.tree / "prepared", "x", "Why.")
+    with world.store.lock("resume"):
+        journal = open_run(world.store, world.machine(), world.store.new_run("version: 1\n"))
+        for record in (
+            RunBegun(VERSION, world.store.fingerprint, "1", ("files",)),
+            StepBegun("files"),
+            Begun(3, "files", prepared, FileUndo(prepared.path, None, "")),
+            Begun(4, "files", InstallPackages(("xen",), "Why."), PackagesUndo(("xen",))),
+            NotUndone(4, "Something needs it."),
+            NotUndone(3, "first the packages"),
+        ):
+            journal.append(record)
+        settle(journal, world.machine(), world.reporter, journal.ledger.left_behind)
+    assert reverted == ["InstallPackages"]
+    assert [entry.state for entry in journal.ledger.entries.values()] == ["not undone"] * 2

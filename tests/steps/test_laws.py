@@ -22,7 +22,15 @@ from steps.facts import Facts, Service
 from steps.settings import Settings
 from tests.machines import machines, running, stock
 from tests.steps.answered import answered
-from wizard.actions import Action, InstallPackages, Reboot, RunCommand, WriteFile, undo_class
+from wizard.actions import (
+    Action,
+    InstallPackages,
+    Reboot,
+    RunCommand,
+    SecretInput,
+    WriteFile,
+    undo_class,
+)
 from wizard.codec import decode, encode
 from wizard.step import Plan, Problem, Step, step_name
 
@@ -179,6 +187,8 @@ def test_every_action_says_why_and_how_it_is_undone(machine: str, answers: str) 
                 assert undone, f"{action.argv}: neither an undo nor a word on why not"
                 assert action.undo is None or undo_class(action) in ("exact", "by removal")
                 assert all(isinstance(word, str) and "\n" not in word for word in action.argv)
+                # The lines of such a log are shown, and nothing in them is masked.
+                assert not (action.own_log and isinstance(action.input, SecretInput)), action
         if not one.plan.actions:
             assert one.plan.skipped or one.plan.notes, "nothing to do, and not a word on why"
 
