@@ -155,7 +155,10 @@ def _errors(parted: Any) -> tuple[type[Exception], ...]:
 def _table(action: CreatePartition) -> Any:
     parted = _parted()
     try:
-        device = parted.getDevice(str(Path(action.disk.path).resolve()))
+        path = str(Path(action.disk.path).resolve())
+        # libparted would know the disk by that name as it was first, its size too.
+        parted.getDevice(path).removeFromCache()
+        device = parted.getDevice(path)
         disk = parted.newDisk(device)
     except _errors(parted) as error:
         raise StepFailed(
