@@ -54,12 +54,14 @@ class SetupError(Exception):
         self.hint = hint
         self.details = details  # last lines of a command, names of files, shown below
         self.likely: tuple[str, ...] = ()  # the likely cause and what to do, where a rule knows it
-        self.first = ""  # of what was found wrong, the first
+        self.first_problem = ""  # what a check or a verification found first
 
     @property
     def to_keep(self) -> str:
         """What is kept of it for who asks later: with what was wrong, or the likely cause."""
-        return " ".join((self.what, *([self.first] if self.first else self.likely[:1])))
+        return " ".join(
+            (self.what, *([self.first_problem] if self.first_problem else self.likely[:1]))
+        )
 
 
 class UsageError(SetupError):

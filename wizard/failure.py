@@ -79,7 +79,7 @@ def stop_for(name: str, words: str, problems: Sequence[Problem]) -> None:
             hint=problems[0].hint,
             details=tuple(map(problem_words, problems)),
         )
-        error.first = problems[0].what
+        error.first_problem = problems[0].what
         raise error
 
 

@@ -184,14 +184,16 @@ class Packages:
         try:
             self._repair(watch)
         except StepFailed as error:
-            raise StepFailed(
-                f"The packages are gone; but {', '.join(self.waiting())} cannot be configured.",
-                hint="Mend what is named, then roll back again.",
-                details=error.details,
-            ) from error
+            if waiting := ", ".join(self.waiting()):
+                raise StepFailed(
+                    f"Our packages are gone; but dpkg cannot finish with {waiting}.",
+                    hint="Its last lines say why. Mend that, see that `dpkg --configure --pending` "
+                    "ends well, then roll back again.",
+                    details=error.details,
+                ) from error
 
     def _repair(self, watch: Watch) -> None:
-        """Finish what an earlier transaction left unfinished: nothing else goes before that."""
+        """Finish what an earlier transaction left unfinished."""
         if self.waiting():
             self._running.do(REPAIR, _REMOVAL_TIME, watch)
 

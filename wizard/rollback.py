@@ -214,7 +214,7 @@ def take_back_entry(
         if after is not None and error.details:
             after.details = (
                 *after.details,
-                "Nor could it be taken back (`resume` tries that again first):",
+                "Nor could it be taken back (that is tried again before anything else):",
                 *error.details,
             )
         journal.append(NotUndone(entry.number, text))

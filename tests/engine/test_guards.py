@@ -167,20 +167,24 @@ def test_a_closed_terminal_while_it_waits_takes_the_guarded_step_back(
     assert not (world.tree / "network").exists()
 
 
-def test_when_the_program_is_killed_the_timer_takes_the_step_back(
-    world: World, systemd: Systemd
-) -> None:
+def killed_before_it_is_confirmed(world: World, systemd: Systemd) -> None:
+    """The guarded step's action is done and journaled; the confirmation is still to come."""
     points: list[str] = []
     (world.top / "reached").touch()
     world.checkpoint = points.append
     apply(world, systemd)
-    # The guarded step's action is done and journaled; the confirmation is still to come.
     last = len(points)
     world.roll_back()
     world.checkpoint = DieAt(last)
     assert -9 == in_child(lambda: apply(world, systemd))
     world.checkpoint = lambda _name: None
     assert (world.tree / "network").exists()
+
+
+def test_when_the_program_is_killed_the_timer_takes_the_step_back(
+    world: World, systemd: Systemd
+) -> None:
+    killed_before_it_is_confirmed(world, systemd)
     assert take_back_unconfirmed(world.store, machine(world, systemd), world.reporter)
     assert not (world.tree / "network").exists()
     assert (world.tree / "first").exists()
@@ -195,15 +199,7 @@ def test_when_the_program_is_killed_the_timer_takes_the_step_back(
 def test_a_resume_that_comes_before_the_timer_takes_the_step_back_first(
     world: World, systemd: Systemd
 ) -> None:
-    points: list[str] = []
-    (world.top / "reached").touch()
-    world.checkpoint = points.append
-    apply(world, systemd)
-    last = len(points)
-    world.roll_back()
-    world.checkpoint = DieAt(last)
-    assert -9 == in_child(lambda: apply(world, systemd))
-    world.checkpoint = lambda _name: None
+    killed_before_it_is_confirmed(world, systemd)
     world.reporter.events.clear()
     world.pipeline(machine(world, systemd)).resume("settings")
     names = [name for name, _words in world.reporter.events]

@@ -76,7 +76,7 @@ def test_what_only_the_undo_knows_is_in_the_failure_too(world: World) -> None:
         world.apply()
     assert error.value.likely == ("Likely cause: The disk fails.", "What to do: Look at it.")
     place = error.value.details.index(
-        "Nor could it be taken back (`resume` tries that again first):"
+        "Nor could it be taken back (that is tried again before anything else):"
     )
     assert "Input/output error" in error.value.details[place + 1]
 

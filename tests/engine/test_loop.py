@@ -125,16 +125,18 @@ def test_a_point_of_no_return_that_only_comes_up_on_the_way_needs_consent_too(
     assert gone.exists()
 
 
-def test_a_signal_between_two_actions_begins_no_other(world: World) -> None:
+def interrupted_at(world: World, point: str) -> None:
+    """A run that a Ctrl-C at that checkpoint ends."""
     machine = world.machine()
-
-    def signal_comes(name: str) -> None:
-        if name == "its end is journaled":
-            machine.interrupts.note(signal.SIGINT)
-
-    machine.checkpoint = signal_comes
+    machine.checkpoint = lambda name: (
+        machine.interrupts.note(signal.SIGINT) if name == point else None
+    )
     with pytest.raises(Interrupted):
         world.pipeline(machine).apply("settings", "version: 1\n")
+
+
+def test_a_signal_between_two_actions_begins_no_other(world: World) -> None:
+    interrupted_at(world, "its end is journaled")
     assert world.reporter.named("action_begins") == ["MakeDirectory 1/6"]
     assert world.reporter.named("action_done") == ["MakeDirectory"]
 
@@ -249,15 +251,7 @@ def test_volumes_are_let_go_before_a_person_decides(world: World, volumes: Volum
 
 
 def test_volumes_are_let_go_when_a_signal_ends_an_action(world: World, volumes: Volumes) -> None:
-    machine = world.machine()
-
-    def signal_comes(name: str) -> None:
-        if name == "RunCommand: ended":
-            machine.interrupts.note(signal.SIGINT)
-
-    machine.checkpoint = signal_comes
-    with pytest.raises(Interrupted):
-        world.pipeline(machine).apply("settings", "version: 1\n")
+    interrupted_at(world, "RunCommand: ended")
     volumes.look("the run ends")
 
 

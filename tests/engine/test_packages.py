@@ -215,7 +215,7 @@ def test_it_is_not_all_taken_back_while_another_package_cannot_be_configured(
     apt.broken = {"libdevmapper"}
     apt.states["libdevmapper"] = "half-configured"
     for _twice in range(2):
-        with pytest.raises(StepFailed, match="gone; but libdevmapper cannot be configured"):
+        with pytest.raises(StepFailed, match="gone; but dpkg cannot finish with libdevmapper"):
             machine.revert(XEN_SYSTEM, undo, Unwatched())
         assert "libxen" not in apt.states
     apt.broken.clear()
