@@ -160,13 +160,18 @@ def next_border(document: dict[str, Any]) -> str | None:
     return next((border for border in BORDERS if _STEPS.index(border) >= place), None)
 
 
+class GuestUnreadable(Exception):
+    """The guest's volume has no filesystem that can be read."""
+
+
 def border_state(machine: PracticeMachine) -> Snapshot:
-    """The machine's state, and the guest's own files if it has a volume."""
+    """The machine's state, and the guest's own files if it has a volume; raises GuestUnreadable."""
     taken = state_of(machine)
     if inside(machine, "test", "-b", _GUEST)[0] == 0:
         script = Path(guest_tree.__file__).read_bytes()
         done = machine.run(["python3", "-", _GUEST], stdin=script, seconds=900)
-        assert done.status == 0, done.err.decode()
+        if done.status:
+            raise GuestUnreadable(done.err.decode())
         taken["guest"] = json.loads(done.out)
     return taken
 

@@ -4,7 +4,8 @@ to the same state as an undisturbed run's; and again, rolls back to the start.
 One undisturbed run is watched, and its disk is copied at each moment while the machine is frozen:
 a copy is what a kill of the machine then would have left (`power.py`). `cuts.py` says which moments
 there are and how to choose them; XEN_SETUP_CUTS=all takes all 66, XEN_SETUP_CUTS=1/8 an eighth.
-`story.py` says how far a run is resumed. XEN_SETUP_CUT_STORY=NAME keeps the run that was watched,
+`story.py` says how far a run is resumed; of cuts that left the very same (`leavings.py`) one goes
+each way. XEN_SETUP_CUT_STORY=NAME keeps the run that was watched,
 and takes it the next time, for other cuts of it or beside this one: it needs the space of its
 copies, next to nothing on a filesystem that shares blocks.
 """
@@ -20,6 +21,7 @@ import pytest
 from tests.vm import snapshot
 from tests.vm.conftest import FAILED, Say, save_logs, teller
 from tests.vm.cuts import Cut, all_cuts, chosen_cuts
+from tests.vm.leavings import Leavings, what_was_left
 from tests.vm.power import HONEST, Shelf
 from tests.vm.running_inside import (
     end_differences,
@@ -48,6 +50,7 @@ pytestmark = pytest.mark.full
 HARDWARE = HONEST
 CUTS = chosen_cuts()
 HOST_AND_GUEST = ["Domain-0", "vm01"]
+RESUMED, ROLLED_BACK = "resumed", "rolled-back"
 KEPT = os.environ.get("XEN_SETUP_CUT_STORY", "")
 
 
@@ -56,6 +59,14 @@ class Told:
 
     def __init__(self, story: Story, tried: PracticeMachine) -> None:
         self.story, self.tried = story, tried
+        self.leavings = Leavings(story.shelf.folder)
+
+    def is_known(self, cut: Cut, way: str, say: Say) -> bool:
+        """Another cut that left the very same has gone this way: that of this one is known."""
+        twin = None if WHOLE else self.leavings.twin(cut.name, way)
+        if twin is not None:
+            say(f"{cut}: left what {twin} left, which was {way} well")
+        return twin is not None
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +102,28 @@ def test_after_a_power_cut_resume_comes_to_the_state_of_an_undisturbed_run(
     told: Told, cut: Cut, say: Say
 ) -> None:
     machine = told.story.after(cut, told.tried, say)
+    told.leavings.note(cut.name, what_was_left(machine))
+    if told.is_known(cut, RESUMED, say):
+        return
     document = status_of(machine)
     border = None if WHOLE else next_border(document)
     if border is None:
         goes_to_the_end(machine, told.story.finished, say)
-        return
+    else:
+        goes_to_the_border(machine, border, told.story.borders[border], say)
+    told.leavings.well(cut.name, RESUMED)
+
+
+def goes_to_the_border(
+    machine: PracticeMachine, border: str, undisturbed: Snapshot, say: Say
+) -> None:
+    """As far as the step of that name, where the state is an undisturbed run's."""
+    document = status_of(machine)
     words = ["apply", ANSWERS] if document["state"] == "nothing yet" else ["resume"]
     status, said = typed(machine, say, "xen-setup", *words, "--to", border, "--no-input")
     assert status == Exit.STOPPED, f"exit {status}: {said[-3000:]}"
     assert f"Done as far as {border}" in " ".join(said.split()), said[-3000:]
-    stands, undisturbed = border_state(machine), told.story.borders[border]
+    stands = border_state(machine)
     say(snapshot.table(undisturbed, stands, SAME_BORDER))
     assert border_differences(undisturbed, stands) == []
     nothing_is_left(machine)
@@ -133,9 +156,16 @@ def domains(machine: PracticeMachine) -> list[str]:
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_after_a_power_cut_rollback_gives_back_the_machine(told: Told, cut: Cut, say: Say) -> None:
+    if told.is_known(cut, ROLLED_BACK, say):
+        return
     machine = told.story.after(cut, told.tried, say)
+    if not told.leavings.has(cut.name):
+        told.leavings.note(cut.name, what_was_left(machine))
+        if told.is_known(cut, ROLLED_BACK, say):
+            return
     roll_back(machine, say)
     after = state_of(machine)
     say(snapshot.table(told.story.before, after))
     assert snapshot.compare(told.story.before, after) == []
     nothing_is_left(machine)
+    told.leavings.well(cut.name, ROLLED_BACK)
