@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from steps.credentials import key_words
 from steps.facts import BootLoader, Content, Disk, Facts, Network, VolumeGroup, Xen
+from steps.kinds import size_to_read
 
 
 def describe(facts: Facts) -> list[tuple[str, str]]:
@@ -26,7 +27,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         "processor",
         f"{processor.count} × {processor.model or 'unknown'}, {_virtualisation(facts)}",
     )
-    yield "memory", size_words(facts.memory)
+    yield "memory", size_to_read(facts.memory)
     secure = {True: ", Secure Boot on", False: ", Secure Boot off", None: ""}[facts.secure_boot]
     yield "firmware", ("UEFI" if facts.firmware == "uefi" else "BIOS") + secure
     yield "running kernel", facts.kernel
@@ -38,7 +39,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "service manager", facts.service_manager
     yield "Xen", _xen(facts.xen)
     for domain in facts.xen.domains or ():
-        yield "domain", f"{domain.name}, id {domain.id}, {size_words(domain.memory)}"
+        yield "domain", f"{domain.name}, id {domain.id}, {size_to_read(domain.memory)}"
     for service in facts.services:
         enabled = "enabled" if service.enabled else "not enabled"
         yield (
@@ -55,7 +56,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     for group in facts.volume_groups or ():
         yield from _group(group)
     for path, free in facts.space.items():
-        yield "free space", f"{path}: {size_words(free)}"
+        yield "free space", f"{path}: {size_to_read(free)}"
     login = ", with a name and a password" if facts.apt.login else ""
     yield "apt mirror", (facts.apt.mirror or "none in the package sources") + login
     yield "archive keyring", facts.apt.keyring or "none"
@@ -68,13 +69,6 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "guest system", f"{tree.device}: {words}"
     for line in facts.unknown:
         yield "not known", line
-
-
-def size_words(mib: int) -> str:
-    """A size in MiB as people read it."""
-    if mib < 1024:
-        return f"{mib} MiB"
-    return f"{mib / 1024:.1f} GiB".replace(".0 ", " ")
 
 
 def content_words(content: Content) -> str:
@@ -153,24 +147,22 @@ def _network(network: Network) -> Iterator[tuple[str, str]]:
 
 
 def _disk(disk: Disk) -> Iterator[tuple[str, str]]:
-    notes = [size_words(disk.size), disk.model, content_words(disk.content)]
+    notes = [size_to_read(disk.size), disk.model, content_words(disk.content)]
     notes += ["the system's"] * disk.system + ["read-only"] * disk.read_only
     notes += ["removable"] * disk.removable
     yield "disk", f"{disk.path}: {', '.join(note for note in notes if note)}"
     for part in disk.partitions:
         system = ", the system's" if part.system else ""
         words = content_words(part.content)
-        yield "partition", f"{part.path}: {size_words(part.size)}, {words}{system}"
+        yield "partition", f"{part.path}: {size_to_read(part.size)}, {words}{system}"
     for region in disk.free:
         room = "" if region.usable else ", but no room in the table for a partition"
-        yield "free region", f"{disk.path}: {size_words(region.size)}{room}"
+        yield "free region", f"{disk.path}: {size_to_read(region.size)}{room}"
 
 
 def _group(group: VolumeGroup) -> Iterator[tuple[str, str]]:
-    words = (
-        f"{size_words(group.size)}, {size_words(group.free)} free, on {', '.join(group.devices)}"
-    )
-    yield "volume group", f"{group.name}: {words}"
+    sizes = f"{size_to_read(group.size)}, {size_to_read(group.free)} free"
+    yield "volume group", f"{group.name}: {sizes}, on {', '.join(group.devices)}"
     for volume in group.volumes:
         words = content_words(volume.content) + (", open" if volume.open else "")
-        yield "volume", f"{volume.path}: {size_words(volume.size)}, {words}"
+        yield "volume", f"{volume.path}: {size_to_read(volume.size)}, {words}"

@@ -98,8 +98,8 @@ def round_size(mib: int, *, up: bool = False) -> str:
 
 
 def size_to_read(mib: int, *, up: bool = False) -> str:
-    """A size beside a choice, which nobody types: 512 MiB, 2.9 GiB. To a tenth below it, so that no
-    more is promised than there is; what is needed is rounded `up`.
+    """A size that nobody types: 512 MiB, 2.9 GiB. To a tenth below it, so that no more is promised
+    than there is; what is needed is rounded `up`.
     """
     if mib < 1024:
         return f"{mib} MiB"

@@ -79,13 +79,16 @@ def _save(text: str) -> Path | None:
     import time
     from pathlib import Path
 
-    folders = [Path(tempfile.gettempdir())]
-    if home := os.environ.get("HOME"):  # a service has none
-        folders.insert(0, Path(home) / ".local" / "state" / "xen-setup")
-    if state := os.environ.get("XDG_STATE_HOME"):
-        folders.insert(0, Path(state) / "xen-setup")
+    from wizard.user_folders import user_folder
+
+    at_home = {name: value for name, value in os.environ.items() if name != "XDG_STATE_HOME"}
+    folders = [
+        user_folder("XDG_STATE_HOME"),  # None for a service
+        user_folder("XDG_STATE_HOME", at_home),
+        Path(tempfile.gettempdir()),
+    ]
     name = time.strftime("crash-%Y%m%d-%H%M%S-") + str(os.getpid()) + ".txt"
-    for folder in folders:
+    for folder in filter(None, folders):
         path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)

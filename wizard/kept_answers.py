@@ -23,6 +23,7 @@ from wizard.interview import NOTHING_CHANGED, QUIT
 from wizard.private_file import read_file, trusted_users
 from wizard.prompts import Option, Prompter
 from wizard.step import Problem
+from wizard.user_folders import user_folder
 from wizard.yaml_text import LARGEST_FILE
 
 S = TypeVar("S")
@@ -42,14 +43,9 @@ _HEAD = (
 
 
 def kept_path(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Where this user's are, by the XDG base directory rules; None for a user without a home."""
-    state = environ.get("XDG_STATE_HOME", "")
-    if not state.startswith("/"):
-        home = environ.get("HOME", "")
-        if not home.startswith("/"):
-            return None
-        state = f"{home}/.local/state"
-    return Path(state) / "xen-setup" / "answers-so-far.yaml"
+    """Where this user's are; None for a user without a home."""
+    folder = user_folder("XDG_STATE_HOME", environ)
+    return folder and folder / "answers-so-far.yaml"
 
 
 class KeptAnswers(Generic[S]):

@@ -151,9 +151,13 @@ def _known_for(key: str) -> Candidates:
 
 
 def _practice_machines() -> Candidates:
+    from wizard.practice.errors import HostNotReady  # noqa: PLC0415
     from wizard.practice.places import DEFAULT_NAME, Places  # noqa: PLC0415
 
-    there = _names(str(Places.of_user().state))
+    try:
+        there = _names(str(Places.of_user().state))
+    except HostNotReady:
+        there = []  # a user without a home
     return [(name, "a practice machine") for name in sorted({DEFAULT_NAME, *there})]
 
 

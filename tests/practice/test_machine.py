@@ -68,13 +68,22 @@ def test_relative_xdg_folders_are_ignored(tmp_path: Path) -> None:
     assert places.state == tmp_path / ".local/state/xen-setup/practice"
 
 
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "here"}])
+def test_without_a_home_it_says_what_to_set(home: dict[str, str]) -> None:
+    with pytest.raises(HostNotReady) as refused:
+        Places.of_user({"XDG_CACHE_HOME": "/cache", **home})
+    assert "XDG_STATE_HOME" in str(refused.value.hint)
+
+
 def test_sockets_fit_whatever_the_folders_are_called(tmp_path: Path) -> None:
     deep = str(tmp_path / ("d" * 200))
     for runtime in ("", deep, str(tmp_path)):
-        places = Places.of_user({"XDG_STATE_HOME": deep, "XDG_RUNTIME_DIR": runtime})
+        places = Places.of_user(
+            {"HOME": "/root", "XDG_STATE_HOME": deep, "XDG_RUNTIME_DIR": runtime}
+        )
         folder = places.sockets(MachineName("x" * 64))
         assert len(os.fsencode(Sockets(folder).console)) <= 107
-    other = Places.of_user({"XDG_STATE_HOME": str(tmp_path)})
+    other = Places.of_user({"HOME": "/root", "XDG_STATE_HOME": str(tmp_path)})
     assert other.sockets(MachineName("x")) != places.sockets(MachineName("x"))
 
 

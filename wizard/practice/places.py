@@ -18,6 +18,7 @@ from pathlib import Path
 
 from wizard.errors import UsageError
 from wizard.practice.errors import HostNotReady
+from wizard.user_folders import user_folder
 
 DEFAULT_NAME = "default"
 
@@ -53,13 +54,9 @@ class Places:
 
     @classmethod
     def of_user(cls, environ: Mapping[str, str] = os.environ) -> Places:
-        """The folders of the user who runs this, by the XDG base directory rules."""
-        home = Path(environ.get("HOME") or Path("~").expanduser())
-        return cls(
-            cache=_xdg(environ, "XDG_CACHE_HOME", home / ".cache") / "xen-setup" / "practice",
-            state=_xdg(environ, "XDG_STATE_HOME", home / ".local/state") / "xen-setup" / "practice",
-            runtime=_runtime(environ),
-        )
+        """The folders of the user who runs this; raises HostNotReady for one without a home."""
+        cache, state = (_folder(name, environ) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"))
+        return cls(cache, state, _runtime(environ))
 
     def machine(self, name: MachineName) -> Path:
         """The folder of the machine with this name."""
@@ -93,10 +90,14 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
-def _xdg(environ: Mapping[str, str], variable: str, default: Path) -> Path:
-    # The specification says to ignore a relative path.
-    given = Path(environ.get(variable, ""))
-    return given if given.is_absolute() else default
+def _folder(variable: str, environ: Mapping[str, str]) -> Path:
+    folder = user_folder(variable, environ)
+    if folder is None:
+        raise HostNotReady(
+            "The practice machine has no place: HOME is not set.",
+            hint=f"Set {variable} to a folder of your own.",
+        )
+    return folder / "practice"
 
 
 def _runtime(environ: Mapping[str, str]) -> Path:
