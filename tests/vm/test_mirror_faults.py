@@ -18,6 +18,7 @@ from tests.mirror.broken import Fault, Mirror, another_mirror
 from tests.vm.conftest import JOURNEY, Say
 from tests.vm.running_inside import go_on, status_of, stops
 from tests.vm.whole_run import ANSWERS, give_answers, inside, typed
+from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.sources import find_mirror
 
@@ -39,6 +40,18 @@ def words(machine: PracticeMachine) -> tuple[str, ...]:
     """What a person types next."""
     begun = status_of(machine)["state"] not in ("nothing yet", "rolled back")
     return ("resume",) if begun else ("apply", ANSWERS)
+
+
+def goes_as_far_as(step: str, machine: PracticeMachine, mirror: Mirror, say: Say) -> None:
+    """The run stands behind that step, with a mirror that does not break; each of these tests can
+    be chosen by its name, after the first.
+    """
+    steps = [one for run in status_of(machine)["runs"][-1:] for one in run["steps"]]
+    if any(one["name"] == step and one["state"] == "verified" for one in steps):
+        return
+    mirror.fault = None
+    status, said = typed(machine, say, "xen-setup", *words(machine), "--to", step, "--no-input")
+    assert status == Exit.STOPPED, said[-3000:]
 
 
 def test_the_machine_gets_all_from_our_mirror(
@@ -106,6 +119,7 @@ SYSTEM = {
 def test_a_broken_mirror_for_the_guest_is_explained(
     machine: PracticeMachine, mirror: Mirror, broken: str, say: Say
 ) -> None:
+    goes_as_far_as("guest_volumes", machine, mirror, say)
     # The host's lists are new, so that the first that asks for an InRelease is debootstrap.
     mirror.fault, explained = SYSTEM[broken]
     stops(machine, say, *words(machine), words=explained)
