@@ -24,6 +24,8 @@ from tests.vm.cuts import Cut, all_cuts, chosen_cuts
 from tests.vm.leavings import Leavings, what_was_left
 from tests.vm.power import HONEST, Shelf
 from tests.vm.running_inside import (
+    SAME_END,
+    by_name,
     end_differences,
     go_on,
     is_xen,
@@ -124,7 +126,7 @@ def goes_to_the_border(
     assert status == Exit.STOPPED, f"exit {status}: {said[-3000:]}"
     assert f"Done as far as {border}" in " ".join(said.split()), said[-3000:]
     stands = border_state(machine)
-    say(snapshot.table(undisturbed, stands, SAME_BORDER))
+    say(snapshot.table(by_name(undisturbed), by_name(stands), SAME_BORDER))
     assert border_differences(undisturbed, stands) == []
     nothing_is_left(machine)
 
@@ -143,7 +145,7 @@ def goes_to_the_end(machine: PracticeMachine, finished: Snapshot, say: Say) -> N
         assert inside(machine, "systemctl", "restart", "xendomains")[0] == 0
     assert domains(machine) == HOST_AND_GUEST
     after = state_of(machine)
-    say(snapshot.table(finished, after))
+    say(snapshot.table(by_name(finished), by_name(after), SAME_END))
     assert end_differences(finished, after) == []
     nothing_is_left(machine)
 
