@@ -145,6 +145,18 @@ def test_what_a_crash_left_of_a_file_goes_whether_the_file_is_there_or_not(
     assert [path.name for path in tree.iterdir()] == ["xen.cfg"]
 
 
+def test_what_a_crash_left_unread_is_read_when_its_file_is_there(
+    machine: Machine, tree: Path
+) -> None:
+    read = tree / "read"
+    action = written(tree / "menu", "ours\n", "Why.", refresh=("cp", str(tree / "menu"), str(read)))
+    undo = machine.prepare(action, "1")
+    (tree / "menu").write_text("ours\n")
+    (tree / "menu").chmod(0o644)
+    assert machine.settle(action, undo, Unwatched())
+    assert read.read_text() == "ours\n"
+
+
 def test_a_directory_that_a_crash_left_without_its_mode_gets_it(
     machine: Machine, tree: Path
 ) -> None:
