@@ -23,6 +23,9 @@ from wizard.actions import (
 )
 
 _BOOTSTRAP_TIME = 7200  # seconds: 350 emulated here, and networks can be slow
+# debootstrap fails in the end for one package that did not come, and asks for all the others until
+# then, each twenty times by wget: three minutes for each of a hundred where the line breaks (seen).
+_LACKING = r"^W: Couldn't download package "
 _BOOTSTRAP_USUAL = 340.0
 # MiB: a bookworm with these packages is 101 archives of 31 together (by apt's own lists), and
 # their index, Packages.xz, is 9. Further packages are not counted.
@@ -161,6 +164,7 @@ def _bootstrap(
         undo_class="by removal",
         undo_note="empties the volume",
         timeout=_BOOTSTRAP_TIME,
+        fails_at=_LACKING,
         progress="debootstrap",
         estimate=_BOOTSTRAP_USUAL,
         download=_BOOTSTRAP_DOWNLOAD,

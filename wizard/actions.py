@@ -117,7 +117,7 @@ class RunCommand:
     "no undo", a point of no return; `agreed_by` is the answer that agrees to it, by naming what is
     lost ("": nothing does, and consent is asked for). `until` ends the command successfully, and
     terminates it, as soon as its output matches that regular expression; without a match it has
-    failed.
+    failed. `fails_at` (not with `until`) ends it as failed, where it would go on in vain for hours.
     `own_log` is a file that the command keeps, in which it says more than it prints: when it fails,
     its last lines are shown too. They are not masked: no command that gets a secret has one.
     `identity` is checked just before. `progress` names a reader of its output (see
@@ -134,6 +134,7 @@ class RunCommand:
     agreed_by: str = ""
     input: SecretInput | str | None = None
     until: str | None = None
+    fails_at: str | None = None
     timeout: float = 600.0
     progress: str = ""
     estimate: float = 1.0

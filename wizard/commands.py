@@ -22,6 +22,7 @@ from typing import IO, Literal, Protocol, Self
 from wizard.errors import StepFailed
 from wizard.interrupts import Interrupts
 from wizard.log import Log
+from wizard.pipes import close_pipe, write_some
 from wizard.sessions import end_session
 from wizard.stream import Stream
 
@@ -82,17 +83,26 @@ class Answer:
     err: str
 
 
+Ended = Literal["exited", "matched", "failed", "timeout", "interrupted"]
+_ENDED = {
+    "interrupted": "was interrupted",
+    "matched": "showed what was waited for",
+    "failed": "could not succeed any more, and was ended",
+}
+
+
 @dataclass(frozen=True)
 class Completed:
     """How a command ended. `status` is its exit status, or minus the signal that ended it.
 
     `tail` holds its last lines, a few, without control characters; `seconds` how
-    long it ran. `ended` "matched": `until` was found, which is a success whatever the status.
+    long it ran. `ended` "matched": `until` was found, which is a success whatever the status;
+    "failed": `fails_at` was.
     """
 
     argv: tuple[str, ...]
     status: int
-    ended: Literal["exited", "matched", "timeout", "interrupted"]
+    ended: Ended
     tail: tuple[str, ...]
     seconds: float
     limit: float
@@ -102,10 +112,8 @@ class Completed:
         """How it ended, as a sentence's end: "ended with exit status 1"."""
         if self.ended == "timeout":
             return f"did not end within its {self.limit:g} seconds, and was ended"
-        if self.ended == "interrupted":
-            return "was interrupted"
-        if self.ended == "matched":
-            return "showed what was waited for"
+        if self.ended in _ENDED:
+            return _ENDED[self.ended]
         if self.status < 0:
             try:
                 name = signal.Signals(-self.status).name
@@ -138,6 +146,7 @@ class Run(Protocol):
         environment: Mapping[str, str] | None = None,
         on_output: Callable[[str], None] | None = None,
         until: str | None = None,
+        fails_at: str | None = None,
         cwd: Path | None = None,
         log: Log | None = None,
         interrupts: Interrupts | None = None,
@@ -172,6 +181,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     on_output: Callable[[str], None] | None = None,
     until: str | None = None,
+    fails_at: str | None = None,
     cwd: Path | None = None,
     log: Log | None = None,
     interrupts: Interrupts | None = None,
@@ -182,9 +192,10 @@ def run(
 
     `timeout` is in seconds. `on_output` gets each line as it comes (a carriage return ends one
     too). `until` is a regular expression searched in the output as it comes, in multi-line mode:
-    once found, the command is ended. `masks` are texts that no line may show. `on_start` gets the
-    process id, which is also that of its session. Without `input` it reads an empty file, or, with
-    `until`, a pipe that stays open: consoles take the end of their input as a wish to leave.
+    once found, the command is ended. `fails_at`, without `until`, is one too. `masks` are texts
+    that no line may show. `on_start` gets the process id, which is also that of its session.
+    Without `input` it reads an empty file, or, with `until`, a pipe that stays open: consoles take
+    the end of their input as a wish to leave.
     Raises `ProgramMissing`, or `StepFailed` when the kernel refuses to start it.
     """
     command = tuple(argv)
@@ -198,7 +209,7 @@ def run(
             else "Install it, and go on with `xen-setup resume`.",
         )
     log = log or Log(None)
-    stream = Stream(on_output, log, until, masks)
+    stream = Stream(on_output, log, until or fails_at, masks)
     started = time.monotonic()
     log.begin(shlex.join(command))
     process = _start(command, surroundings, cwd, reads=input is not None or until is not None)
@@ -222,10 +233,12 @@ def run(
             end_session(process.pid, process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                _close(pipe)
+                close_pipe(pipe)
     stream.finish()
-    if ended == "exited" and stream.matched:
+    if ended == "exited" and stream.matched and until is not None:
         ended = "matched"
+    elif ended == "matched" and until is None:
+        ended = "failed"
     result = Completed(
         command, process.returncode, ended, stream.tail, time.monotonic() - started, timeout
     )
@@ -275,7 +288,7 @@ class Question:
             end_session(process.pid, process, grace=0.0)
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
-                _close(pipe)
+                close_pipe(pipe)
 
 
 def ask(
@@ -357,7 +370,7 @@ def _follow(
     close_input: bool,
     deadline: float,
     interrupts: Interrupts | None,
-) -> Literal["exited", "matched", "timeout", "interrupted"]:
+) -> Ended:
     """Pass data both ways until the process ends or must end; says which."""
     assert process.stdout is not None
     waiting = memoryview(feed)
@@ -386,11 +399,11 @@ def _follow(
                     if key.fd == wake and interrupts is not None and not interrupts.pending:
                         interrupts.quiet()
                     if process.stdin is not None and key.fileobj is process.stdin:
-                        waiting = _write_some(process.stdin, waiting)
+                        waiting = write_some(process.stdin, waiting)
                         if not waiting:
                             selector.unregister(process.stdin)
                             if close_input:
-                                _close(process.stdin)
+                                close_pipe(process.stdin)
                     elif key.fileobj is process.stdout:
                         data = os.read(process.stdout.fileno(), 1 << 16)
                         if not data:
@@ -432,10 +445,10 @@ def _collect(
                             _read_rest(descriptor, part)
                         return bytes(out), bytes(err), True
                     if process.stdin is not None and key.fileobj is process.stdin:
-                        waiting = _write_some(process.stdin, waiting)
+                        waiting = write_some(process.stdin, waiting)
                         if not waiting:
                             selector.unregister(process.stdin)
-                            _close(process.stdin)
+                            close_pipe(process.stdin)
                     elif key.fd in parts:
                         data = os.read(key.fd, 1 << 16)
                         if not data:
@@ -473,23 +486,3 @@ def _drain(pipe: IO[bytes] | None, stream: Stream) -> None:
             return
         taken += len(data)
         stream.feed(data)
-
-
-def _write_some(pipe: IO[bytes], waiting: memoryview) -> memoryview:
-    """What is still to be written; nothing when the reader has gone."""
-    if not waiting:
-        return waiting
-    try:
-        return waiting[os.write(pipe.fileno(), waiting) :]
-    except BlockingIOError:
-        return waiting
-    except BrokenPipeError:
-        return waiting[:0]
-
-
-def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe; that its reader has gone is no error."""
-    try:
-        pipe.close()
-    except BrokenPipeError:
-        return

@@ -378,6 +378,7 @@ class Machine:
             progress=action.progress,
             text=text,
             until=action.until,
+            fails_at=action.fails_at,
             masks=masks,
         )
         self.checkpoint("RunCommand: ended")

@@ -121,6 +121,7 @@ class Running:
         progress: str = "",
         text: str | None = None,
         until: str | None = None,
+        fails_at: str | None = None,
         masks: tuple[str, ...] = (),
     ) -> Completed:
         """Run a command, watched and logged; how it ended is the caller's to judge."""
@@ -140,6 +141,7 @@ class Running:
                 input=text,
                 on_output=on_output,
                 until=until,
+                fails_at=fails_at,
                 log=self.log,
                 interrupts=self.interrupts,
                 masks=masks,

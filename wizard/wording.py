@@ -104,6 +104,8 @@ def details(action: Action) -> tuple[str, ...]:
         case RunCommand():
             if action.until:
                 lines.append(f"until its output shows {action.until!r}")
+            if action.fails_at:
+                lines.append(f"given up when its output shows {action.fails_at!r}")
             if action.identity:
                 lines.append(f"only if {action.identity.path} is still the same device then")
         case WriteFile():

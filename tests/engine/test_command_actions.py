@@ -52,6 +52,7 @@ def command(tree: Path, text: str, **changes: object) -> RunCommand:
         ("touch made; exit 1", {}, "exit status 1"),
         ("read answer || exit 9", {}, "exit status 9"),
         ("printf '\\377'; exit 4", {}, "exit status 4"),
+        ("touch made; echo gone; sleep 9", {"fails_at": "^gone"}, "not succeed any more, and was"),
         ("touch made; echo never", {"until": "login: "}, "never showed what was waited for"),
     ],
 )

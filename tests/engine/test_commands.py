@@ -116,6 +116,20 @@ def test_a_command_that_never_shows_what_is_awaited_has_only_exited() -> None:
     assert "exited" == sh("echo other", until="login: ").ended
 
 
+def test_words_after_which_it_cannot_succeed_end_the_command_as_failed() -> None:
+    result = sh("echo begun; read line || echo no input; echo W: gone; sleep 60", fails_at="^W: ")
+    assert "failed" == result.ended
+    assert ("begun", "no input", "W: gone") == result.tail
+    assert "could not succeed any more, and was ended" == result.words
+    assert result.seconds < result.limit
+
+
+def test_such_words_change_nothing_once_the_command_has_ended_itself() -> None:
+    result = sh("echo W: gone; exit 3", fails_at="^W: ")
+    assert result.ended in {"failed", "exited"}  # whichever is seen first
+    assert "exited" == sh("echo I: came", fails_at="^W: ").ended
+
+
 def test_input_reaches_the_command_and_a_reader_that_leaves_early_is_no_error() -> None:
     assert ("HELLO",) == sh("tr a-z A-Z", input="hello\n").tail
     assert 0 == sh("exit 0", input="x" * 1_000_000).status

@@ -183,6 +183,7 @@ class Host:
         environment: Mapping[str, str] | None = None,
         on_output: Callable[[str], None] | None = None,
         until: str | None = None,
+        fails_at: str | None = None,
         cwd: Path | None = None,
         log: Log | None = None,
         interrupts: Interrupts | None = None,
