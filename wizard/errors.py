@@ -18,6 +18,7 @@ Each error says what is wrong and what to do next, and carries its exit status:
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -175,3 +176,16 @@ class Cancelled(SetupError):
     """The user said no, and nothing was changed."""
 
     status = Exit.CANCELLED
+
+
+def from_os(error: OSError, why: str) -> StepFailed:
+    """What the kernel refused to an action that is done for that reason."""
+    advice = {
+        errno.ENOSPC: "Free some space (see `df -h`), and go on.",
+        errno.EROFS: "The filesystem is read-only: see `dmesg` for why.",
+        errno.EXDEV: "The two places are on different filesystems.",
+    }
+    return StepFailed(
+        f"{error.filename or 'The machine'}: {error.strerror}.",
+        hint=advice.get(error.errno or 0, f"This was to be done: {why}"),
+    )

@@ -7,7 +7,6 @@ policy are pipeline.py's.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
-from wizard import commands, files, partitions, timer, trees
+from wizard import commands, durable, files, partitions, timer, trees
 from wizard.actions import (
     Action,
     Argv,
@@ -39,7 +38,7 @@ from wizard.actions import (
     undo_class,
 )
 from wizard.commands import Answer, Ask, Run
-from wizard.errors import Conflict, RebootNeeded, SetupError, StepFailed
+from wizard.errors import Conflict, RebootNeeded, StepFailed, from_os
 from wizard.files import (
     Checkpoint,
     is_regular,
@@ -73,7 +72,8 @@ def _no_secret(key: str) -> str:
 class Machine:
     """The machine under the wizard. `secrets` gives the secret of an answer key when it is used.
 
-    `log_copy` is a file that gets what the run's log gets.
+    `log_copy` is a file that gets what the run's log gets. `to_disk` brings to the disk what was
+    written, there and where the system is.
     `checkpoint` is called with a name at each point where a crash would matter. `work` is where
     volumes are mounted.
     """
@@ -91,6 +91,7 @@ class Machine:
     log_copy: Path | None = None
     mounted: Callable[[], list[Mounted]] = mounted_now
     partition_tables: PartitionTables = partitions
+    to_disk: Callable[..., None] = durable.to_disk
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
@@ -222,7 +223,7 @@ class Machine:
         try:
             return self._prepare(action, label)
         except OSError as error:
-            raise _from_os(error, action) from error
+            raise from_os(error, action.why) from error
 
     def _prepare(self, action: Action, label: str) -> Undo:
         match action:
@@ -272,7 +273,8 @@ class Machine:
                 case MakeLink():
                     files.make_link(Path(action.path), action.target)
                 case InstallPackages():
-                    self._packages.install(action, watch)
+                    assert isinstance(undo, PackagesUndo)
+                    self._packages.install(action, undo, watch)
                 case InstallTree():
                     assert isinstance(undo, TreeUndo)
                     work = trees.Work(self._workplace(), self._running, self.checkpoint)
@@ -287,9 +289,10 @@ class Machine:
                 case _:
                     assert_never(action)
         except OSError as error:
-            raise _from_os(error, action) from error
+            raise from_os(error, action.why) from error
         except Conflict as error:
             raise StepFailed(error.what, hint=error.hint, details=error.details) from error
+        self._keep(action)
         self.checkpoint(f"{action.kind}: performed")
 
     def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
@@ -309,10 +312,16 @@ class Machine:
                 self._real(action.path, action.inside).chmod(action.mode)
             if isinstance(action, CreatePartition):
                 self.partition_tables.announce(action, self._running)
+            self._keep(action)
             return True
         if not isinstance(action, Reboot):
             self.revert(action, undo, watch)
         return False
+
+    def _keep(self, action: Action) -> None:
+        """Have what programs did on the disk, before the journal says that it is done."""
+        if not isinstance(action, MakeDirectory | MakeLink | Reboot):
+            self.to_disk(*([action.inside.mount_point] if action.inside is not None else []))
 
     # --- taking back --------------------------------------------------------------------------
 
@@ -357,7 +366,8 @@ class Machine:
                 case _:
                     assert_never(action)
         except OSError as error:
-            raise _from_os(error, action) from error
+            raise from_os(error, action.why) from error
+        self._keep(action)
         self.checkpoint(f"{action.kind}: undo done")
 
     # --- commands -----------------------------------------------------------------------------
@@ -484,15 +494,3 @@ class Machine:
     def _warned(self, words: str) -> None:
         self._running.log.note(words)
         self.warn(words)
-
-
-def _from_os(error: OSError, action: Action) -> SetupError:
-    advice = {
-        errno.ENOSPC: "Free some space (see `df -h`), and go on.",
-        errno.EROFS: "The filesystem is read-only: see `dmesg` for why.",
-        errno.EXDEV: "The two places are on different filesystems.",
-    }
-    return StepFailed(
-        f"{error.filename or 'The machine'}: {error.strerror}.",
-        hint=advice.get(error.errno or 0, f"This was to be done: {action.why}"),
-    )

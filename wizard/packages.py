@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from wizard import emptied
 from wizard.actions import InstallPackages
 from wizard.apt import REPAIR, install_command, removal_command
 from wizard.errors import Conflict, StepFailed
@@ -63,10 +65,11 @@ def parse_states(text: str) -> dict[str, str]:
 
 
 class Packages:
-    """dpkg and apt, asked and told."""
+    """dpkg and apt, asked and told. `root` is where their files are."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, root: Path = Path("/")) -> None:
         self._running = running
+        self._root = root
         self._ask = running.ask
 
     def states(self) -> dict[str, str]:
@@ -147,9 +150,10 @@ class Packages:
                 )
         return purge, remove
 
-    def install(self, action: InstallPackages, watch: Watch) -> None:
-        """Install, and see that it is done."""
+    def install(self, action: InstallPackages, undo: PackagesUndo, watch: Watch) -> None:
+        """Install, and see that it is done; also what a crash has cut off."""
         self._repair(watch)
+        emptied.fill(undo.names, self._running, watch, self._root)
         self._running.do(install_command(action.packages), action.timeout, watch, "apt")
         if not self.all_installed(action.packages):
             raise StepFailed(
@@ -162,6 +166,7 @@ class Packages:
         """Take back what came in, and see that it is gone, and nothing else left half done."""
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
+        emptied.fill(undo.names, self._running, watch, self._root)
         purge, remove = self.ours_still_there(undo)
         failed: StepFailed | None = None
         for verb, names in (("purge", purge), ("remove", remove)):

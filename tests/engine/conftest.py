@@ -26,7 +26,9 @@ def machine(tmp_path: Path) -> Machine:
     (tmp_path / "backups").mkdir()
     (tmp_path / "tree").mkdir()
     machine = Machine(
-        work=tmp_path / "work", secrets={"guests.0.root_password": "s3cret"}.__getitem__
+        work=tmp_path / "work",
+        secrets={"guests.0.root_password": "s3cret"}.__getitem__,
+        to_disk=lambda *_more: None,
     )
     machine.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
     return machine

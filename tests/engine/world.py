@@ -110,6 +110,7 @@ class World:
     after_reading: Callable[[], None] = lambda: None
     rules: Sequence[Rule] = ()
     kind: type[Machine] = Machine
+    to_disk: Callable[..., None] = lambda *_more: None
 
     def __post_init__(self) -> None:
         self.tree = self.top / "tree"
@@ -123,6 +124,7 @@ class World:
             work=self.top / "work",
             boot_id=self.boot.read_text,
             secrets=lambda key: f"secret of {key}",
+            to_disk=self.to_disk,
         )
 
     def pipeline(self, machine: Machine | None = None) -> Pipeline[str, Facts]:

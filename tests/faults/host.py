@@ -109,6 +109,7 @@ class Host:
             mounted=self.model.mounted,
             partition_tables=Tables(self),
             interrupts=self.interrupts,
+            to_disk=lambda *_more: None,
         )
 
     def pipeline(self) -> Pipeline[Settings, Facts]:

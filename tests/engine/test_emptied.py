@@ -1,0 +1,138 @@
+"""What a power cut empties of what a package had just made: it has its content again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wizard import commands
+from wizard.actions import InstallPackages
+from wizard.commands import Answer, Completed
+from wizard.emptied import fill
+from wizard.files import nothing
+from wizard.interrupts import Interrupts
+from wizard.packages import Packages
+from wizard.running import Running, Unwatched
+from wizard.undo import PackagesUndo
+
+TEMPLATE = "# XENCONSOLED_TRACE=none\n"
+UNIT = "[Unit]\nDescription=Monitoring\n[Install]\nWantedBy=sysinit.target\n"
+LIST = "/etc/systemd/system/sysinit.target.wants/lvm2-monitor.service\n"
+OURS = {
+    "xen-utils-common": ["/usr/share/xen-utils-common/default.xen", "/usr/share/doc/xen"],
+    "lvm2": ["/lib/systemd/system/lvm2-monitor.service"],
+}
+UNDO = PackagesUndo(names=tuple(OURS), configured=(), automatic=())
+ACTION = InstallPackages(tuple(OURS), "Why.")
+
+
+class Host:
+    """A root of its own, in which dpkg is asked by hand, and deb-systemd-helper is the real one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.owned = OURS
+        self.commands: list[tuple[str, ...]] = []
+        self.running = Running(self.run, self.ask, Interrupts(), nothing, root / "running")
+        self.write("/usr/share/xen-utils-common/default.xen", TEMPLATE)
+        self.write("/lib/systemd/system/lvm2-monitor.service", UNIT)
+        digest = hashlib.md5(TEMPLATE.encode(), usedforsecurity=False).hexdigest()
+        self.write("/var/lib/ucf/hashfile", f"{digest}  /etc/default/xen\n")
+
+    def write(self, path: str, text: str) -> Path:
+        place = self.root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return place
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        timeout: float = 20.0,
+        input: str | None = None,  # noqa: A002
+    ) -> Answer:
+        match argv:
+            case ["dpkg-query", "--listfiles", *names]:
+                return Answer(0, "\n".join(path for name in names for path in self.owned[name]), "")
+            case ["dpkg-query", *_]:
+                return Answer(0, "".join(f"{name} installed\n" for name in OURS), "")
+            case ["apt-get", "--simulate", *_]:
+                return Answer(0, "", "")
+        raise AssertionError(argv)
+
+    def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        self.commands.append(tuple(argv))
+        if "deb-systemd-helper" not in argv:
+            argv = ("true",)
+        return commands.run(argv, environment={"DPKG_ROOT": str(self.root)}, **options)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+HELPER = "/var/lib/systemd/deb-systemd-helper-enabled/lvm2-monitor.service.dsh-also"
+
+
+@pytest.mark.parametrize("way", ["installed", "uninstalled"])
+def test_what_a_cut_emptied_of_ours_has_its_content_again(host: Host, way: str) -> None:
+    config, links = host.write("/etc/default/xen", ""), host.write(HELPER, "")
+    packages = Packages(host.running, host.root)
+    # Nothing goes in this root, which is noticed; its list of links is there by then.
+    if way == "installed":
+        packages.install(ACTION, UNDO, Unwatched())
+        assert ["env", "apt-get"] == [words[0] for words in host.commands]
+    else:
+        with pytest.raises(Exception, match="still there"):
+            packages.uninstall(UNDO, Unwatched())
+    assert config.read_text() == TEMPLATE
+    assert links.read_text() == LIST
+
+
+def test_a_users_unit_has_a_list_of_its_own(host: Host) -> None:
+    links = host.write(HELPER.replace("-helper-", "-user-helper-"), "")
+    unit = "/usr/lib/systemd/user/lvm2-monitor.service"
+    host.write(unit, UNIT)
+    host.owned = {"lvm2": [unit]}
+    fill(["lvm2"], host.running, Unwatched(), host.root)
+    assert links.read_text() == LIST.replace("/system/", "/user/")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "names"),
+    [
+        ("/etc/default/xen", "", ["lvm2"]),  # not of ours
+        ("/etc/default/xen", "edited\n", list(OURS)),  # not empty
+        ("/etc/default/xend", "", list(OURS)),  # not in ucf's book
+        (HELPER, "", ["xen-utils-common"]),
+        (HELPER, "/etc/systemd/system/other\n", list(OURS)),
+        (HELPER.replace("lvm2-monitor", "ssh"), "", list(OURS)),
+    ],
+)
+def test_what_is_not_ours_or_not_empty_stays(
+    host: Host, path: str, text: str, names: list[str]
+) -> None:
+    place = host.write(path, text)
+    fill(names, host.running, Unwatched(), host.root)
+    assert place.read_text() == text
+    assert host.commands == []
+
+
+def test_a_config_whose_template_is_not_known_stays(host: Host) -> None:
+    host.write("/var/lib/ucf/hashfile", f"{'0' * 32}  /etc/default/xen\n")
+    place = host.write("/etc/default/xen", "")
+    fill(OURS, host.running, Unwatched(), host.root)
+    assert place.read_text() == ""
+
+
+def test_where_neither_ucf_nor_systemd_is_nothing_is_asked(tmp_path: Path) -> None:
+    def never(*_words: object, **_options: object) -> Any:
+        raise AssertionError
+
+    running = Running(never, never, Interrupts(), nothing, tmp_path / "note")
+    fill(OURS, running, Unwatched(), tmp_path)
