@@ -7,7 +7,8 @@ there are and how to choose them; XEN_SETUP_CUTS=all takes all 66, XEN_SETUP_CUT
 `story.py` says how far a run is resumed; of cuts that left the very same (`leavings.py`) one goes
 each way. XEN_SETUP_CUT_STORY=NAME keeps the run that was watched,
 and takes it the next time, for other cuts of it or beside this one: it needs the space of its
-copies, next to nothing on a filesystem that shares blocks.
+copies, next to nothing on a filesystem that shares blocks. XEN_SETUP_CUTS_NEWER=1 takes one of an
+older program too, and gives each machine this one after its cut.
 """
 
 from __future__ import annotations
