@@ -63,7 +63,8 @@ def _chosen(store: Store, number: int | None) -> RunDirectory:
 
 def _log_of(run: RunDirectory) -> str:
     try:
-        return run.workplace.log.read_text(encoding="utf-8", errors="replace")
+        text = run.workplace.log.read_text(encoding="utf-8", errors="replace")
+        return text.replace("\0", "")  # of a line that a power cut left unwritten (seen)
     except OSError:
         return ""  # it can be told without
 

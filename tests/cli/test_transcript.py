@@ -155,6 +155,16 @@ def test_what_a_command_printed_commands_nothing(tmp_path: Path) -> None:
     assert "`````text" in markdown  # a fence that the text cannot end
 
 
+def test_the_zeros_that_a_power_cut_leaves_in_a_log_are_not_told(tmp_path: Path) -> None:
+    state = run_of(tmp_path)
+    before = told(state)
+    (log,) = state.glob("runs/*/log")
+    line = b'Logical volume "vm01-root"'
+    assert line in log.read_bytes()
+    log.write_bytes(log.read_bytes().replace(line, b"\0" * 40 + line))
+    assert told(state) == before
+
+
 def test_without_a_log_the_rest_is_told(tmp_path: Path) -> None:
     state = run_of(tmp_path)
     (log,) = state.glob("runs/*/log")
