@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 # With `-n` and `--dist loadgroup`, those of a group run one after the other, in one process.
 GROUPS = {
     # Mounts, loop devices, the kernel's partitions: there is one of each in a machine.
+    "engine/test_durable.py": "machine",
     "engine/test_mounts.py": "machine",
     "engine/test_partitions.py": "machine",
     "reading/test_guest_tree.py": "machine",

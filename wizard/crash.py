@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -79,14 +80,13 @@ def _save(text: str) -> Path | None:
     import time
     from pathlib import Path
 
-    from wizard.user_folders import user_folder
+    folders: list[Path | None] = [Path(tempfile.gettempdir())]
+    with suppress(ImportError, OSError):  # the program's own file may be what is broken
+        from wizard.user_folders import user_folder
 
-    at_home = {name: value for name, value in os.environ.items() if name != "XDG_STATE_HOME"}
-    folders = [
-        user_folder("XDG_STATE_HOME"),  # None for a service
-        user_folder("XDG_STATE_HOME", at_home),
-        Path(tempfile.gettempdir()),
-    ]
+        at_home = {name: value for name, value in os.environ.items() if name != "XDG_STATE_HOME"}
+        in_home = user_folder("XDG_STATE_HOME", at_home)  # None for a service
+        folders = [user_folder("XDG_STATE_HOME"), in_home, *folders]
     name = time.strftime("crash-%Y%m%d-%H%M%S-") + str(os.getpid()) + ".txt"
     for folder in filter(None, folders):
         path = folder / name

@@ -8,37 +8,39 @@ no content (seen: deb-systemd-helper's lists after apt had ended).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
-# Where what we change may have a filesystem of its own. Not all that there are (sync(2)): a share
-# of the network that does not answer would hold the run for ever.
-_PLACES = ("/", "/boot", "/boot/efi", "/etc", "/lib", "/opt", "/usr", "/var", "/var/lib", "/root")
+from wizard.mounts import Mounted, mounted_now
+
+# Where what we change may have a filesystem of its own.
+_PLACES = {"/", "/boot", "/boot/efi", "/etc", "/opt", "/root", "/usr", "/usr/local", "/var",
+           "/var/cache", "/var/lib", "/var/log"}  # fmt: skip
+# Those of a disk. A network's may not answer, and would hold the run for ever, so not all that
+# are mounted (sync(2)).
+_OF_A_DISK = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs", "nilfs2", "vfat",
+              "bcachefs", "zfs", "overlay"}  # fmt: skip
 
 
-def to_disk(*more: str) -> None:
-    """Wait until the filesystems of the system, and of these folders, have written everything.
-
-    What is not there is passed over, and so is what a disk does not take: whether the work is
-    there is asked elsewhere.
+def to_disk(*more: str, mounted: Callable[[], list[Mounted]] = mounted_now) -> list[str]:
+    """Wait until the system's filesystems, and those mounted at these points, have written
+    everything; the points. What a disk does not take is passed over: whether the work is there is
+    asked elsewhere.
     """
     import ctypes  # noqa: PLC0415 - dear, and most commands change nothing
 
-    library = ctypes.CDLL(None, use_errno=True)
-    for descriptor in _one_of_each((*_PLACES, *more)):
-        library.syncfs(descriptor)  # syncfs(2): Linux 2.6.39, glibc 2.14, musl
-
-
-def _one_of_each(places: tuple[str, ...]) -> Iterator[int]:
-    """A descriptor of each filesystem that these are on."""
-    seen: set[int] = set()
-    for place in places:
-        with suppress(OSError):
-            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                device = os.fstat(descriptor).st_dev
-                if device not in seen:
-                    seen.add(device)
-                    yield descriptor
-            finally:
-                os.close(descriptor)
+    try:
+        sync = ctypes.CDLL(None).syncfs  # syncfs(2): Linux 2.6.39, glibc 2.14, musl
+    except (OSError, AttributeError):
+        return []
+    done = []
+    for mount in mounted():
+        if mount.point in _PLACES.union(more) and mount.filesystem in _OF_A_DISK:
+            with suppress(OSError):
+                descriptor = os.open(mount.point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    sync(descriptor)
+                    done.append(mount.point)
+                finally:
+                    os.close(descriptor)
+    return done

@@ -8,8 +8,8 @@ its name and no content. Two kinds count, and were seen:
     lvm2-monitor.service.dsh-also deb-systemd-helper's list of a unit's links: without it a purge
                                   leaves the links
 
-Only what is empty is touched, of packages that came in with the run; what they have instead is
-their own.
+Only what is empty is touched, of packages that came in with the run and had left no configuration
+of an earlier time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from wizard.errors import StepFailed
 from wizard.files import write_atomically
 from wizard.running import Running, Watch
 
@@ -35,35 +36,55 @@ _TIME = 120.0  # seconds; emulated machines are slow
 _LARGEST = 1 << 20  # bytes of a configuration file
 
 
-def fill(names: Iterable[str], running: Running, watch: Watch, root: Path = Path("/")) -> None:
-    """Give such files of these packages their content again. Raises `StepFailed`, `OSError`."""
-    lists = {
-        (kind, path.name.removesuffix(".dsh-also")): path
-        for kind, place in _HELPERS.items()
-        for path in (root / place).glob("*.dsh-also")
-        if _is_empty(path)
-    }
+def fill_configs(names: Iterable[str], running: Running, root: Path = Path("/")) -> None:
+    """Give ucf's files of these packages their content again, mode and owner kept. Raises
+    `StepFailed`, `OSError`.
+    """
     configs = dict(_emptied_configs(root))
-    if not lists and not configs:
+    if not configs:
         return
-    # Of names that dpkg does not know it says so, and lists the others.
-    listed = running.ask(("dpkg-query", "--listfiles", *names), _TIME).out.splitlines()
-    for found in map(_UNITS.fullmatch, listed):
-        if found and (found[1], found[2]) in lists:
-            user = ["--user"] if found[1] == "user" else []
-            running.do((*_HELPER, *user, "update-state", found[2]), _TIME, watch)
+    templates = {_md5(path): path for path in _files(_listed(names, running), root)}
     for path, digest in configs.items():
-        template = next((one for one in _files(listed, root) if _md5(one) == digest), None)
-        if template is not None:
-            about = template.stat()
+        if template := templates.get(digest):
+            about = path.stat()
             write_atomically(
                 path,
                 template.read_bytes(),
-                mode=about.st_mode & 0o777,
+                mode=about.st_mode & 0o7777,
                 uid=about.st_uid,
                 gid=about.st_gid,
             )
             running.log.note(f"{path} was empty, and has its content from {template} again")
+
+
+def fill_lists(
+    names: Iterable[str], running: Running, watch: Watch, root: Path = Path("/")
+) -> None:
+    """Give the lists of links of these packages' units their content again. Raises `StepFailed`."""
+    empty = {
+        (kind, path.name.removesuffix(".dsh-also"))
+        for kind, place in _HELPERS.items()
+        for path in (root / place).glob("*.dsh-also")
+        if _is_empty(path)
+    }
+    if not empty:
+        return
+    for found in map(_UNITS.fullmatch, _listed(names, running)):
+        if found and (found[1], found[2]) in empty:
+            user = ["--user"] if found[1] == "user" else []
+            running.do((*_HELPER, *user, "update-state", found[2]), _TIME, watch)
+
+
+def _listed(names: Iterable[str], running: Running) -> list[str]:
+    """The files of these packages; of those that it does not know, dpkg-query says so (1)."""
+    answer = running.ask(("dpkg-query", "--listfiles", *names), _TIME)
+    if answer.status not in (0, 1):
+        raise StepFailed(
+            "dpkg does not say which files belong to the packages.",
+            hint="Try `dpkg --audit`, and mend what it names.",
+            details=tuple(answer.err.splitlines()[-5:]),
+        )
+    return answer.out.splitlines()
 
 
 def _emptied_configs(root: Path) -> Iterator[tuple[Path, str]]:
@@ -77,7 +98,9 @@ def _emptied_configs(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_empty(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and path.stat().st_size == 0
+    with suppress(OSError):  # a name that is too long, say
+        return path.is_file() and not path.is_symlink() and path.stat().st_size == 0
+    return False
 
 
 def _files(listed: Iterable[str], root: Path) -> Iterator[Path]:

@@ -91,7 +91,7 @@ class Machine:
     log_copy: Path | None = None
     mounted: Callable[[], list[Mounted]] = mounted_now
     partition_tables: PartitionTables = partitions
-    to_disk: Callable[..., None] = durable.to_disk
+    to_disk: Callable[..., object] = durable.to_disk
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
@@ -305,7 +305,9 @@ class Machine:
             files.remove_half_written(Path(undo.target))
         if isinstance(action, InstallTree):
             trees.clear(self._workplace())
-        if self.is_done(action, undo):
+        # What a command filled a volume with may be without its content (durable.py): once more.
+        filled = isinstance(action, RunCommand) and action.inside and action.traces
+        if not filled and self.is_done(action, undo):
             if isinstance(action, WriteFile | MovePath | InstallTree):
                 self._running.refresh(action.refresh, watch)
             if isinstance(action, MakeDirectory):

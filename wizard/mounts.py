@@ -31,6 +31,7 @@ class Mounted:
 
     point: str
     device: str  # "MAJOR:MINOR"
+    filesystem: str = ""  # its type: ext4
 
 
 def parse_mountinfo(text: str) -> list[Mounted]:
@@ -39,7 +40,8 @@ def parse_mountinfo(text: str) -> list[Mounted]:
     for line in text.splitlines():
         fields = line.split(" ")
         if len(fields) > 4:
-            result.append(Mounted(_unescape(fields[4]), fields[2]))
+            kind = line.partition(" - ")[2].partition(" ")[0]
+            result.append(Mounted(_unescape(fields[4]), fields[2], kind))
     return result
 
 

@@ -153,7 +153,9 @@ class Packages:
     def install(self, action: InstallPackages, undo: PackagesUndo, watch: Watch) -> None:
         """Install, and see that it is done; also what a crash has cut off."""
         self._repair(watch)
-        emptied.fill(undo.names, self._running, watch, self._root)
+        ours = [name for name in undo.names if name not in undo.configured]
+        emptied.fill_lists(ours, self._running, watch, self._root)
+        emptied.fill_configs(ours, self._running, self._root)
         self._running.do(install_command(action.packages), action.timeout, watch, "apt")
         if not self.all_installed(action.packages):
             raise StepFailed(
@@ -166,8 +168,11 @@ class Packages:
         """Take back what came in, and see that it is gone, and nothing else left half done."""
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
-        emptied.fill(undo.names, self._running, watch, self._root)
         purge, remove = self.ours_still_there(undo)
+        try:
+            emptied.fill_lists(purge, self._running, watch, self._root)
+        except (StepFailed, OSError) as error:
+            self._running.log.note(f"what a power cut may have emptied is not filled: {error}")
         failed: StepFailed | None = None
         for verb, names in (("purge", purge), ("remove", remove)):
             if names:

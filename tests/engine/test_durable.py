@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.engine.devices import loop_disk, needs_loop, tool
 from tests.engine.world import full_world
-from wizard.actions import MakeDirectory, MakeLink, Reboot
+from wizard.actions import (
+    MakeDirectory,
+    MakeLink,
+    PathPresent,
+    Reboot,
+    RunCommand,
+    Volume,
+)
 from wizard.durable import to_disk
+from wizard.machine import Machine
+from wizard.mounts import Mounted
 from wizard.records import Entry
+from wizard.running import Unwatched, Workplace
 
 
 @needs_loop
@@ -33,7 +45,7 @@ def test_what_was_only_in_memory_is_on_the_disk(tmp_path: Path) -> None:
                 return said.stdout
 
             assert seen() == ""
-            to_disk(str(place), str(tmp_path / "not there"))
+            assert str(place) in to_disk(str(place), str(tmp_path / "not there"))
             assert seen() == "ours\n"
         finally:
             tool("umount", str(place))
@@ -64,3 +76,37 @@ def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone
     world.roll_back()
     assert begun == [number for number in reversed(kept) if number in begun]
     assert len(begun) > len(kept) // 2
+
+
+def test_only_a_disks_filesystems_are_waited_for(tmp_path: Path) -> None:
+    here, gone = str(tmp_path), str(tmp_path / "gone")
+    for kind, waited in (("ext4", [here]), ("nfs4", []), ("autofs", []), ("", [])):
+        mounts = [Mounted(here, "8:1", kind), Mounted(gone, "8:2", "ext4")]
+        assert to_disk(here, gone, mounted=partial(list, mounts)) == waited
+    other = [Mounted("/home", "8:3", "ext4")]
+    assert to_disk(mounted=lambda: other) == []
+
+
+@needs_loop
+def test_what_filled_a_volume_when_it_crashed_is_done_anew(tmp_path: Path) -> None:
+    with loop_disk(tmp_path / "disk.img", 32) as device:
+        tool("mkfs.ext4", "-q", device)
+        volume = Volume(device, str(tmp_path / "work/vm01"), "ext4")
+        made = f"{volume.mount_point}/made"
+        action = RunCommand(
+            ("touch", made), "A system.", probe=PathPresent(made, inside=volume),
+            undo=("rm", "-f", made), undo_class="by removal", inside=volume,
+        )  # fmt: skip
+        filling = replace(action, traces=PathPresent(made, inside=volume))
+        machine = Machine(work=tmp_path / "work")
+        machine.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
+        try:
+            for one, stays in ((action, True), (filling, False)):
+                undo = machine.prepare(one, "1")
+                machine.perform(one, undo, Unwatched())
+                # All is there, and nothing says whether it has its content.
+                assert machine.is_done(one, undo)
+                assert machine.settle(one, undo, Unwatched()) == stays
+                assert machine.is_done(one, undo) == stays
+        finally:
+            machine.release()

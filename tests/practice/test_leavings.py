@@ -74,7 +74,7 @@ def left(**changed: dict[str, str]) -> Snapshot:
 
 
 def test_only_what_left_the_same_and_went_well_that_way_is_known(tmp_path: Path) -> None:
-    leavings = Leavings(tmp_path)
+    leavings = Leavings(tmp_path, "digest")
     for cut in ("first", "second"):
         leavings.note(cut, left())
     assert leavings.twin("second", "resumed") is None
@@ -82,6 +82,8 @@ def test_only_what_left_the_same_and_went_well_that_way_is_known(tmp_path: Path)
     assert leavings.twin("second", "resumed") == "first"
     assert leavings.twin("second", "rolled-back") is None
     assert leavings.twin("never seen", "resumed") is None
+    assert leavings.twin("first", "resumed") is None  # it is looked at anew when it is asked for
+    assert Leavings(tmp_path, "another program").twin("second", "resumed") is None
     # A boot makes these anew.
     leavings.note("second", left(leftovers={"/run/utmp": "-", "/tmp/systemd-private-1": "d"}))
     assert leavings.twin("second", "resumed") == "first"
@@ -99,7 +101,7 @@ def test_only_what_left_the_same_and_went_well_that_way_is_known(tmp_path: Path)
     ids=["one more done", "a file", "a guest", "something left over", "cannot be compared"],
 )
 def test_what_differs_is_gone_through_itself(other: Snapshot | None, tmp_path: Path) -> None:
-    leavings = Leavings(tmp_path)
+    leavings = Leavings(tmp_path, "digest")
     leavings.note("first", left())
     leavings.well("first", "resumed")
     leavings.note("second", other)

@@ -69,17 +69,19 @@ def deeds_of(journal: Iterable[str]) -> dict[str, str] | None:
     ledger = replay(records)
     if ledger.cut_off:
         return None
-    guard = {"guard": ledger.current} if ledger.guard_open else {}
-    return {f"{entry.number}": entry.state for entry in ledger.entries.values()} | guard
+    more = {"guard": ledger.current} if ledger.guard_open else {}
+    more |= dict.fromkeys(ledger.booted_for, "booted for")
+    return {f"{entry.number}": entry.state for entry in ledger.entries.values()} | more
 
 
 class Leavings:
-    """What each cut of a story left, and which were resumed and rolled back well: in files beside
-    its copies, so that two test runs share them.
+    """What each cut of a story left, and which were resumed and rolled back well by a program (its
+    digest): in files beside its copies, so that two test runs share them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str) -> None:
         self._folder = folder
+        self._program = program[:12]
 
     def note(self, cut: str, left: Snapshot | None) -> None:
         """What the cut left."""
@@ -97,17 +99,18 @@ class Leavings:
 
     def well(self, cut: str, way: str) -> None:
         """It was resumed, or rolled back (`way`), and all was as it must be."""
-        self._write(self._folder / f"{cut}.{way}", "")
+        self._write(self._folder / f"{cut}.{way}.{self._program}", "")
 
     def twin(self, cut: str, way: str) -> str | None:
         """Another that left the same, and from which this way was gone and went well."""
         mine = self.left(cut)
         if mine is None:
             return None
-        for done in sorted(self._folder.glob(f"*.{way}")):
-            theirs = self.left(done.stem)
+        for done in sorted(self._folder.glob(f"*.{way}.{self._program}")):
+            other = done.name.partition(".")[0]
+            theirs = self.left(other) if other != cut else None
             if theirs is not None and snapshot.compare(mine, theirs, SAME_CUT) == []:
-                return done.stem
+                return other
         return None
 
     def _left(self, cut: str) -> Path:

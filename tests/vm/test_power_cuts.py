@@ -47,6 +47,7 @@ from tests.vm.whole_run import ANSWERS, inside, state_of, typed
 from wizard.errors import Exit
 from wizard.practice.machine import PracticeMachine
 from wizard.practice.places import MachineName
+from wizard.practice.program import packed
 
 pytestmark = pytest.mark.full
 
@@ -62,7 +63,7 @@ class Told:
 
     def __init__(self, story: Story, tried: PracticeMachine) -> None:
         self.story, self.tried = story, tried
-        self.leavings = Leavings(story.shelf.folder)
+        self.leavings = Leavings(story.shelf.folder, packed().digest)
 
     def is_known(self, cut: Cut, way: str, say: Say) -> bool:
         """Another cut that left the very same has gone this way: that of this one is known."""
