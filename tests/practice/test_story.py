@@ -44,12 +44,24 @@ def test_past_the_last_border_it_goes_to_the_end(state: str) -> None:
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
 
+def shadow_of(top: Path, tree: Path, old: str, new: str) -> str:
+    """What is told of a guest's /etc/shadow in which something was replaced."""
+    other, disk = top / f"other{new}", top / f"disk{new}"
+    (other / "etc").mkdir(parents=True)
+    text = (tree / "etc/shadow").read_text()
+    (other / "etc/shadow").write_text(text.replace(old, new))
+    subprocess.run(["truncate", "--size=8M", disk], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-d", other, disk], check=True)
+    return guest_tree.take(str(disk))["/etc/shadow"]
+
+
 @needs_root
 def test_a_guests_files_are_told_apart_and_its_volume_is_not_written_to(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "etc").mkdir(parents=True)
     (tree / "etc/hostname").write_text("vm01\n")
     (tree / "etc/mtab").symlink_to("/proc/mounts")
+    (tree / "etc/shadow").write_text("root:$y$hash:20783:0:99999:7:::\nsync:*:20783:0:9:7:::\n")
     disk = tmp_path / "disk"
     subprocess.run(["truncate", "--size=8M", disk], check=True)
     subprocess.run(["mkfs.ext4", "-q", "-d", tree, disk], check=True)
@@ -59,6 +71,8 @@ def test_a_guests_files_are_told_apart_and_its_volume_is_not_written_to(tmp_path
     assert first[guest_tree.STATE] == "clean"
     assert first["/etc/mtab"].endswith("to /proc/mounts")
     assert first["/etc/hostname"].startswith("-rw")
+    assert shadow_of(tmp_path, tree, "20783", "20784") == first["/etc/shadow"]  # another day
+    assert shadow_of(tmp_path, tree, "$hash", "$hesh") != first["/etc/shadow"]
     for command in ("set_inode_field /etc/hostname mode 0100600", "set_super_value state 2"):
         subprocess.run(["debugfs", "-w", "-R", command, disk], check=True, capture_output=True)
     second = guest_tree.take(str(disk))
