@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from wizard.practice import processes
 from wizard.practice.errors import HostNotReady
-from wizard.practice.image import Progress, cached, ensure, silent
+from wizard.practice.image import Progress, cached, ensure, silent, with_files
 from wizard.practice.recipe import GIB, ImageFile, Recipe
 from wizard.practice.sources import Mirror
 
@@ -97,6 +99,18 @@ def test_two_builds_at_once_are_one(tmp_path: Path) -> None:
     ensure(tmp_path, RECIPE, told, build=second)
     one.join()
     assert built == ["slowly"]
+
+
+def test_the_disk_is_filled_however_many_files_are_open(tmp_path: Path) -> None:
+    for name in ("root.tar", "files.tar", "disk.raw"):
+        (tmp_path / name).write_text(f"{name};")
+    script = "cat - /dev/fd/3 /dev/fd/4; printf rewritten >&4"
+    with ExitStack() as opened:
+        for _ in range(20):
+            opened.enter_context((tmp_path / "root.tar").open())
+        done = processes.run(with_files(tmp_path, ["sh", "-c", script]))
+    assert (done.status, done.out, done.err) == (0, b"root.tar;files.tar;disk.raw;", b"")
+    assert (tmp_path / "disk.raw").read_text() == "rewritten"
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:

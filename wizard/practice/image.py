@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +146,7 @@ def build_image(work: Path, recipe: Recipe, progress: Progress) -> None:
             hint="This is a fault in xen-setup, or of sfdisk's version.",
             details=_last_lines(table.err),
         )
-    _fill(work, recipe, filesystem)
+    _fill(work, recipe, filesystem, log)
     kernel, initrd = _kernel_of(work / "root.tar", work)
     progress("First boot: installing GRUB on the image (about half a minute) …")
     _first_boot(work, disk, kernel, initrd, recipe.root_partition)
@@ -230,7 +230,17 @@ def _bootstrap_error(output: bytes, recipe: Recipe) -> HostNotReady:
     )
 
 
-def _fill(work: Path, recipe: Recipe, filesystem: str) -> None:
+def with_files(work: Path, argv: Sequence[str]) -> list[str]:
+    """`argv` as the script that fills the disk wants it: root.tar of `work` is its standard input,
+    files.tar its descriptor 3, and disk.raw, to read and write, its descriptor 4.
+    """
+    # Opened by their names: in `3<&N`, Debian's sh takes no N above 9.
+    opened = 'root=$1 ours=$2 disk=$3; shift 3; exec "$@" <"$root" 3<"$ours" 4<>"$disk"'
+    files = (str(work / name) for name in ("root.tar", "files.tar", "disk.raw"))
+    return ["sh", "-c", opened, "sh", *files, *argv]
+
+
+def _fill(work: Path, recipe: Recipe, filesystem: str, log: Path) -> None:
     script = recipe.fill_script(filesystem)
     argv = ["sh", "-c", script]
     if os.geteuid() != 0:
@@ -239,28 +249,15 @@ def _fill(work: Path, recipe: Recipe, filesystem: str) -> None:
     # The namespace's root is another user: it reaches the disk by its descriptor, but opens it
     # again, so the mode must allow that. The folder around it is closed to everyone else.
     disk.chmod(0o666)
-    with (
-        (work / "root.tar").open("rb") as root_tar,
-        (work / "files.tar").open("rb") as files_tar,
-        disk.open("r+b") as target,
-    ):
-        # Descriptors 3 and 4, as the script knows them: handed through a shell's redirections.
-        wrapped = [
-            "sh",
-            "-c",
-            f'exec "$@" 3<&{files_tar.fileno()} 4<>/proc/self/fd/{target.fileno()}',
-            "sh",
-            *argv,
-        ]
-        done = processes.run(
-            wrapped,
-            stdin=root_tar.fileno(),
-            pass_fds=(files_tar.fileno(), target.fileno()),
-            seconds=1800,
-            extra={"TMPDIR": str(work)} if os.geteuid() == 0 else None,
-        )
+    done = processes.run(
+        with_files(work, argv),
+        seconds=1800,
+        extra={"TMPDIR": str(work)} if os.geteuid() == 0 else None,
+    )
     disk.chmod(0o600)
     if done.status:
+        with log.open("ab") as file:
+            file.write(done.err)
         raise HostNotReady(
             "The filesystem of the practice machine could not be made.",
             hint="The last lines are below; often the temporary folder is full (set TMPDIR).",

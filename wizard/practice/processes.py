@@ -65,7 +65,6 @@ def run(
     stdin: bytes | int | None = None,
     capture: bool = True,
     seconds: float | None = None,
-    pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] | None = None,
     interrupt: Callable[[], None] | None = None,
 ) -> Finished:
@@ -85,7 +84,6 @@ def run(
         stdout=where,
         stderr=where,
         env=environment(extra),
-        pass_fds=tuple(pass_fds),
         process_group=None if interrupt is None else 0,
     ) as process:
         try:
