@@ -196,8 +196,9 @@ def test_fish_finds_a_script_that_is_kept_with_its_settings(folder: Path, tmp_pa
 def test_fish_offers_the_same(typed: str, line: str, folder: Path) -> None:
     done = subprocess.run(
         ["fish", "--no-config", "--command", f"source fish; complete --do-complete '{typed}'"],
-        cwd=folder, env={**environment(), "PATH": f"{folder}:/usr/bin:/bin"}, capture_output=True,
-        text=True, check=False,
+        cwd=folder, capture_output=True, text=True, check=False,
+        # fish makes its folders in a home that is not there yet, if it may.
+        env={**environment(), "PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)},
     )  # fmt: skip
     assert "" == done.stderr
     assert [line.rpartition(" ")[2]] == [

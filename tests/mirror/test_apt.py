@@ -37,7 +37,7 @@ Dir "{root}/";
 Dir::State::status "{root}/var/lib/dpkg/status";
 Dir::Bin::methods "/usr/lib/apt/methods/";
 Dir::Bin::dpkg "/usr/bin/dpkg";
-DPkg::Options {{ "--root={root}"; "--force-script-chrootless"; }};
+DPkg::Options {{ "--root={root}"; "--log={root}/dpkg.log"; "--force-script-chrootless"; }};
 DPkg::Path "/usr/sbin:/usr/bin:/sbin:/bin";
 APT::Architecture "amd64";
 APT::Sandbox::User "root";
