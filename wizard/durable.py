@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
+from wizard.errors import StepFailed
 from wizard.mounts import Mounted, mounted_now
 
 # Where what we change may have a filesystem of its own.
@@ -22,25 +23,40 @@ _OF_A_DISK = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs",
               "bcachefs", "zfs", "overlay"}  # fmt: skip
 
 
-def to_disk(*more: str, mounted: Callable[[], list[Mounted]] = mounted_now) -> list[str]:
+def to_disk(
+    *more: str, undone: bool = False, mounted: Callable[[], list[Mounted]] = mounted_now
+) -> list[str]:
     """Wait until the system's filesystems, and those mounted at these points, have written
-    everything; the points. What a disk does not take is passed over: whether the work is there is
-    asked elsewhere.
+    everything; the points.
+
+    Raises StepFailed, once all were tried, if a disk did not take everything (syncfs(2) says so
+    since Linux 5.8): that is in memory alone, and gone with the next boot. `undone`: what is
+    mounted at these points goes away next, and need not be whole.
     """
     import ctypes  # noqa: PLC0415 - dear, and most commands change nothing
 
     try:
-        sync = ctypes.CDLL(None).syncfs  # syncfs(2): Linux 2.6.39, glibc 2.14, musl
+        # syncfs(2): Linux 2.6.39, glibc 2.14, musl
+        sync = ctypes.CDLL(None, use_errno=True).syncfs
     except (OSError, AttributeError):
         return []
     done = []
+    failed: list[str] = []
     for mount in mounted():
         if mount.point in _PLACES.union(more) and mount.filesystem in _OF_A_DISK:
             with suppress(OSError):
                 descriptor = os.open(mount.point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
-                    sync(descriptor)
-                    done.append(mount.point)
+                    if sync(descriptor) == 0:
+                        done.append(mount.point)
+                    elif not undone or mount.point not in more:
+                        failed.append(f"{mount.point}: {os.strerror(ctypes.get_errno())}")
                 finally:
                     os.close(descriptor)
+    if failed:
+        raise StepFailed(
+            "A disk did not take all that was written.",
+            hint="See `dmesg`: a disk that fails is replaced first; one that is full needs space.",
+            details=tuple(failed),
+        )
     return done

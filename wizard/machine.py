@@ -73,7 +73,7 @@ class Machine:
     """The machine under the wizard. `secrets` gives the secret of an answer key when it is used.
 
     `log_copy` is a file that gets what the run's log gets. `to_disk` brings to the disk what was
-    written, there and where the system is.
+    written, there and where the system is (durable.py).
     `checkpoint` is called with a name at each point where a crash would matter. `work` is where
     volumes are mounted.
     """
@@ -320,10 +320,11 @@ class Machine:
             self.revert(action, undo, watch)
         return False
 
-    def _keep(self, action: Action) -> None:
+    def _keep(self, action: Action, *, undone: bool = False) -> None:
         """Have what programs did on the disk, before the journal says that it is done."""
         if not isinstance(action, MakeDirectory | MakeLink | Reboot):
-            self.to_disk(*([action.inside.mount_point] if action.inside is not None else []))
+            inside = [action.inside.mount_point] if action.inside is not None else []
+            self.to_disk(*inside, undone=undone)
 
     # --- taking back --------------------------------------------------------------------------
 
@@ -369,7 +370,7 @@ class Machine:
                     assert_never(action)
         except OSError as error:
             raise from_os(error, action.why) from error
-        self._keep(action)
+        self._keep(action, undone=True)
         self.checkpoint(f"{action.kind}: undo done")
 
     # --- commands -----------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def machine(tmp_path: Path) -> Machine:
     machine = Machine(
         work=tmp_path / "work",
         secrets={"guests.0.root_password": "s3cret"}.__getitem__,
-        to_disk=lambda *_more: None,
+        to_disk=lambda *_more, **_how: None,
     )
     machine.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
     return machine

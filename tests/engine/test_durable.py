@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from tests.engine.devices import loop_disk, needs_loop, tool
+import pytest
+
+from tests.engine.devices import MIB, loop_disk, needs_loop, tool
 from tests.engine.world import full_world
 from wizard.actions import (
     MakeDirectory,
@@ -18,6 +20,7 @@ from wizard.actions import (
     Volume,
 )
 from wizard.durable import to_disk
+from wizard.errors import StepFailed
 from wizard.machine import Machine
 from wizard.mounts import Mounted
 from wizard.records import Entry
@@ -51,6 +54,36 @@ def test_what_was_only_in_memory_is_on_the_disk(tmp_path: Path) -> None:
             tool("umount", str(place))
 
 
+@needs_loop
+def test_a_disk_that_did_not_take_what_was_written_is_told(tmp_path: Path) -> None:
+    below, place = tmp_path / "below", tmp_path / "there"
+    below.mkdir()
+    place.mkdir()
+    # A disk whose blocks fail once four MiB were written: its file is on a filesystem that is full.
+    tool("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(below))
+    try:
+        with loop_disk(below / "disk.img", 64) as device:
+            tool("mkfs.ext2", "-q", "-N", "16", "-E", "nodiscard", device)
+            tool("mount", device, str(place))
+            try:
+                assert str(place) in to_disk(str(place))
+                (place / "system").write_bytes(b"x" * 20 * MIB)  # write(2) does not know it yet
+                with pytest.raises(StepFailed) as caught:
+                    to_disk(str(place))
+                assert caught.value.what == "A disk did not take all that was written."
+                (detail,) = caught.value.details
+                at, _, why = detail.partition(": ")
+                assert (at, why in ("Input/output error", "No space left on device")) == (
+                    str(place), True,
+                )  # fmt: skip
+                (place / "more").write_bytes(b"x" * 20 * MIB)
+                assert str(place) not in to_disk(str(place), undone=True)
+            finally:
+                tool("umount", str(place))
+    finally:
+        tool("umount", str(below))
+
+
 def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone(
     tmp_path: Path,
 ) -> None:
@@ -61,7 +94,7 @@ def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone
         (run,) = world.store.runs()
         return list(world.store.ledger(run).entries.values())
 
-    def to_disk(*_more: str) -> None:
+    def to_disk(*_more: str, **_how: bool) -> None:
         begun.extend(entry.number for entry in entries() if entry.state in ("begun", "undoing"))
 
     world.to_disk = to_disk
@@ -76,6 +109,31 @@ def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone
     world.roll_back()
     assert begun == [number for number in reversed(kept) if number in begun]
     assert len(begun) > len(kept) // 2
+
+
+@pytest.mark.parametrize("at", range(0, 8, 2))
+def test_work_that_the_disk_did_not_take_is_taken_back_and_done_again(
+    at: int, tmp_path: Path
+) -> None:
+    world = full_world(tmp_path)
+    before = world.snapshot(times=False)
+    asked: list[bool] = []
+
+    def to_disk(*_more: str, undone: bool = False) -> None:
+        asked.append(undone)
+        if len(asked) == at + 1:
+            raise StepFailed("A disk did not take all that was written.", details=("/var: …",))
+
+    world.to_disk = to_disk
+    with pytest.raises(StepFailed) as caught:
+        world.apply()
+    assert "A disk did not take all that was written." in str(caught.value.to_keep)
+    assert world.snapshot(times=False) == before
+    world.apply()
+    (world.top / "other").mkdir()
+    undisturbed = full_world(world.top / "other")
+    undisturbed.apply()
+    assert set(world.snapshot(times=False)) == set(undisturbed.snapshot(times=False))
 
 
 def test_only_a_disks_filesystems_are_waited_for(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class World:
     after_reading: Callable[[], None] = lambda: None
     rules: Sequence[Rule] = ()
     kind: type[Machine] = Machine
-    to_disk: Callable[..., object] = lambda *_more: None
+    to_disk: Callable[..., object] = lambda *_more, **_how: None
 
     def __post_init__(self) -> None:
         self.tree = self.top / "tree"

@@ -109,7 +109,7 @@ class Host:
             mounted=self.model.mounted,
             partition_tables=Tables(self),
             interrupts=self.interrupts,
-            to_disk=lambda *_more: None,
+            to_disk=lambda *_more, **_how: None,
         )
 
     def pipeline(self) -> Pipeline[Settings, Facts]:
