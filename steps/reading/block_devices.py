@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -234,13 +234,18 @@ class BlockDevices:
             if parent in self.names:
                 waiting.append(parent)
 
-    def begin_contents(self) -> None:
-        """Start the questions for what is on the disks, their partitions, and LVM's volumes."""
-        if not self._view.as_root:
-            return
-        volumes = [name for name in self.names if self.word(name, "dm/uuid").startswith("LVM-")]
-        parts = [part for disk in self.disks for part in self.partitions(disk)]
-        for name in (*self.disks, *parts, *volumes):
+    def begin_disks(self) -> None:
+        """Start the questions for what is on the disks and their partitions."""
+        self._begin([*self.disks, *(part for disk in self.disks for part in self.partitions(disk))])
+
+    def begin_volumes(self) -> None:
+        """Start the questions for what is on LVM's volumes, once LVM has said which are open:
+        each question opens one.
+        """
+        self._begin(name for name in self.names if self.word(name, "dm/uuid").startswith("LVM-"))
+
+    def _begin(self, names: Iterable[str]) -> None:
+        for name in names if self._view.as_root else ():
             self._view.begin(_probe(name))
 
     def content(self, name: str, used_by: tuple[str, ...] = ()) -> Content:

@@ -51,6 +51,7 @@ def read_lvm(
     view.begin(_VOLUMES)
     groups = parse_report(view.ask(_GROUPS, 60.0).out, "pv")
     volumes = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
+    devices.begin_volumes()
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
         return None, {}

@@ -23,7 +23,7 @@ from steps.reading.block_devices import (
 )
 from steps.reading.lvm import parse_report
 from steps.reading.storage import is_needed, read_storage
-from steps.reading.view import View
+from steps.reading.view import Answer, View
 from tests.reading.looking import Said, captured, program, view_of
 
 Files = dict[str, str | bytes | None]
@@ -355,6 +355,27 @@ def test_a_volume_group_has_its_volumes_with_what_is_on_them(tmp_path: Path) -> 
     assert content == Content(
         "lvm", "LVM2_member", "", "pv", (), ("xendisks", "xendisks-vm01--root")
     )
+
+
+def test_no_volume_is_opened_by_us_while_lvm_is_asked_which_are_open(tmp_path: Path) -> None:
+    view = lvm_machine(tmp_path, REPORTS | probed())
+    begun: list[tuple[str, ...]] = []
+    before_lvm: list[tuple[str, ...]] = []
+    answer = view.ask
+
+    def ask(argv: tuple[str, ...], timeout: float = 20.0, /) -> Answer:
+        if argv[0] in ("pvs", "lvs"):
+            before_lvm[:] = begun
+        return answer(argv, timeout)
+
+    view.ask, view.begin = ask, begun.append
+    read_storage(view)
+
+    def probes(commands: list[tuple[str, ...]]) -> list[str]:
+        return [argv[-1] for argv in commands if argv[0] == "blkid"]
+
+    assert probes(before_lvm) and not [name for name in probes(before_lvm) if "/dm-" in name]
+    assert [name for name in probes(begun) if "/dm-" in name]
 
 
 def test_an_open_volume_is_open(tmp_path: Path) -> None:
