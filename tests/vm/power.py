@@ -118,10 +118,10 @@ class Shelf:
         pid = machine.status().pid
         started = time.monotonic()
         if pid is None:
-            copy(disk, self._place(name))
+            copy(disk, self.place(name))
         else:
             with frozen(pid):
-                copy(disk, self._place(name))
+                copy(disk, self.place(name))
         return time.monotonic() - started
 
     def machine_from(self, name: str, machine: PracticeMachine) -> PracticeMachine:
@@ -132,7 +132,7 @@ class Shelf:
             link_image(Image(self.folder / "image"), machine.folder / "image")
         base = machine.folder / "copy.qcow2"
         base.unlink(missing_ok=True)
-        base.hardlink_to(self._place(name))
+        base.hardlink_to(self.place(name))
         overlay(base, machine.folder / "disk.qcow2")
         # What of the program is inside is in the copy: it is the one that the run was begun with.
         for left in ("machine.json", "program"):
@@ -141,11 +141,11 @@ class Shelf:
 
     def has(self, name: str) -> bool:
         """Whether there is a copy of that name."""
-        return self._place(name).exists()
+        return self.place(name).exists()
 
     def drop(self, name: str) -> None:
         """A copy that nobody needs any more."""
-        self._place(name).unlink(missing_ok=True)
+        self.place(name).unlink(missing_ok=True)
 
     def require_room(self) -> None:
         """Fail in words, before a full disk spoils a run."""
@@ -156,7 +156,8 @@ class Shelf:
         """All of it goes."""
         shutil.rmtree(self.folder)
 
-    def _place(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """The file of the copy of that name."""
         return self.folder / f"{name}.qcow2"
 
 

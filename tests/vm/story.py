@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from steps import PIPELINE
-from tests.vm import guest_tree, snapshot
+from tests.vm import guest_tree, on_disk, snapshot
 from tests.vm.conftest import Say
 from tests.vm.cuts import Cut, Recorder, summary
 from tests.vm.power import Shelf, cut_power
@@ -57,7 +57,7 @@ SAME_BORDER = (
 @dataclass
 class Story:
     """What the undisturbed run left, by name of the border; `taken` are the cuts on the shelf,
-    `of_another` that another program ran.
+    `of_another` that another program ran, `empty` the files without content that it left.
     """
 
     shelf: Shelf
@@ -65,6 +65,7 @@ class Story:
     borders: dict[str, Snapshot] = field(default_factory=dict)
     finished: Snapshot = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     of_another: bool = False
 
     @classmethod
@@ -84,7 +85,7 @@ class Story:
         """Have it for another time, beside the copies of its disk."""
         told = {
             "program": packed().digest, "before": self.before, "borders": self.borders,
-            "finished": self.finished, "taken": self.taken,
+            "finished": self.finished, "taken": self.taken, "empty": self.empty,
         }  # fmt: skip
         (self.shelf.folder / _FILE).write_text(json.dumps(told))
 
@@ -94,6 +95,7 @@ class Story:
         give_answers(machine)
         machine.run(["sync"])  # the program itself is not what is tried here
         self.before = state_of(machine)
+        self.empty = _empty(machine)
 
         def take(name: str) -> None:
             say(f"cut {name}: frozen for {self.shelf.put(machine, name):.1f} s")
@@ -103,12 +105,14 @@ class Story:
         for border in BORDERS:
             self._part(machine, recorder, [*words, "--to", border], Exit.STOPPED)
             self.borders[border] = border_state(machine)
+            self.empty = sorted({*self.empty, *_empty(machine)})
             words = ["resume"]
         self._part(machine, recorder, words, Exit.REBOOT_NEEDED)
         _reboot(machine, recorder)
         self._part(machine, recorder, words, Exit.DONE)
         recorder.finish()
         self.finished = state_of(machine)
+        self.empty = sorted({*self.empty, *_empty(machine)})
         self.taken = sorted(recorder.taken)
         assert self.taken == sorted(cut.name for cut in cuts)
         machine.stop()
@@ -153,6 +157,14 @@ def _reboot(machine: PracticeMachine, recorder: Recorder) -> None:
         time.sleep(0.2)
     recorder.end()
     machine.wait_for_reboot(boot, seconds=1200)
+
+
+def _empty(machine: PracticeMachine) -> list[str]:
+    """What has no content in a machine that nothing was cut in."""
+    places = [f"/{place}" for place in on_disk.PLACES]
+    status, said = inside(machine, "find", *places, "-xdev", "-type", "f", "-empty", "-print")
+    assert status == 0, said
+    return [path.removeprefix("/") for path in said.splitlines()]
 
 
 def next_border(document: dict[str, Any]) -> str | None:

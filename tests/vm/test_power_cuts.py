@@ -16,13 +16,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.vm import snapshot
+from tests.vm import on_disk, snapshot
 from tests.vm.conftest import FAILED, Say, save_logs, teller
 from tests.vm.cuts import Cut, all_cuts, chosen_cuts
-from tests.vm.leavings import Leavings, what_was_left
+from tests.vm.leavings import Leavings, deeds_of, what_was_left
 from tests.vm.power import HONEST, Shelf
 from tests.vm.running_inside import (
     SAME_END,
@@ -99,6 +100,17 @@ def told(request: pytest.FixtureRequest) -> Iterator[Told]:
 
 def _is_kept(machine: PracticeMachine) -> bool:
     return machine.folder.with_name(f"{KEPT}.shelf").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the copy")
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+def test_what_the_journal_calls_done_has_its_content(told: Told, cut: Cut, tmp_path: Path) -> None:
+    with on_disk.opened(told.story.shelf.place(cut.name), tmp_path) as root:
+        deeds = deeds_of(on_disk.journal_of(root))
+        empty = on_disk.empty_files(root, told.story.empty)
+    if deeds is None:
+        pytest.skip(f"an action was under way, which is begun anew; without content: {empty}")
+    assert empty == []
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
