@@ -76,6 +76,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "guest-name-taken",
     "guest-not-running",
     "guest-password",
+    "guest-paused",
     "guest-system-incomplete",
     "guest-system-unread",
     "guest-tls",

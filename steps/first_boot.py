@@ -7,6 +7,7 @@ entry that boots by itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -22,6 +23,7 @@ from steps.expected import (
 from steps.facts import Domain, Facts
 from steps.guest_kernel import config_path
 from steps.guest_login import login_prompt
+from steps.guests import state_of
 from steps.hosts.boot_loaders import boot_loader, in_view, out_of_view
 from steps.hosts.service_managers import MANAGERS
 from steps.hosts.toolstacks import services_of
@@ -128,8 +130,31 @@ def _check_by_itself(settings: Settings, facts: Facts) -> list[Problem]:
     ]
 
 
+def _check_paused(guest: GuestSettings, facts: Facts, tool: str) -> list[Problem]:
+    domain = facts.domain(guest.name)
+    if domain is None or state_of(domain.state) != "paused":
+        return []
+    return [
+        Problem(
+            "guest-paused",
+            f"{guest.name} is paused: it stands still, and no login prompt can come.",
+            f"To let it go on: {tool} unpause {guest.name}. To have it started anew: "
+            f"{tool} destroy {guest.name}",
+        )
+    ]
+
+
 def _check_under_xen(settings: Settings, facts: Facts) -> list[Problem]:
-    if facts.xen.free_memory is None or facts.xen.domains is None:
+    if facts.xen.domains is None:
+        return []
+    problems = []
+    for guest in settings.guests:
+        problems += _check_paused(guest, facts, settings.host.toolstack)
+    return [*problems, *_check_memory(settings, facts)]
+
+
+def _check_memory(settings: Settings, facts: Facts) -> list[Problem]:
+    if facts.xen.free_memory is None:
         return []
     starting = [guest for guest in settings.guests if facts.domain(guest.name) is None]
     needed = guests_memory(starting)
@@ -271,7 +296,9 @@ def _start_guest(
             RunCommand(
                 (tool, "create", config_path(guest)),
                 why=f"Makes the domain {guest.name} of its config, and starts it.",
-                probe=CommandShows((tool, "domid", guest.name), r"^\d+$"),
+                # It is built paused, and let go at the end: cut off before, it stands still.
+                probe=CommandShows((tool, "list", guest.name), _not_paused(guest.name)),
+                traces=CommandShows((tool, "domid", guest.name), r"^\d+$"),
                 undo=(tool, "destroy", guest.name),
                 undo_class="by removal",
                 undo_note="as by pulling the plug; the volume stays",
@@ -300,6 +327,11 @@ def _start_guest(
 
 
 _NO_DOMAIN = Domain("", 0, 0, 0, "")
+
+
+def _not_paused(name: str) -> str:
+    """Its line in `xl list`: name, number, memory, processors, and its state, with no p in it."""
+    return rf"^{re.escape(name)}(\s+\d+){{3}}\s+[^\sp]+\s"
 
 
 def _autostart(guest: GuestSettings, facts: Facts) -> tuple[list[Action], Facts]:

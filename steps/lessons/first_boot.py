@@ -54,6 +54,12 @@ again; rollback does this. The boot itself is past: Xen runs until the next one.
             rule="too-little-memory",
         ),
         Trouble(
+            "nothing comes on the guest's console, and `xl list` shows a p in its state",
+            "It is paused, as every domain is while it is built: xl create was cut off, or "
+            "somebody paused it. `xl unpause NAME` lets it go on.",
+            check="guest-paused",
+        ),
+        Trouble(
             "the guest's kernel panics while it unpacks its initrd",
             "It has too little memory: 256 MiB are not enough for Debian's, 512 MiB are.",
             check="guest-memory-too-small",

@@ -212,6 +212,7 @@ class Model:
         state.boots += 1
         state.xen = entry.kind == "xen"
         state.domains.clear()
+        state.paused.clear()
         state.timer = ()
         cards = {card.name for card in self.base.network.cards}
         for name in [name for name in state.links if name not in cards]:
@@ -254,6 +255,12 @@ class Model:
         self.state.domain_count += 1
         self.state.domains[name] = self.state.domain_count
         return True
+
+    def domain_shows(self, name: str) -> tuple[str, bool]:
+        """A domain's state as xl has it, and whether its console shows a login prompt."""
+        if name in self.state.paused:
+            return "--p---", False
+        return "-b----", self.shows_login(name)
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -401,7 +408,7 @@ class Model:
             )  # fmt: skip
         dom0 = Domain("Domain-0", 0, 1024, 2, "r-----")
         domains = tuple(
-            Domain(name, number, 512, 1, "-b----", self.shows_login(name))
+            Domain(name, number, 512, 1, *self.domain_shows(name))
             for name, number in state.domains.items()
         )
         return replace(

@@ -213,24 +213,35 @@ def _xl(model: Model, argv: Argv) -> Program:
     match verb:
         case "create":
             domain = os.path.basename(name).removesuffix(".cfg")  # noqa: PTH119
-            yield
             if not model.start_domain(domain):
                 return refused(f"Domain with name '{domain}' already exists, or has no disk.")
+            model.state.paused.add(domain)
+            yield
+            model.state.paused.discard(domain)
         case "destroy":
             yield
             if name not in model.state.domains:
                 return refused(f"{name} is an invalid domain identifier")
             del model.state.domains[name]
+            model.state.paused.discard(name)
         case "domid":
             number = model.state.domains.get(name)
             return Said(0, f"{number}\n") if number else refused("invalid domain identifier")
         case "console":
             yield
-            shown = name in model.state.domains and model.shows_login(name)
+            shown = name in model.state.domains and model.domain_shows(name)[1]
             return Said(0, f"{name} login: \n") if shown else Said(0, "nothing to see\n")
         case "list":
-            names = ("Domain-0", *model.state.domains)
-            return Said(0, "Name  ID\n" + "".join(f"{one}  0\n" for one in names))
+            numbers = {"Domain-0": 0, **model.state.domains}
+            if len(argv) > 2:
+                if name not in numbers:
+                    return refused(f"{name} is an invalid domain identifier")
+                numbers = {name: numbers[name]}
+            lines = (
+                f"{one:40} {number:5} 128 1 {model.domain_shows(one)[0]} 0.1\n"
+                for one, number in numbers.items()
+            )
+            return Said(0, "Name ID Mem VCPUs State Time(s)\n" + "".join(lines))
         case _:
             raise AssertionError(argv)
     return OK

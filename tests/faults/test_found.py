@@ -42,6 +42,16 @@ def test_a_power_cut_after_the_boot_into_xen_lets_resume_boot_into_it_once_more(
     assert [] == ground.wrong_at_the_end()
 
 
+def test_a_guest_that_was_built_and_not_let_go_is_started_anew(ground: Ground) -> None:
+    # It is a domain, so it counted as started; its login prompt was waited for in vain.
+    image = first(ground.applying, lambda one: bool(State.from_copy(one.state).paused))
+    ground.stands_after(image, power=False)
+    assert ground.host.model.state.paused
+    ground.host.resume()
+    assert not ground.host.model.state.paused
+    assert [] == ground.wrong_at_the_end()
+
+
 def test_a_rollback_stops_the_timer_that_a_killed_guarded_step_left(ground: Ground) -> None:
     image = first(ground.applying, lambda one: bool(State.from_copy(one.state).timer))
     ground.stands_after(image, power=False)

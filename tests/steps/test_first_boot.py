@@ -321,6 +321,9 @@ CHECKS = {
     "a guest of Xen's": Case(domu(), {}, (("not-dom0", "error"),)),
     "no memory left": Case(short_of_memory(), {}, (("too-little-free-memory", "error"),)),
     "dom0 has it all, and can give": Case(all_in_dom0()),
+    "a guest that stands still": Case(
+        in_xen(replace(VM01, state="--p---")), {}, (("guest-paused", "error"),)
+    ),
     "memory for what runs is not needed again": Case(
         replace(in_xen(VM01), xen=replace(in_xen(VM01).xen, free_memory=10))
     ),
@@ -333,6 +336,25 @@ def test_check_names_each_problem(name: str) -> None:
     found = first_boot.check(answered(stock(), case.answers), case.facts)
     assert case.problems == tuple((problem.name, problem.severity) for problem in found)
     assert all(problem.what and problem.hint for problem in found)
+
+
+STATES = {"r-----": True, "-b----": True, "------": True, "--p---": False, "-bp---": False}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_guest_that_xl_has_built_and_not_let_go_is_not_started(state: str) -> None:
+    (create, *_) = first_boot.plan(answered(stock()), in_xen()).actions
+    assert isinstance(create, RunCommand)
+    assert isinstance(create.probe, CommandShows)
+    assert isinstance(create.traces, CommandShows)
+    assert (("xl", "list", "vm01"), ("xl", "domid", "vm01")) == (
+        create.probe.argv, create.traces.argv,
+    )  # fmt: skip
+    listed = (
+        "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
+        f"vm01                                         1   512     1     {state}       0.0\n"
+    )
+    assert STATES[state] == bool(re.search(create.probe.pattern, listed, re.MULTILINE))
 
 
 # ---- verify
