@@ -114,6 +114,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "plain-entry",
     "processor",
     "release-unknown",
+    "root-volume-in-use",
     "root-volume-missing",
     "root-volume-not-empty",
     "secure-boot",

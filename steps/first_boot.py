@@ -137,9 +137,11 @@ def _check_paused(guest: GuestSettings, facts: Facts, tool: str) -> list[Problem
     return [
         Problem(
             "guest-paused",
-            f"{guest.name} is paused: it stands still, and no login prompt can come.",
-            f"To let it go on: {tool} unpause {guest.name}. To have it started anew: "
-            f"{tool} destroy {guest.name}",
+            f"{guest.name} is paused. It is just being built, or it stands still, and then no "
+            "login prompt comes.",
+            f"If `{tool} list` still shows a p in a minute: {tool} destroy {guest.name}, then "
+            f"sudo xen-setup resume. If you paused it yourself: {tool} unpause {guest.name}",
+            severity="warning",
         )
     ]
 

@@ -102,6 +102,14 @@ def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list
                 follows=True,
             )
         ]
+    if tree is None and _is_open(settings, facts, guest) and not _is_in_use(settings, facts, guest):
+        return [
+            Problem(
+                "root-volume-in-use",
+                f"{device} is in use, and {guest.name} does not run: something else has it open.",
+                f"See what: lsblk {device}; fuser --verbose {device}. Then start again.",
+            )
+        ]
     if tree is not None and not tree.empty and not tree.os_id:
         return [
             Problem(
@@ -273,8 +281,17 @@ def _moves_tls(settings: Settings, facts: Facts) -> bool:
 
 
 def _is_in_use(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
+    """Whether the guest runs: its domain is there, or, where xl tells none, its volume is open.
+    An open volume alone proves nothing: whatever looks at it opens it for that moment.
+    """
+    if facts.xen.domains is not None or not facts.xen.running:
+        return facts.domain(guest.name) is not None
+    return _is_open(settings, facts, guest)
+
+
+def _is_open(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
     volume = facts.volume(settings.storage.volume_group, f"{guest.name}-root")
-    return facts.domain(guest.name) is not None or (volume is not None and volume.open)
+    return volume is not None and volume.open
 
 
 def _is_complete(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:

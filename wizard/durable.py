@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
+from wizard.actions import Action, MakeDirectory, MakeLink, Reboot
 from wizard.errors import StepFailed
 from wizard.mounts import Mounted, mounted_now
 
@@ -29,9 +30,10 @@ def to_disk(
     """Wait until the system's filesystems, and those mounted at these points, have written
     everything; the points.
 
-    Raises StepFailed, once all were tried, if a disk did not take everything (syncfs(2) says so
-    since Linux 5.8): that is in memory alone, and gone with the next boot. `undone`: what is
-    mounted at these points goes away next, and need not be whole.
+    Raises StepFailed, once all were tried, if a disk did not take everything: that is in memory
+    alone, and gone with the next boot. syncfs(2) says so since Linux 5.8, and once: to the first
+    who asks, however long ago it was. `undone`: what is mounted at these points goes away next,
+    and need not be whole.
     """
     import ctypes  # noqa: PLC0415 - dear, and most commands change nothing
 
@@ -60,3 +62,32 @@ def to_disk(
             details=tuple(failed),
         )
     return done
+
+
+def keep(action: Action, to_disk: Callable[..., object], *, undone: bool = False) -> None:
+    """Have what an action that may have run a program did, or its undo, on the disk; raises
+    StepFailed.
+    """
+    if not isinstance(action, MakeDirectory | MakeLink | Reboot):
+        inside = [action.inside.mount_point] if action.inside is not None else []
+        to_disk(*inside, undone=undone)
+
+
+def is_kept(action: Action, to_disk: Callable[..., object]) -> bool:
+    """The same of what a crash cut off, and was done; false: it is to be done anew."""
+    try:
+        keep(action, to_disk)
+    except StepFailed:
+        return False
+    return True
+
+
+def tell_old_losses(to_disk: Callable[..., object], tell: Callable[[str], None]) -> None:
+    """A disk may have lost something before we came: it is told, and no action's failure."""
+    try:
+        to_disk()
+    except StepFailed as error:
+        tell(
+            "A disk did not take all that was written to it earlier, by whatever program: see "
+            f"`dmesg` ({'; '.join(error.details)})."
+        )

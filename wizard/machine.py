@@ -121,6 +121,7 @@ class Machine:
         """Log and keep backups there from now on."""
         self._place = place
         self._running.log_to(place.log)
+        durable.tell_old_losses(self.to_disk, self._warned)
 
     def clear_leftovers(self) -> list[str]:
         """End the command and unmount the volumes of a run that was killed; says what it did."""
@@ -292,7 +293,7 @@ class Machine:
             raise from_os(error, action.why) from error
         except Conflict as error:
             raise StepFailed(error.what, hint=error.hint, details=error.details) from error
-        self._keep(action)
+        durable.keep(action, self.to_disk)
         self.checkpoint(f"{action.kind}: performed")
 
     def settle(self, action: Action, undo: Undo, watch: Watch) -> bool:
@@ -314,17 +315,11 @@ class Machine:
                 self._real(action.path, action.inside).chmod(action.mode)
             if isinstance(action, CreatePartition):
                 self.partition_tables.announce(action, self._running)
-            self._keep(action)
-            return True
+            if durable.is_kept(action, self.to_disk):
+                return True
         if not isinstance(action, Reboot):
             self.revert(action, undo, watch)
         return False
-
-    def _keep(self, action: Action, *, undone: bool = False) -> None:
-        """Have what programs did on the disk, before the journal says that it is done."""
-        if not isinstance(action, MakeDirectory | MakeLink | Reboot):
-            inside = [action.inside.mount_point] if action.inside is not None else []
-            self.to_disk(*inside, undone=undone)
 
     # --- taking back --------------------------------------------------------------------------
 
@@ -370,7 +365,7 @@ class Machine:
                     assert_never(action)
         except OSError as error:
             raise from_os(error, action.why) from error
-        self._keep(action, undone=True)
+        durable.keep(action, self.to_disk, undone=True)
         self.checkpoint(f"{action.kind}: undo done")
 
     # --- commands -----------------------------------------------------------------------------

@@ -56,7 +56,8 @@ again; rollback does this. The boot itself is past: Xen runs until the next one.
         Trouble(
             "nothing comes on the guest's console, and `xl list` shows a p in its state",
             "It is paused, as every domain is while it is built: xl create was cut off, or "
-            "somebody paused it. `xl unpause NAME` lets it go on.",
+            "somebody paused it. `xl destroy NAME`, then xl create again; after xl pause, "
+            "`xl unpause NAME` lets it go on.",
             check="guest-paused",
         ),
         Trouble(

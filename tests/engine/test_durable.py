@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.devices import MIB, loop_disk, needs_loop, tool
-from tests.engine.world import full_world
+from tests.engine.world import World, full_world
 from wizard.actions import (
     MakeDirectory,
     MakeLink,
@@ -90,18 +90,18 @@ def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone
     world = full_world(tmp_path)
     begun: list[int] = []  # which action the journal called begun each time
 
-    def entries() -> list[Entry]:
-        (run,) = world.store.runs()
-        return list(world.store.ledger(run).entries.values())
-
     def to_disk(*_more: str, **_how: bool) -> None:
-        begun.extend(entry.number for entry in entries() if entry.state in ("begun", "undoing"))
+        begun.extend(
+            entry.number
+            for entry in entries_of(world)
+            if entry.state in ("begun", "undoing") and not isinstance(entry.action, Reboot)
+        )
 
     world.to_disk = to_disk
     world.apply()
     kept = [
         entry.number
-        for entry in entries()
+        for entry in entries_of(world)
         if not isinstance(entry.action, MakeDirectory | MakeLink | Reboot)
     ]
     assert begun == kept
@@ -111,29 +111,82 @@ def test_what_programs_did_is_on_the_disk_before_the_journal_says_done_or_undone
     assert len(begun) > len(kept) // 2
 
 
+def not_taken() -> StepFailed:
+    return StepFailed("A disk did not take all that was written.", details=("/var: EIO",))
+
+
+def entries_of(world: World) -> list[Entry]:
+    """The only run's; none before its journal has begun."""
+    return [
+        entry for run in world.store.runs() for entry in world.store.ledger(run).entries.values()
+    ]
+
+
 @pytest.mark.parametrize("at", range(0, 8, 2))
 def test_work_that_the_disk_did_not_take_is_taken_back_and_done_again(
     at: int, tmp_path: Path
 ) -> None:
     world = full_world(tmp_path)
     before = world.snapshot(times=False)
-    asked: list[bool] = []
+    asked: list[str] = []
 
     def to_disk(*_more: str, undone: bool = False) -> None:
-        asked.append(undone)
-        if len(asked) == at + 1:
-            raise StepFailed("A disk did not take all that was written.", details=("/var: …",))
+        begun = [entry.state for entry in entries_of(world) if entry.state in ("begun", "undoing")]
+        asked.extend(begun)
+        if begun and len(asked) == at + 1:
+            raise not_taken()
 
     world.to_disk = to_disk
     with pytest.raises(StepFailed) as caught:
         world.apply()
-    assert "A disk did not take all that was written." in str(caught.value.to_keep)
+    assert "A disk did not take all that was written." in caught.value.to_keep
     assert world.snapshot(times=False) == before
+    world.to_disk = lambda *_more, **_how: None
     world.apply()
     (world.top / "other").mkdir()
     undisturbed = full_world(world.top / "other")
     undisturbed.apply()
     assert set(world.snapshot(times=False)) == set(undisturbed.snapshot(times=False))
+
+
+def test_what_a_disk_lost_before_we_came_is_told_and_no_actions_failure(tmp_path: Path) -> None:
+    told: list[str] = []
+    machine = Machine(work=tmp_path / "work", warn=told.append)
+    asked: list[bool] = []
+
+    def to_disk(*_more: str, undone: bool = False) -> None:
+        asked.append(undone)
+        raise not_taken()
+
+    machine.to_disk = to_disk
+    machine.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
+    assert [False] == asked
+    (words,) = told
+    assert "earlier, by whatever program" in words and "/var: EIO" in words
+
+
+def test_what_was_done_when_it_crashed_and_is_not_on_the_disk_is_done_anew(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    action = RunCommand(
+        ("touch", str(made)), "A file.", probe=PathPresent(str(made)),
+        undo=("rm", str(made)), undo_class="by removal",
+    )  # fmt: skip
+    machine = Machine(work=tmp_path / "work", to_disk=lambda *_more, **_how: None)
+    machine.attend(Workplace(tmp_path / "log", tmp_path / "backups"))
+    undo = machine.prepare(action, "1")
+    machine.perform(action, undo, Unwatched())
+    losses = [not_taken()]
+
+    def to_disk(*_more: str, undone: bool = False) -> None:
+        if losses:
+            raise losses.pop()
+
+    machine.to_disk = to_disk
+    # The kernel tells it once: what is asked again has nothing to say.
+    assert not machine.settle(action, undo, Unwatched())
+    assert not made.exists()
+    machine.perform(action, undo, Unwatched())
+    assert machine.settle(action, undo, Unwatched())
 
 
 def test_only_a_disks_filesystems_are_waited_for(tmp_path: Path) -> None:

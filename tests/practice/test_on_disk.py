@@ -16,6 +16,8 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img makes the copy"),
 ]
 
+HELPERS_LIST = "var/lib/systemd/deb-systemd-helper-enabled/lvm2-monitor.service.dsh-also"
+
 
 def disk_with(folder: Path, files: dict[str, str]) -> Path:
     """A qcow2 image whose first partition holds these files."""
@@ -41,6 +43,7 @@ def test_what_has_no_content_is_found_and_the_journal_read(tmp_path: Path) -> No
         "var/lib/ucf/registry.2": "",
         "opt/app/__pycache__/a.pyc": "",
         "home/me/empty": "",
+        HELPERS_LIST: "",
         "var/lib/xen-setup/runs/0001/journal.jsonl": "older\n",
         "var/lib/xen-setup/runs/0002/journal.jsonl": "one\ntwo\n",
     }
@@ -49,8 +52,8 @@ def test_what_has_no_content_is_found_and_the_journal_read(tmp_path: Path) -> No
     work = tmp_path / "work"
     work.mkdir()
     with opened(image, work) as root:
-        assert empty_files(root, ["etc/.pwd.lock"]) == ["etc/default/xen"]
-        assert empty_files(root) == ["etc/.pwd.lock", "etc/default/xen"]
+        assert empty_files(root, ["etc/.pwd.lock"]) == ["etc/default/xen", HELPERS_LIST]
+        assert empty_files(root) == ["etc/.pwd.lock", "etc/default/xen", HELPERS_LIST]
         assert journal_of(root) == ["one", "two"]
         assert journal_of(root / "etc") == []
         (root / "etc/hostname").write_text("other\n")

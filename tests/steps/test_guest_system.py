@@ -330,6 +330,33 @@ def test_a_volume_that_was_not_looked_into_is_not_taken_for_right() -> None:
     assert ["unknown"] == [problem.severity for problem in user]
 
 
+def with_open_volume(facts: Facts) -> Facts:
+    """The guest's volume open, and so not looked into; by whom is not known."""
+    (group,) = facts.volume_groups or ()
+    volumes = tuple(replace(one, open=one.path == ROOT) for one in group.volumes)
+    return replace(facts, volume_groups=(replace(group, volumes=volumes),), guest_trees=())
+
+
+def test_a_volume_that_something_has_open_is_no_guest_that_runs() -> None:
+    # It was taken for one: nothing was installed, and all was well until the guest did not boot.
+    settings, facts = answered(stock(), WITH_PASSWORD), with_open_volume(ready(WITH_PASSWORD))
+    assert facts.xen.domains is None and not facts.xen.running
+    assert ["root-volume-in-use"] == [one.name for one in guest_system.check(settings, facts)]
+    assert guest_system.plan(settings, facts).actions
+    assert ["guest-system-unread"] == [one.name for one in guest_system.verify(settings, facts)]
+
+
+def test_where_xl_tells_nothing_an_open_volume_is_a_guest_that_runs() -> None:
+    settings, facts = answered(stock(), WITH_PASSWORD), with_open_volume(ready(WITH_PASSWORD))
+    under_xen = replace(facts, xen=replace(facts.xen, running=True, control_domain=True))
+    assert [] == guest_system.check(settings, under_xen)
+    assert () == guest_system.plan(settings, under_xen).actions
+    assert [] == guest_system.verify(settings, under_xen)
+    dom0 = Domain("Domain-0", 0, 1024, 2, "r-----")
+    told = replace(under_xen, xen=replace(under_xen.xen, domains=(dom0,)))
+    assert ["root-volume-in-use"] == [one.name for one in guest_system.check(settings, told)]
+
+
 def test_the_plan_is_the_same_each_time_on_every_machine() -> None:
     for name, facts in machines().items():
         settings = answered(facts)

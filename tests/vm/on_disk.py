@@ -17,7 +17,7 @@ from pathlib import Path
 PLACES = ("boot", "etc", "opt", "usr", "var/lib")
 # Empty at times, whatever happens; Python makes an empty .pyc again.
 MAY_BE_EMPTY = ("*/__pycache__/*", "var/lib/ucf/*.[0-9]", "var/lib/dpkg/triggers/Unincorp",
-                "*/deb-systemd-helper-enabled/*", "var/lib/systemd/timers/*", "*/lock")  # fmt: skip
+                "var/lib/systemd/timers/*", "*/lock")  # fmt: skip
 
 
 @contextmanager

@@ -105,6 +105,8 @@ def _is_kept(machine: PracticeMachine) -> bool:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the copy")
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_what_the_journal_calls_done_has_its_content(told: Told, cut: Cut, tmp_path: Path) -> None:
+    if told.story.empty is None:
+        pytest.skip("the story was recorded before it was noted what is empty anyway")
     with on_disk.opened(told.story.shelf.place(cut.name), tmp_path) as root:
         deeds = deeds_of(on_disk.journal_of(root))
         empty = on_disk.empty_files(root, told.story.empty)

@@ -130,6 +130,8 @@ class Host:
                 assert said.returncode == 0, (action.argv, said.stderr)
                 if action.until is not None:
                     assert re.search(action.until, said.stdout, re.MULTILINE), said.stdout
+                if words[0] == "create":
+                    assert self.shows(action.probe)
             case RunCommand(argv=("lvcreate", "--name", name, *_)):
                 self.write(f"/dev/xendisks/{name}")
             case RunCommand():
