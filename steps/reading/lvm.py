@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from steps.facts import LogicalVolume, VolumeGroup
@@ -22,6 +23,10 @@ _VOLUMES = (
 )
 
 
+_PATIENCE = 2.0
+_GUESTS_DISKS = "/sys/bus/xen-backend/devices"
+
+
 def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
     """The rows of a report ("pv", "lv"); None if this is none."""
     try:
@@ -33,9 +38,12 @@ def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
 
 
 def read_lvm(
-    view: View, devices: BlockDevices
+    view: View, devices: BlockDevices, patience: float = _PATIENCE
 ) -> tuple[tuple[VolumeGroup, ...] | None, dict[str, str]]:
-    """The volume groups (None: not known), and each physical volume's group by its kernel name."""
+    """The volume groups (None: not known), and each physical volume's group by its kernel name.
+
+    `patience`: so many seconds an open volume that nothing known uses is looked at again.
+    """
     if not view.program("pvs"):
         if any(
             devices.record(name).properties.get("ID_FS_TYPE") == "LVM2_member"
@@ -50,7 +58,7 @@ def read_lvm(
     view.begin(_GROUPS)
     view.begin(_VOLUMES)
     groups = parse_report(view.ask(_GROUPS, 60.0).out, "pv")
-    volumes = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
+    volumes = _settled_volumes(view, devices, patience)
     devices.begin_volumes()
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
@@ -77,6 +85,33 @@ def read_lvm(
         )
     members = {devices.kernel_name(row["pv_name"]): row["vg_name"] for row in groups}
     return tuple(found), {device: group for device, group in members.items() if device}
+
+
+def _settled_volumes(
+    view: View, devices: BlockDevices, patience: float
+) -> list[dict[str, str]] | None:
+    # Whoever looks at a volume opens it for that moment: udev's blkid after we unmounted it, say.
+    deadline = time.monotonic() + patience
+    while True:
+        rows = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
+        doubtful = [row for row in rows or () if row.get("lv_device_open") == "open"]
+        doubtful = [row for row in doubtful if not _is_used(view, devices, row["lv_uuid"])]
+        if not doubtful or time.monotonic() >= deadline:
+            return rows
+        time.sleep(0.2)
+
+
+def _is_used(view: View, devices: BlockDevices, uuid: str) -> bool:
+    """Whether it is known what has an open volume open: a mount, swap, a mapping, a guest."""
+    name = devices.by_mapping_end(uuid.replace("-", ""))
+    if devices.mounted.get(name) or devices.holders(name) or name in devices.swapping:
+        return True
+    number = devices.word(name, "dev")
+    return number in {
+        ":".join(str(int(part, 16)) for part in word.split(":"))
+        for disk in view.names(_GUESTS_DISKS, "vbd-*")
+        if (word := view.word(f"{_GUESTS_DISKS}/{disk}/physical_device"))
+    }
 
 
 def _volume(devices: BlockDevices, row: dict[str, str], group_uuid: str) -> LogicalVolume:

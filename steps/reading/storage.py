@@ -37,7 +37,7 @@ def read_storage(view: View, patience: float = _PATIENCE) -> Storage:
     _wait_for_udev(view, patience)
     devices = BlockDevices(view)
     devices.begin_disks()
-    groups, members = read_lvm(view, devices)
+    groups, members = read_lvm(view, devices, min(patience, 2.0))
     needed = _needed_by_system(devices)
     disks = tuple(_disk(view, devices, name, members, needed) for name in devices.disks)
     root = next((name for name, points in devices.mounted.items() if "/" in points), "")

@@ -24,7 +24,7 @@ from steps.reading.block_devices import (
 from steps.reading.lvm import parse_report
 from steps.reading.storage import is_needed, read_storage
 from steps.reading.view import Answer, View
-from tests.reading.looking import Said, captured, program, view_of
+from tests.reading.looking import Said, captured, program, tree, view_of
 
 Files = dict[str, str | bytes | None]
 GIB = 2**30
@@ -378,12 +378,41 @@ def test_no_volume_is_opened_by_us_while_lvm_is_asked_which_are_open(tmp_path: P
     assert [name for name in probes(begun) if "/dm-" in name]
 
 
-def test_an_open_volume_is_open(tmp_path: Path) -> None:
+def with_open_volume() -> Said:
     report = json.loads(captured("lvm-lvs.json"))
     report["report"][0]["lv"][0]["lv_device_open"] = "open"
-    answers = REPORTS | {"lvs": Said(json.dumps(report))} | probed()
-    (group,) = read_storage(lvm_machine(tmp_path, answers)).volume_groups or ()
+    return Said(json.dumps(report))
+
+
+def test_an_open_volume_is_open(tmp_path: Path) -> None:
+    answers = REPORTS | {"lvs": with_open_volume()} | probed()
+    (group,) = read_storage(lvm_machine(tmp_path, answers), patience=0).volume_groups or ()
     assert [volume.open for volume in group.volumes] == [True, False]
+
+
+USERS: dict[str, dict[str, str | None]] = {
+    "nothing": {},
+    "a guest": {"/sys/bus/xen-backend/devices/vbd-1-51713/physical_device": "fd:0\n"},
+    "another guest's disk": {"/sys/bus/xen-backend/devices/vbd-1-51713/physical_device": "fd:1\n"},
+    "a mapping": {"/sys/block/dm-0/holders/dm-7": None},
+    "a mount": {"/proc/self/mountinfo": "30 1 253:0 / /mnt rw - ext4 /dev/dm-0 rw\n"},
+    "swap": {"/proc/swaps": "Filename Type Size Used Priority\n/dev/dm-0 partition 1 0 -2\n"},
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_volume_that_was_open_for_a_moment_is_looked_at_again(user: str, tmp_path: Path) -> None:
+    view = lvm_machine(tmp_path, REPORTS | probed())
+    tree(tmp_path, USERS[user])
+    answer, asked = view.ask, [with_open_volume()]
+
+    def ask(argv: tuple[str, ...], timeout: float = 20.0, /) -> Answer:
+        return asked.pop() if argv[0] == "lvs" and asked else answer(argv, timeout)
+
+    view.ask = ask
+    (group,) = read_storage(view, patience=30).volume_groups or ()
+    used = user not in ("nothing", "another guest's disk")
+    assert [volume.open for volume in group.volumes] == [used, False]
 
 
 @pytest.mark.parametrize("status", [5, 124, 127])
