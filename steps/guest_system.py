@@ -103,13 +103,7 @@ def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list
             )
         ]
     if tree is None and _is_open(settings, facts, guest) and not _is_in_use(settings, facts, guest):
-        return [
-            Problem(
-                "root-volume-in-use",
-                f"{device} is in use, and {guest.name} does not run: something else has it open.",
-                f"See what: lsblk {device}; fuser --verbose {device}. Then start again.",
-            )
-        ]
+        return [_in_use_by_others(device, guest)]
     if tree is not None and not tree.empty and not tree.os_id:
         return [
             Problem(
@@ -212,15 +206,10 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
         if _is_in_use(settings, facts, guest):
             continue  # a guest that runs is not looked into
         tree = facts.tree(root_device(settings, guest))
-        if tree is None:
-            problems.append(
-                Problem(
-                    "guest-system-unread",
-                    f"What {root_device(settings, guest)} holds is not known.",
-                    "Only root can look into it; start with sudo.",
-                    severity="unknown" if not facts.as_root else "error",
-                )
-            )
+        if tree is None and _is_open(settings, facts, guest):
+            problems.append(_in_use_by_others(root_device(settings, guest), guest))
+        elif tree is None:
+            problems.append(_unread(root_device(settings, guest), as_root=facts.as_root))
         else:
             problems += _verify_tree(settings, facts, guest, tree)
     return problems
@@ -287,6 +276,30 @@ def _is_in_use(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
     if facts.xen.domains is not None or not facts.xen.running:
         return facts.domain(guest.name) is not None
     return _is_open(settings, facts, guest)
+
+
+def _in_use_by_others(device: str, guest: GuestSettings) -> Problem:
+    return Problem(
+        "root-volume-in-use",
+        f"{device} is in use, and {guest.name} does not run: something else has it open.",
+        f"See what: lsblk {device}; fuser --verbose {device}. When it is free, start again.",
+    )
+
+
+def _unread(device: str, *, as_root: bool) -> Problem:
+    if not as_root:
+        return Problem(
+            "guest-system-unread",
+            f"What {device} holds is not known.",
+            "Only root can look into it; start with sudo.",
+            severity="unknown",
+        )
+    return Problem(
+        "guest-system-unread",
+        f"What {device} holds is not known: it could not be mounted to look into it.",
+        f"See why: mount --options ro {device} /mnt, and `dmesg | tail`. Unmount it again, and "
+        "start again.",
+    )
 
 
 def _is_open(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:

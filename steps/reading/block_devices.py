@@ -193,14 +193,6 @@ class BlockDevices:
                 return name
         return ""
 
-    def by_mapping_end(self, uuid: str) -> str:
-        """The kernel name of LVM's device whose own uuid, without dashes, this is, or ""."""
-        for name in self.names:
-            word = self.word(name, "dm/uuid")
-            if word.startswith("LVM-") and word.endswith(uuid):
-                return name
-        return ""
-
     def holders(self, name: str) -> tuple[str, ...]:
         """What is made on the device, in people's names ("md0", "xendisks-vm01--root")."""
         found = self._view.names(f"{self.names.get(name, '')}/holders")

@@ -23,7 +23,7 @@ _VOLUMES = (
 )
 
 
-_PATIENCE = 2.0
+_MOST_PATIENCE = 2.0  # seconds, at each reading, where something unknown keeps a volume open
 _GUESTS_DISKS = "/sys/bus/xen-backend/devices"
 
 
@@ -38,11 +38,12 @@ def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
 
 
 def read_lvm(
-    view: View, devices: BlockDevices, patience: float = _PATIENCE
+    view: View, devices: BlockDevices, patience: float
 ) -> tuple[tuple[VolumeGroup, ...] | None, dict[str, str]]:
     """The volume groups (None: not known), and each physical volume's group by its kernel name.
 
-    `patience`: so many seconds an open volume that nothing known uses is looked at again.
+    `patience`: so many seconds, at most two, an open volume that nothing known uses is looked at
+    again.
     """
     if not view.program("pvs"):
         if any(
@@ -58,7 +59,7 @@ def read_lvm(
     view.begin(_GROUPS)
     view.begin(_VOLUMES)
     groups = parse_report(view.ask(_GROUPS, 60.0).out, "pv")
-    volumes = _settled_volumes(view, devices, patience)
+    volumes = _settled_volumes(view, devices, groups or [], min(patience, _MOST_PATIENCE))
     devices.begin_volumes()
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
@@ -88,22 +89,22 @@ def read_lvm(
 
 
 def _settled_volumes(
-    view: View, devices: BlockDevices, patience: float
+    view: View, devices: BlockDevices, groups: list[dict[str, str]], patience: float
 ) -> list[dict[str, str]] | None:
     # Whoever looks at a volume opens it for that moment: udev's blkid after we unmounted it, say.
+    uuids = {row["vg_name"]: row["vg_uuid"] for row in groups}
     deadline = time.monotonic() + patience
     while True:
         rows = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
-        doubtful = [row for row in rows or () if row.get("lv_device_open") == "open"]
-        doubtful = [row for row in doubtful if not _is_used(view, devices, row["lv_uuid"])]
-        if not doubtful or time.monotonic() >= deadline:
+        opened = [row for row in rows or () if row["lv_device_open"] == "open"]
+        names = [_mapping(devices, row, uuids.get(row["vg_name"], "")) for row in opened]
+        if all(_is_used(view, devices, name) for name in names) or time.monotonic() >= deadline:
             return rows
         time.sleep(0.2)
 
 
-def _is_used(view: View, devices: BlockDevices, uuid: str) -> bool:
+def _is_used(view: View, devices: BlockDevices, name: str) -> bool:
     """Whether it is known what has an open volume open: a mount, swap, a mapping, a guest."""
-    name = devices.by_mapping_end(uuid.replace("-", ""))
     if devices.mounted.get(name) or devices.holders(name) or name in devices.swapping:
         return True
     number = devices.word(name, "dev")
@@ -115,8 +116,6 @@ def _is_used(view: View, devices: BlockDevices, uuid: str) -> bool:
 
 
 def _volume(devices: BlockDevices, row: dict[str, str], group_uuid: str) -> LogicalVolume:
-    # device-mapper knows it by both uuids without their dashes.
-    mapping = devices.by_mapping("LVM-" + (group_uuid + row["lv_uuid"]).replace("-", ""))
     return LogicalVolume(
         name=row["lv_name"],
         path=row["lv_path"] or f"/dev/{row['vg_name']}/{row['lv_name']}",
@@ -124,8 +123,13 @@ def _volume(devices: BlockDevices, row: dict[str, str], group_uuid: str) -> Logi
         tags=_tags(row["lv_tags"]),
         size=_mib(row["lv_size"]),
         open=row["lv_device_open"] == "open",
-        content=devices.content_or_unknown(mapping),
+        content=devices.content_or_unknown(_mapping(devices, row, group_uuid)),
     )
+
+
+def _mapping(devices: BlockDevices, row: dict[str, str], group_uuid: str) -> str:
+    # device-mapper knows it by both uuids without their dashes.
+    return devices.by_mapping("LVM-" + (group_uuid + row["lv_uuid"]).replace("-", ""))
 
 
 def _tags(word: str) -> tuple[str, ...]:

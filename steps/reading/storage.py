@@ -32,12 +32,13 @@ class Storage:
 def read_storage(view: View, patience: float = _PATIENCE) -> Storage:
     """The machine's storage, read without changing it, once udev has nothing more to do.
 
-    `patience` is how many seconds that is waited for: names and records come from udev.
+    `patience` is how many seconds that is waited for: names and records come from udev. A volume
+    that something opened for a moment is waited for too (lvm.py).
     """
     _wait_for_udev(view, patience)
     devices = BlockDevices(view)
     devices.begin_disks()
-    groups, members = read_lvm(view, devices, min(patience, 2.0))
+    groups, members = read_lvm(view, devices, patience)
     needed = _needed_by_system(devices)
     disks = tuple(_disk(view, devices, name, members, needed) for name in devices.disks)
     root = next((name for name, points in devices.mounted.items() if "/" in points), "")

@@ -343,7 +343,7 @@ def test_a_volume_that_something_has_open_is_no_guest_that_runs() -> None:
     assert facts.xen.domains is None and not facts.xen.running
     assert ["root-volume-in-use"] == [one.name for one in guest_system.check(settings, facts)]
     assert guest_system.plan(settings, facts).actions
-    assert ["guest-system-unread"] == [one.name for one in guest_system.verify(settings, facts)]
+    assert ["root-volume-in-use"] == [one.name for one in guest_system.verify(settings, facts)]
 
 
 def test_where_xl_tells_nothing_an_open_volume_is_a_guest_that_runs() -> None:

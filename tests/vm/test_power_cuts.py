@@ -4,6 +4,7 @@ to the same state as an undisturbed run's; and again, rolls back to the start.
 One undisturbed run is watched, and its disk is copied at each moment while the machine is frozen:
 a copy is what a kill of the machine then would have left (`power.py`). `cuts.py` says which moments
 there are and how to choose them; XEN_SETUP_CUTS=all takes all 66, XEN_SETUP_CUTS=1/8 an eighth.
+Before anything boots, each copy is looked into (`on_disk.py`).
 `story.py` says how far a run is resumed; of cuts that left the very same (`leavings.py`) one goes
 each way. XEN_SETUP_CUT_STORY=NAME keeps the run that was watched,
 and takes it the next time, for other cuts of it or beside this one: it needs the space of its
