@@ -13,9 +13,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from wizard.actions import MakeLink, WriteFile
+from wizard.actions import MakeLink, MovePath, WriteFile
 from wizard.errors import Conflict, StepFailed
-from wizard.undo import FileBefore, FileUndo
+from wizard.undo import FileBefore, FileUndo, MoveUndo
 
 Checkpoint = Callable[[str], None]
 
@@ -251,6 +251,24 @@ def rename(source: Path, destination: Path) -> None:
     sync_directory(destination.parent)
     if source.parent != destination.parent:
         sync_directory(source.parent)
+
+
+def move_back(action: MovePath, undo: MoveUndo) -> None:
+    """Rename what was moved to its old name; nothing when it is there. Raises `Conflict`."""
+    source, destination = Path(action.source), Path(action.destination)
+    moved = os.path.lexists(destination) and destination.lstat().st_ino == undo.inode
+    if moved and os.path.lexists(source):
+        raise Conflict(
+            f"{destination} stays where it is: {source} is there again.",
+            hint="Keep the one you need under that name, and remove the other.",
+        )
+    if moved:
+        rename(destination, source)
+    elif not os.path.lexists(source):
+        raise Conflict(
+            f"{source} cannot be put back: what was moved to {destination} is gone.",
+            hint="Put it back from a backup.",
+        )
 
 
 def make_directory(path: Path, mode: int) -> None:

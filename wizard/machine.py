@@ -249,7 +249,10 @@ class Machine:
                 return trees.prepare(action, self._workplace(), label)
             case Reboot():
                 return RebootUndo(self.boot_id())
-            case RunCommand() | MakeDirectory() | MakeLink() | CreatePartition():
+            case RunCommand():
+                self._refuse_anothers(action)
+                return PlainUndo()
+            case MakeDirectory() | MakeLink() | CreatePartition():
                 return PlainUndo()
         assert_never(action)
 
@@ -343,7 +346,10 @@ class Machine:
                     # Also when it was as before already: a crash may have cut this off.
                     self._running.refresh(action.refresh, watch)
                 case MovePath():
-                    self._revert_move(action, undo, watch)
+                    assert isinstance(undo, MoveUndo)
+                    self._mounts.only(None)
+                    files.move_back(action, undo)
+                    self._running.refresh(action.refresh, watch)
                 case MakeDirectory():
                     files.remove_directory(self._real(action.path, action.inside))
                 case MakeLink():
@@ -410,6 +416,16 @@ class Machine:
         path, inside = action.own_log, action.inside
         return self._running.own_words(lambda: self._real(path, inside)) if path else ()
 
+    def _refuse_anothers(self, action: RunCommand) -> None:
+        # Should it fail, its undo would take away what it did not make.
+        if action.traces and action.undo_class == "by removal" and self.probe(action.traces):
+            raise StepFailed(
+                f"What `{shlex.join(action.argv)}` is to make is there in part, and this run did "
+                "not make it.",
+                hint="Nothing was done to it. Wait until it is whole, or remove it; then go on.",
+                details=(f"Looked for with: {probe_words(action.traces)}",),
+            )
+
     def _revert_command(self, action: RunCommand, watch: Watch) -> None:
         if action.undo is None:
             if action.undo_class == "no undo":
@@ -455,25 +471,6 @@ class Machine:
     def _file_is_written(self, action: WriteFile) -> bool:
         target = self._real(action.path, action.inside)
         return same_as(target, text_hash(action.text), action.mode, action.uid, action.gid)
-
-    def _revert_move(self, action: MovePath, undo: Undo, watch: Watch) -> None:
-        assert isinstance(undo, MoveUndo)
-        self._mounts.only(None)
-        source, destination = Path(action.source), Path(action.destination)
-        moved = os.path.lexists(destination) and destination.lstat().st_ino == undo.inode
-        if moved:
-            if os.path.lexists(source):
-                raise Conflict(
-                    f"{destination} stays where it is: {source} is there again.",
-                    hint="Keep the one you need under that name, and remove the other.",
-                )
-            files.rename(destination, source)
-        elif not os.path.lexists(source):
-            raise Conflict(
-                f"{source} cannot be put back: what was moved to {destination} is gone.",
-                hint="Put it back from a backup.",
-            )
-        self._running.refresh(action.refresh, watch)
 
     def _workplace(self) -> Workplace:
         assert self._place is not None, "attend() comes first"

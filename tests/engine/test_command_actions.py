@@ -157,6 +157,21 @@ def test_half_done_work_is_cleared_away_by_its_traces(machine: Machine, tree: Pa
     assert {} == snapshot(tree, times=True)
 
 
+def test_what_another_has_half_made_is_not_begun_upon_and_so_never_taken_away(
+    machine: Machine, tree: Path
+) -> None:
+    half = tree / "half"
+    action = command(
+        tree, f"mkdir {half}", traces=PathPresent(str(half)), undo=("rm", "-r", str(half))
+    )
+    half.mkdir()  # after the step has looked: a domain that somebody starts, say
+    with pytest.raises(StepFailed, match="this run did not make it") as caught:
+        machine.prepare(action, "1")
+    assert caught.value.details == (f"Looked for with: {half} must be there",)
+    assert half.is_dir()
+    machine.prepare(replace(action, undo_class="exact"), "1")  # an undo that knows what was before
+
+
 def test_a_point_of_no_return_says_that_it_cannot_be_taken_back(
     machine: Machine, tree: Path
 ) -> None:

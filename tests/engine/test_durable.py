@@ -219,5 +219,6 @@ def test_what_filled_a_volume_when_it_crashed_is_done_anew(tmp_path: Path) -> No
                 assert machine.is_done(one, undo)
                 assert machine.settle(one, undo, Unwatched()) == stays
                 assert machine.is_done(one, undo) == stays
+                machine.revert(one, undo, Unwatched())
         finally:
             machine.release()

@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.engine.holding import Volumes
-from tests.engine.world import DieAt, Facts, Piece, Task, World, full_world, in_child, written
+from tests.engine.world import (
+    DieAt,
+    Facts,
+    Piece,
+    Task,
+    World,
+    full_world,
+    in_child,
+    snapshot,
+    written,
+)
 from wizard.actions import Action, InstallPackages, PathPresent, Reboot, RunCommand
-from wizard.errors import Conflict, Interrupted, RebootNeeded, Stopped
+from wizard.errors import Conflict, Interrupted, RebootNeeded, StepFailed, Stopped
 from wizard.failure import Changed, OnFailure
 from wizard.machine import Machine
 from wizard.pipeline import Wishes
@@ -187,6 +197,22 @@ def test_an_undo_that_was_cut_off_is_finished_before_the_step_is_tried_again(
         world.pipeline().resume("settings")
     assert world.reporter.named("undone") == ["RunCommand"]
     assert not half.exists()
+
+
+def test_what_appears_after_the_step_has_looked_stays_when_the_run_is_taken_back(
+    world: World,
+) -> None:
+    half = world.tree / "half"
+    action = RunCommand(
+        ("sh", "-c", f"test ! -e {half}"), "Why.", PathPresent(str(world.tree / "whole")),
+        undo=("rm", str(half)), undo_class="by removal", traces=PathPresent(str(half)),
+    )  # fmt: skip
+    world.tasks[1] = Task("half", [Piece(action, (world.tree / "whole").exists)])
+    half.touch()
+    before = snapshot(world.tree, times=False)
+    with pytest.raises(StepFailed, match="this run did not make it"):
+        world.apply()
+    assert snapshot(world.tree, times=False) == before
 
 
 def test_what_a_crash_cut_off_is_done_again_and_counts_once(world: World) -> None:
