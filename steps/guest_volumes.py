@@ -163,6 +163,7 @@ def _lvcreate(group: str, disk: GuestDisk) -> RunCommand:
         probe=CommandShows(
             ("lvs", "--noheadings", "--options", "lv_name,lv_tags", f"{group}/{disk.volume}"),
             rf"^\s*{re.escape(disk.volume)}\s+(\S+,)?{identifiers.TAG}(,\S+)?\s*$",
+            absent=identifiers.ABSENT_IN_LVM,
         ),
         undo=("lvremove", "--yes", f"{group}/{disk.volume}"),
         undo_class="by removal",

@@ -416,7 +416,9 @@ def _pvcreate(device: str, uuid: str, identity: Identity, new: bool) -> RunComma
         why="A physical volume is a device with LVM's label on it. Its UUID is chosen beforehand, "
         "so that it is known again as ours, whatever the device is called by then.",
         probe=CommandShows(
-            ("pvs", "--noheadings", "--options", "pv_uuid", device), rf"^\s*{re.escape(uuid)}\s*$"
+            ("pvs", "--noheadings", "--options", "pv_uuid", device),
+            rf"^\s*{re.escape(uuid)}\s*$",
+            absent=identifiers.ABSENT_IN_LVM,
         ),
         undo=("pvremove", device),
         undo_class="by removal",
@@ -433,6 +435,7 @@ def _vgcreate(name: str, device: str, uuid: str) -> RunCommand:
         probe=CommandShows(
             ("vgs", "--noheadings", "--options", "vg_name,vg_tags,pv_uuid", name),
             rf"^\s*{re.escape(name)}\s+(\S+,)?{identifiers.TAG}(,\S+)?\s+{re.escape(uuid)}\s*$",
+            absent=identifiers.ABSENT_IN_LVM,
         ),
         undo=("vgremove", name),
         undo_class="by removal",

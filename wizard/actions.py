@@ -45,12 +45,15 @@ class Volume:
 class CommandShows:
     """The work is done when the command exits 0 and its output has `pattern` (a regular
     expression, searched in multi-line mode) in it; `lacks` turns that round: exits 0 without it.
+    `absent`: what it says on standard error (searched for) when there is nothing that it could
+    show; another failure then tells nothing, and an undo does not take it for "gone already".
     """
 
     argv: Argv
     pattern: str
     lacks: bool = False
     inside: Volume | None = None
+    absent: str = ""
 
 
 @dataclass(frozen=True)

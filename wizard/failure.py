@@ -20,7 +20,8 @@ from wizard.performer import Performer
 from wizard.preview import problem_words
 from wizard.records import ENDED, Entry, Ledger
 from wizard.reporter import Reporter
-from wizard.rollback import incomplete, take_back
+from wizard.rollback import incomplete, must_take_back
+from wizard.scope import Scope
 from wizard.step import Plan, Problem, Step, step_name
 
 S = TypeVar("S")
@@ -121,10 +122,10 @@ def waited_out(
     return True
 
 
-def rolled_back(error: SetupError, left: list[Entry]) -> SetupError:
+def rolled_back(error: SetupError, left: list[Entry], scope: Scope) -> SetupError:
     """The error of a run that was taken back because it failed; `left` is what stays."""
     if left:
-        told: SetupError = incomplete(left, error.what)
+        told: SetupError = incomplete(left, scope, error.what)
     else:
         told = StepFailed(
             f"{error.what} All that was done is taken back.",
@@ -164,9 +165,7 @@ def take_back_from(
             "With these answers nothing of this run can stay.",
             hint="Take it back with `sudo xen-setup rollback`, and begin anew.",
         )
-    left = take_back(journal, machine, reporter, journal.ledger.steps[place - 1])
-    if left:
-        raise incomplete(left)
+    must_take_back(journal, machine, reporter, Scope(to=journal.ledger.steps[place - 1]))
 
 
 def _verdict(step: Step[S, F], settings: S, facts: F) -> object:

@@ -194,14 +194,40 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
     """Make the file as it was; raises `Conflict` when someone changed what we wrote."""
     target, before = Path(undo.target), undo.before
     remove_half_written(target)
-    now = _hash_there(target, undo, backups)
+    now = _to_be_put_back(undo, backups)
     if before is None:
-        if now not in (None, undo.sha256):
-            raise _edited(undo, "it was edited since it was written", backups)
         if now is not None:
             target.unlink()
             sync_directory(target.parent)
         return
+    write_atomically(
+        target,
+        (backups / before.backup).read_bytes(),
+        mode=before.mode,
+        uid=before.uid,
+        gid=before.gid,
+        mtime_ns=before.mtime_ns,
+        checkpoint=checkpoint,
+    )
+
+
+def in_the_way(undo: FileUndo, backups: Path) -> str:
+    """Why `put_back` would refuse, in a sentence or two; "" when it would not."""
+    try:
+        _to_be_put_back(undo, backups)
+    except Conflict as error:
+        return f"{error.what} {error.hint}"
+    return ""
+
+
+def _to_be_put_back(undo: FileUndo, backups: Path) -> str | None:
+    """The hash of what is there; raises `Conflict` when it is not ours to replace."""
+    target, before = Path(undo.target), undo.before
+    now = _hash_there(target, undo, backups)
+    if before is None:
+        if now not in (None, undo.sha256):
+            raise _edited(undo, "it was edited since it was written", backups)
+        return now
     if now is None:
         raise _edited(undo, "it was removed since it was written", backups)
     if now not in (undo.sha256, before.sha256):
@@ -212,15 +238,7 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
             f"{target} stays as it is: its backup {backup} is missing or damaged.",
             hint="Put the old file back from another backup.",
         )
-    write_atomically(
-        target,
-        backup.read_bytes(),
-        mode=before.mode,
-        uid=before.uid,
-        gid=before.gid,
-        mtime_ns=before.mtime_ns,
-        checkpoint=checkpoint,
-    )
+    return now
 
 
 def _hash_there(target: Path, undo: FileUndo, backups: Path | None = None) -> str | None:

@@ -7,10 +7,21 @@ from pathlib import Path
 
 from wizard.actions import Identity
 from wizard.commands import Answer
+from wizard.errors import StepFailed
 
 Ask = Callable[[tuple[str, ...], float], Answer]
 
 _TIME = 30.0
+
+
+def must_be_same(expected: Identity, ask: Ask, *, table_counts: bool = False) -> None:
+    """Raise `StepFailed` with the differences, if there are any."""
+    if found := differences(expected, ask, table_counts=table_counts):
+        raise StepFailed(
+            f"{expected.path} is not what it was when the plan was made.",
+            hint="Nothing was written to it. See `lsblk --fs`, then start again.",
+            details=tuple(found),
+        )
 
 
 def differences(expected: Identity, ask: Ask, *, table_counts: bool = False) -> list[str]:

@@ -8,7 +8,6 @@ policy are pipeline.py's.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -49,11 +48,12 @@ from wizard.files import (
     text_hash,
     without_copy,
 )
-from wizard.identity import differences
+from wizard.identity import must_be_same
 from wizard.interrupts import Interrupts
 from wizard.mounts import GUESTS_DISKS, WORK, Mounted, Mounts, mounted_now
 from wizard.packages import Packages
 from wizard.partitions import PartitionTables
+from wizard.probing import shows, still_shows
 from wizard.running import Running, Watch, Workplace, kernel_boot_id
 from wizard.undo import FileUndo, MoveUndo, PackagesUndo, PlainUndo, RebootUndo, TreeUndo, Undo
 from wizard.wording import probe_words
@@ -202,11 +202,7 @@ class Machine:
             return False
         match probe:
             case CommandShows():
-                answer = self._running.ask(probe.argv, _PROBE_TIME)
-                if answer.status != 0:
-                    return False
-                found = re.search(probe.pattern, answer.out, re.MULTILINE) is not None
-                return found is not probe.lacks
+                return shows(probe, self._probe_ask(probe.argv))
             case PathPresent():
                 return os.path.lexists(probe.path)
             case PathAbsent():
@@ -285,8 +281,7 @@ class Machine:
                     trees.install(action, undo, work, watch)
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
-                    changed = differences(action.disk, self._running.ask, table_counts=True)
-                    self._refuse(changed, action.disk.path)
+                    must_be_same(action.disk, self._running.ask, table_counts=True)
                     self.partition_tables.create(action, self._running)
                 case Reboot():
                     raise RebootNeeded("The machine must boot now.", hint="")
@@ -325,6 +320,12 @@ class Machine:
         return False
 
     # --- taking back --------------------------------------------------------------------------
+
+    def in_the_way(self, action: Action, undo: Undo) -> str:
+        """Why a file of the system cannot be put back, by reading; "" where nothing is seen."""
+        if not isinstance(undo, FileUndo) or not isinstance(action, WriteFile) or action.inside:
+            return ""
+        return files.in_the_way(undo, self._workplace().backups)
 
     def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
         """Take back an action that was begun, however far it came; again is harmless.
@@ -378,7 +379,7 @@ class Machine:
 
     def _perform_command(self, action: RunCommand, watch: Watch) -> None:
         if action.identity is not None:
-            self._refuse(differences(action.identity, self._running.ask), action.identity.path)
+            must_be_same(action.identity, self._running.ask)
         masks: tuple[str, ...] = ()
         text = action.input
         if isinstance(text, SecretInput):
@@ -435,18 +436,26 @@ class Machine:
                 )
             return
         traces = action.traces or action.probe
-        if not isinstance(traces, Never) and not self.probe(traces):
+        if not isinstance(traces, Never) and not self._is_left(traces):
             return
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
         self._mounts.only(action.inside)
         self._running.do(action.undo, _UNDO_TIME, watch)
         self.checkpoint("RunCommand: undo ended")
-        if not isinstance(traces, Never) and self.probe(traces):
+        if not isinstance(traces, Never) and self._is_left(traces):
             raise StepFailed(
                 f"`{shlex.join(action.undo)}` ended with exit status 0, but took nothing back.",
                 hint=f"Look with: {probe_words(traces)}",
             )
+
+    def _is_left(self, traces: Probe) -> bool:
+        """Whether there is something to take back; raises `StepFailed` if that cannot be told."""
+        if not isinstance(traces, CommandShows):
+            return self.probe(traces)
+        if not self._reachable(traces.inside):
+            return False
+        return still_shows(traces, self._probe_ask(traces.argv))
 
     # --- files --------------------------------------------------------------------------------
 
@@ -475,16 +484,6 @@ class Machine:
     def _workplace(self) -> Workplace:
         assert self._place is not None, "attend() comes first"
         return self._place
-
-    # --- packages, devices --------------------------------------------------------------------
-
-    def _refuse(self, found: list[str], path: str) -> None:
-        if found:
-            raise StepFailed(
-                f"{path} is not what it was when the plan was made.",
-                hint="Nothing was written to it. See `lsblk --fs`, then start again.",
-                details=tuple(found),
-            )
 
     def _warned(self, words: str) -> None:
         self._running.log.note(words)

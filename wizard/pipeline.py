@@ -60,9 +60,17 @@ from wizard.records import (
     StepVerified,
 )
 from wizard.reporter import Reporter
-from wizard.rollback import incomplete, open_run, settle, take_back, take_back_entry, take_back_step
+from wizard.rollback import (
+    must_take_back,
+    open_run,
+    settle,
+    take_back,
+    take_back_entry,
+    take_back_step,
+)
 from wizard.saved_plan import Promise
 from wizard.schedule import prospects
+from wizard.scope import Scope, go_on, scope_of
 from wizard.step import Guard, Step, ignoring, step_name
 from wizard.wishes import OnFailure, Outcome, Wishes
 
@@ -72,7 +80,6 @@ S = TypeVar("S")
 F = TypeVar("F")
 A = TypeVar("A")
 
-GO_ON = "Go on with `sudo xen-setup resume`, or take it back with `sudo xen-setup rollback`."
 _PROBE_TIME = 10.0
 
 
@@ -148,9 +155,8 @@ class Pipeline(Generic[S, F]):
                 return self._outcome(None, started)
             journal = open_run(self.store, self.machine, run)
             if journal.ledger.state == "rolling back":
-                left = take_back(journal, self.machine, self.reporter, journal.ledger.rollback_to)
-                if left:
-                    raise incomplete(left)
+                scope = scope_of(journal.ledger, run)
+                must_take_back(journal, self.machine, self.reporter, scope)
                 return self._outcome(run, started)
             remember(journal, self.companion, ends=self.wishes.lesson_ends)
             self._refuse_same_boot(journal)
@@ -184,11 +190,11 @@ class Pipeline(Generic[S, F]):
             journal.append(Finished())
         except Interrupted as error:
             self._pause(journal, error.what, error.status)
-            error.hint = GO_ON
+            error.hint = go_on(run)
             raise
         except Cancelled as error:
             self._pause(journal, error.what, Exit.STOPPED)
-            raise Stopped(error.what, hint=GO_ON) from error
+            raise Stopped(error.what, hint=go_on(run)) from error
         finally:
             self.machine.release()
 
@@ -390,10 +396,10 @@ class Pipeline(Generic[S, F]):
         while True:
             match self._decide(run, journal.ledger, step, error):
                 case "roll back":
-                    self._roll_back_failed(journal, error)
+                    self._roll_back_failed(run, journal, error)
                 case "stop":
                     self._pause(journal, error.to_keep, Exit.STOPPED)
-                    raise stopped(step, error, GO_ON) from error
+                    raise stopped(step, error, go_on(run)) from error
                 case "retry":
                     self._pause(journal, error.to_keep, Exit.STOPPED)
                     return settings
@@ -448,9 +454,10 @@ class Pipeline(Generic[S, F]):
         self.store.keep_answers(run, changed.answers)
         return changed.settings
 
-    def _roll_back_failed(self, journal: Journal, error: StepFailed) -> None:
-        left = take_back(journal, self.machine, self.reporter)
-        raise rolled_back(error, left) from error
+    def _roll_back_failed(self, run: RunDirectory, journal: Journal, error: StepFailed) -> None:
+        scope = Scope(only=run.number)
+        left = take_back(journal, self.machine, self.reporter, scope)
+        raise rolled_back(error, left, scope) from error
 
     def _pause(self, journal: Journal, reason: str, status: int) -> None:
         """Journal a stop. A rollback that is cut off stays one."""
@@ -475,7 +482,7 @@ class Pipeline(Generic[S, F]):
             return
         journal = self.store.journal(run)
         if journal.ledger.to_take_back:
-            raise Stopped("An earlier run is not finished.", hint=GO_ON)
+            raise Stopped("An earlier run is not finished.", hint=go_on(run))
         # It changed nothing that is still there: this run takes its place.
         journal.append(RollbackBegun(""))
         journal.append(RollbackEnded(complete=True))

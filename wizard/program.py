@@ -31,7 +31,7 @@ from wizard.kept_answers import KeptAnswers, fitting, kept_path
 from wizard.machine import Machine
 from wizard.objections import objections
 from wizard.people import Paused, agree_to_rollback, confirm_in_time, decide_on_failure
-from wizard.pipeline import GO_ON, OnFailure, Pipeline, Wishes
+from wizard.pipeline import OnFailure, Pipeline, Wishes
 from wizard.plan_view import browse, show_in_short
 from wizard.preview import errors_in
 from wizard.program_changes import Current, change_by_asking
@@ -54,8 +54,9 @@ from wizard.program_teach import (
 )
 from wizard.program_unfit import refuse_unfit
 from wizard.prompts import InputEnded, Prompter, choose_prompter
-from wizard.rollback import roll_back, take_back_unconfirmed, to_take_back
+from wizard.rollback import refuse_half_taken_back, roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
+from wizard.scope import go_on
 from wizard.secret_references import resolve
 from wizard.step import Problem, Step
 
@@ -86,6 +87,7 @@ def resume(arguments: Arguments) -> int:
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is None:
+        refuse_half_taken_back(store)
         console_for(arguments).line("There is nothing to go on with: no run is unfinished.")
         return Exit.DONE
     ledger = store.ledger(run)
@@ -110,7 +112,7 @@ def resume(arguments: Arguments) -> int:
         try:
             tutor.welcome()
         except Interrupted as error:
-            error.hint = GO_ON
+            error.hint = go_on(run)
             raise
         session = led_session(arguments, tutor, facts)
     return run_session(
@@ -135,7 +137,7 @@ def guided(arguments: Arguments) -> int:
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
-        raise Stopped("An earlier run is not finished.", hint=GO_ON)
+        raise Stopped("An earlier run is not finished.", hint=go_on(run))
     if arguments.teach:
         return _lesson(arguments, prompter)
     kept = KeptAnswers(Settings, kept_path())

@@ -15,7 +15,7 @@ from wizard.answers import Answers, settle
 from wizard.arguments import Arguments
 from wizard.errors import ChecksFailed, Stopped, UsageError
 from wizard.journal import Store
-from wizard.pipeline import GO_ON, unfinished_run
+from wizard.pipeline import unfinished_run
 from wizard.program import interview, run_session
 from wizard.program_session import (
     answers_of,
@@ -27,6 +27,7 @@ from wizard.program_session import (
 )
 from wizard.prompts import Prompter, choose_prompter
 from wizard.questions import questions_of
+from wizard.scope import go_on
 from wizard.secret_references import resolve
 from wizard.step import Step
 
@@ -49,7 +50,7 @@ def add(arguments: Arguments) -> int:
     store = store_for(arguments)
     unfinished = unfinished_run(store)
     if unfinished is not None and store.ledger(unfinished).to_take_back:
-        raise Stopped("An earlier run is not finished.", hint=GO_ON)
+        raise Stopped("An earlier run is not finished.", hint=go_on(unfinished))
     facts = machine_facts(arguments)
     refuse_unfinished_host(facts)
     answers = with_the_hosts(answers_of(arguments, arguments.files), store)

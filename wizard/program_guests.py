@@ -33,10 +33,11 @@ from wizard.errors import Cancelled, ChecksFailed, Exit, RollbackIncomplete, Sto
 from wizard.lesson import Line
 from wizard.machine import Machine
 from wizard.own_name import as_typed
-from wizard.pipeline import GO_ON, unfinished_run
+from wizard.pipeline import unfinished_run
 from wizard.program_session import console_for, prepare, store_for
 from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import incomplete, take_back_some
+from wizard.scope import Scope, go_on
 from wizard.shapes import document_text
 from wizard.topics import in_ascii, nearest
 
@@ -402,7 +403,7 @@ def _remove(arguments: Arguments, host: Host) -> int:
     store = store_for(arguments)
     unfinished = unfinished_run(store)
     if unfinished is not None and store.ledger(unfinished).to_take_back:
-        raise Stopped("A run is not finished; a guest may be a part of it.", hint=GO_ON)
+        raise Stopped("A run is not finished; a guest may be a part of it.", hint=go_on(unfinished))
     name = arguments.guest
     ours = [
         entry.action
@@ -429,10 +430,11 @@ def _remove(arguments: Arguments, host: Host) -> int:
             store, machine, reporter, lambda action: belongs_to(action, name)
         )
     if left:
+        stays = incomplete(left, Scope())
         raise RollbackIncomplete(
-            incomplete(left).what,
+            stays.what,
             hint="What is named is yours now: remove it by hand, or mend that and type this again.",
-            details=incomplete(left).details,
+            details=stays.details,
         )
     noun = "action was" if count == 1 else "actions were"
     console.line(f"{name} is removed: {count} {noun} taken back.", "bold green")

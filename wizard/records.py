@@ -125,9 +125,12 @@ class Paused:
 
 @dataclass(frozen=True)
 class RollbackBegun:
-    """From now on things are taken back. `to` is the step that stays, "" for none."""
+    """From now on things are taken back. `to` is the step that stays, "" for none; `only`: the runs
+    before this one were not to be taken back with it.
+    """
 
     to: str
+    only: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,9 @@ class Entry:
 
 @dataclass
 class Ledger:
-    """A run as its journal tells it. `rollback_to` counts while the state is "rolling back"."""
+    """A run as its journal tells it. `rollback_to` and `rollback_only` tell of the last rollback;
+    `guarded` are the steps that ever began so.
+    """
 
     steps: tuple[str, ...] = ()
     program: str = ""
@@ -197,6 +202,8 @@ class Ledger:
     reason: str = ""
     current: str = ""
     rollback_to: str = ""
+    rollback_only: bool = False
+    guarded: set[str] = field(default_factory=set)
     guard_open: bool = False
     entries: dict[int, Entry] = field(default_factory=dict)
     step_states: dict[str, StepState] = field(default_factory=dict)
@@ -273,6 +280,8 @@ class Ledger:
                 self.state, self.reason = "under way", ""
                 self.current = record.step
                 self.guard_open = record.guarded
+                if record.guarded:
+                    self.guarded.add(record.step)
                 # A step that waits for a boot in vain is refused before it begins: this one was
                 # booted for rightly. If the power goes now, it may boot once more.
                 self.booted_for.discard(record.step)
@@ -307,7 +316,8 @@ class Ledger:
                 self.guard_open = False
                 self.booted_for.clear()
             case RollbackBegun():
-                self.state, self.rollback_to = "rolling back", record.to
+                self.state = "rolling back"
+                self.rollback_to, self.rollback_only = record.to, record.only
                 self.guard_open = False
                 self.booted_for.clear()
             case RollbackEnded():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from itertools import groupby
 
-from wizard.actions import Action, undo_class
+from wizard.actions import Action, RunCommand, undo_class
 from wizard.errors import (
     Interrupted,
     Locked,
@@ -28,9 +30,8 @@ from wizard.records import (
     Undone,
 )
 from wizard.reporter import Reporter
+from wizard.scope import Scope, scope_of
 from wizard.undo import FileUndo, PackagesUndo
-
-_HINT_AGAIN = "Go on with `sudo xen-setup rollback`."
 
 
 def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[Entry]:
@@ -86,17 +87,19 @@ def roll_back(
                     f"There is no step {to} to go back to.",
                     hint=f"The steps are: {', '.join(known)}." if known else "No run was begun.",
                 )
-        count, left = 0, []
+        scope = Scope(to, only)
+        count = 0
+        left: list[Entry] = []
         for run in runs:
             journal = open_run(store, machine, run)
             before = len(_after(journal.ledger.to_take_back, journal.ledger.steps, to))
             if before == 0 and not journal.ledger.open:
                 continue
-            stays = take_back(journal, machine, reporter, to)
+            stays = take_back(journal, machine, reporter, scope, left)
             count += before - len(stays)
             left += stays
         if left:
-            raise incomplete(left)
+            raise incomplete(left, scope)
         return count
 
 
@@ -136,18 +139,34 @@ def open_run(store: Store, machine: Performer, run: RunDirectory) -> Journal:
 
 
 def take_back(
-    journal: Journal, machine: Performer, reporter: Reporter, to: str = ""
+    journal: Journal,
+    machine: Performer,
+    reporter: Reporter,
+    scope: Scope,
+    later: Sequence[Entry] = (),
 ) -> list[Entry]:
-    """Take back one run (after the step `to`); what stays, newest first. The lock is held."""
-    journal.append(RollbackBegun(to))
+    """Take back one run (or what came after a step); what stays, newest first. `later`: what stays
+    of later runs, and may need something of this one. The lock is held.
+    """
+    journal.append(RollbackBegun(scope.to, only=scope.only is not None))
     left: list[Entry] = []
+    ledger = journal.ledger
+    entries = _after(ledger.to_take_back, ledger.steps, scope.to)
     try:
-        for entry in _after(journal.ledger.to_take_back, journal.ledger.steps, to):
+        for step, of_step in groupby(entries, key=lambda entry: entry.step):
             machine.interrupts.check()
-            if not _take_back_in_order(journal, machine, reporter, entry, left):
-                left.append(entry)
+            guarded = step in ledger.guarded
+            # Half of a guarded step taken back, nobody may be able to reach the machine.
+            with machine.interrupts.shielded() if guarded else nullcontext():
+                group = list(of_step)
+                kept = _kept_whole(machine, group) if guarded else {}
+                for entry in group:
+                    machine.interrupts.check()
+                    why = kept.get(entry.number) or _needed_by(entry, [*later, *left])
+                    if not _take_back_unless(why, journal, machine, reporter, entry):
+                        left.append(entry)
     except Interrupted as error:
-        error.hint = _HINT_AGAIN
+        error.hint = f"Go on with `{scope.command}`."
         raise
     finally:
         machine.release()
@@ -156,16 +175,34 @@ def take_back(
     return left
 
 
-def _take_back_in_order(
-    journal: Journal, machine: Performer, reporter: Reporter, entry: Entry, left: list[Entry]
+def must_take_back(journal: Journal, machine: Performer, reporter: Reporter, scope: Scope) -> None:
+    """Take back one run; raises `RollbackIncomplete` when something stays."""
+    left = take_back(journal, machine, reporter, scope)
+    if left:
+        raise incomplete(left, scope)
+
+
+def _take_back_unless(
+    why: str, journal: Journal, machine: Performer, reporter: Reporter, entry: Entry
 ) -> bool:
-    """Take back one action, unless a later one stays that needs it."""
-    text = _needed_by(entry, left)
-    if not text:
+    """Take back one action, unless there is a reason why it must stay."""
+    if not why:
         return take_back_entry(journal, machine, reporter, entry)
-    journal.append(NotUndone(entry.number, text))
-    reporter.conflict(entry.action, text)
+    journal.append(NotUndone(entry.number, why))
+    reporter.conflict(entry.action, why)
     return False
+
+
+def _kept_whole(machine: Performer, entries: Iterable[Entry]) -> dict[int, str]:
+    """Why each of a step's actions stays, by number, where a file of the step was edited since:
+    without what belongs to that file, the machine's network would not come up again.
+    """
+    entries = list(entries)
+    edited = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
+    if not any(edited.values()):
+        return {}
+    other = "It belongs to a file that was edited, and stays with it: first that."
+    return {number: text or other for number, text in edited.items()}
 
 
 def _needed_by(entry: Entry, left: list[Entry]) -> str:
@@ -177,11 +214,13 @@ def _needed_by(entry: Entry, left: list[Entry]) -> str:
         # What a step does before packages come in prepares for them: what keeps a boot default.
         if isinstance(its, PackagesUndo) and entry.step == later.step:
             return "It prepared for packages that could not be taken back: first those."
-        # And what it does after they are in may prepare, taken back, for their going: update-grub
-        # is set aside. A point of no return never goes, and must not keep them for ever.
+        # What their programs have made, they take back; and what a step does after they are in may
+        # prepare, taken back, for their going: update-grub is set aside. A point of no return never
+        # goes, and must not keep them for ever.
+        runs = isinstance(later.action, RunCommand) and later.action.undo is not None
         if (
             isinstance(mine, PackagesUndo)
-            and entry.step == later.step
+            and (runs or entry.step == later.step)
             and undo_class(later.action) != "no undo"
         ):
             return "What was done with these packages could not be taken back: first that."
@@ -244,7 +283,7 @@ def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, ste
     left: list[Entry] = []
     for entry in entries:
         # One that stays does not keep the others from being taken back.
-        if not _take_back_in_order(journal, machine, reporter, entry, left):
+        if not _take_back_unless(_needed_by(entry, left), journal, machine, reporter, entry):
             left.append(entry)
     return not left
 
@@ -265,8 +304,8 @@ def settle(
             journal.append(Undone(entry.number, "cut off, and done again"))
     left: list[Entry] = []
     for entry in behind:
-        if _is_done(machine, entry) or not _take_back_in_order(
-            journal, machine, reporter, entry, left
+        if _is_done(machine, entry) or not _take_back_unless(
+            _needed_by(entry, left), journal, machine, reporter, entry
         ):
             left.append(entry)
 
@@ -302,13 +341,21 @@ def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) 
         return False
 
 
-def incomplete(left: list[Entry], because: str = "") -> RollbackIncomplete:
-    """The error that lists what stays and why."""
+def refuse_half_taken_back(store: Store) -> None:
+    """Raise `RollbackIncomplete` where the newest run was taken back, but not all of it."""
+    runs = [run for run in store.runs() if store.ledger(run).steps]
+    ledger = store.ledger(runs[-1]) if runs else None
+    if ledger is not None and ledger.state == "incomplete":
+        left = [entry for entry in ledger.to_take_back if entry.state == "not undone"]
+        raise incomplete(left, scope_of(ledger, runs[-1]), "The run was taken back, but not all.")
+
+
+def incomplete(left: list[Entry], scope: Scope, because: str = "") -> RollbackIncomplete:
+    """The error that lists what stays and why, and how to go on with the same."""
     count = "One thing" if len(left) == 1 else f"{len(left)} things"
     return RollbackIncomplete(
         f"{because} {count} could not be taken back.".strip(),
-        hint="Mend what is named, then run `sudo xen-setup rollback` again: it tries only "
-        "what is left.",
+        hint=f"Mend what is named, then run `{scope.command}` again: it tries only what is left.",
         details=tuple(f"{entry.step}: {entry.text}" for entry in left),
     )
 

@@ -141,6 +141,10 @@ class SimulatedMachine:
         """Nothing is ever half done here."""
         return self.is_done(action, undo)
 
+    def in_the_way(self, _action: Action, _undo: Undo) -> str:
+        """Nobody edits anything in a play."""
+        return ""
+
     def revert(self, action: Action, _undo: Undo, _watch: Watch) -> None:
         """As if it were taken back."""
         undo = action.undo if isinstance(action, RunCommand) else None

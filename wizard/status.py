@@ -17,6 +17,7 @@ from wizard.records import (
     StepState,
     StepVerified,
 )
+from wizard.scope import scope_of
 from wizard.undo import RebootUndo
 
 State = Literal[
@@ -76,9 +77,9 @@ _NEXT: dict[State, str] = {
     "running": "",
     "stopped": "sudo xen-setup resume",
     "waiting for a boot": "sudo reboot",
-    "rolling back": "sudo xen-setup rollback",
+    "rolling back": "",  # it depends on what is taken back
     "rolled back": "sudo xen-setup",
-    "rollback incomplete": "sudo xen-setup rollback",
+    "rollback incomplete": "",
     "finished": "",
 }
 
@@ -91,7 +92,11 @@ def status(store: Store, boot_id: str) -> Status:
     state: State = runs[-1].state if runs else "nothing yet"
     if holder is not None:
         state = "running"
-    return Status(state, holder, runs, _NEXT[state])
+    following = _NEXT[state]
+    if state in ("rolling back", "rollback incomplete"):
+        newest = next(run for run in store.runs() if run.number == runs[-1].number)
+        following = scope_of(store.ledger(newest), newest).command
+    return Status(state, holder, runs, following)
 
 
 def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:

@@ -76,6 +76,7 @@ class Host:
     wishes: Wishes = field(default_factory=lambda: Wishes(consent=True))
     at_point: Callable[[str], None] = lambda _name: None
     lies: Callable[[tuple[str, ...]], Lie | None] = lambda _argv: None
+    mute: Callable[[tuple[str, ...]], Answer | None] = lambda _argv: None  # of what only reads
     change: Callable[[Action], Action] = lambda action: action
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     commands: list[tuple[str, ...]] = field(default_factory=list)
@@ -172,7 +173,11 @@ class Host:
         input: str | None = None,  # noqa: A002
     ) -> Answer:
         """A command that only reads."""
-        said = self._to_the_end(tuple(self.model.own(word) for word in argv))
+        words = tuple(self.model.own(word) for word in argv)
+        instead = self.mute(words)
+        if instead is not None:
+            return instead
+        said = self._to_the_end(words)
         return Answer(said.status, said.out if said.status == 0 else "", said.out)
 
     def run(

@@ -24,7 +24,14 @@ def program(model: Model, argv: Argv) -> Program:
     found = PROGRAMS.get(argv[0])
     if found is None:
         raise AssertionError(f"the simulated machine has no program for {argv}")
+    if argv[0] in _OF_LVM2 and "lvm2" not in model.state.packages:
+        return _not_installed()
     return found(model, argv)
+
+
+def _not_installed() -> Program:
+    yield from nothing()
+    return Said(127, "not installed\n")
 
 
 # ---- the boot menu
@@ -302,3 +309,4 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "wipefs": disk_programs.wipefs,
     "xl": _xl,
 }
+_OF_LVM2 = {name for name in PROGRAMS if name.startswith(("lv", "vg", "pv"))}

@@ -1,0 +1,37 @@
+"""How much a rollback takes back, and the command that takes back just that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wizard.journal import RunDirectory
+from wizard.records import Ledger
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How much is taken back: all runs; the run with the number `only`; or what came after the step
+    `to` in the newest run.
+    """
+
+    to: str = ""
+    only: int | None = None
+
+    @property
+    def command(self) -> str:
+        """What a user types for it: the bare command where that means the same."""
+        if self.to:
+            return f"sudo xen-setup rollback --to {self.to}"
+        run = f" --run {self.only}" if self.only is not None and self.only > 1 else ""
+        return f"sudo xen-setup rollback{run}"
+
+
+def scope_of(ledger: Ledger, run: RunDirectory) -> Scope:
+    """How much the run's last rollback was to take back."""
+    return Scope(ledger.rollback_to, run.number if ledger.rollback_only else None)
+
+
+def go_on(run: RunDirectory) -> str:
+    """What a user can do with a run that is not finished."""
+    back = Scope(only=run.number).command
+    return f"Go on with `sudo xen-setup resume`, or take it back with `{back}`."
