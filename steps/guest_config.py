@@ -24,7 +24,7 @@ from steps.xl_config import (
     text_of,
     whole_number_of,
 )
-from wizard.actions import Action, WriteFile
+from wizard.actions import Action, WriteFile, text_hash
 from wizard.step import Plan, Problem
 
 TITLE = "A config for each guest"
@@ -240,6 +240,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
                     text,
                     f"What `xl create` makes {guest.name} of: memory, disks, card, and the host's "
                     "own kernel to boot.",
+                    made_from=text_hash(present or ""),
                 )
             )
             facts = with_file(facts, path, text)

@@ -11,7 +11,7 @@ from steps.expected import with_files
 from steps.facts import Bridge, Card, Facts
 from steps.lessons import network_bridge as lesson
 from steps.settings import NO_BRIDGE, Settings
-from wizard.actions import Action, Argv, CommandShows, RunCommand, WriteFile
+from wizard.actions import Action, Argv, CommandShows, RunCommand, WriteFile, text_hash
 from wizard.step import Guard, Plan, Problem
 
 TITLE = "A network bridge for the guests"
@@ -99,6 +99,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
                 "every boot too. All other lines stay as they are.",
                 # A boot may have made the bridge by this file, whatever became of our ifup.
                 before_undo=("ifdown", name),
+                made_from=text_hash(facts.files.get(path, "")),
             )
             for path, text in changed.items()
         ]

@@ -9,7 +9,7 @@ from steps.expected import with_file
 from steps.facts import Facts, TlsDirectory
 from steps.lessons import tls_libraries as lesson
 from steps.settings import Settings
-from wizard.actions import MovePath, WriteFile
+from wizard.actions import MovePath, WriteFile, text_hash
 from wizard.step import Plan, Problem
 
 TITLE = "Libraries for thread-local storage"
@@ -91,7 +91,8 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
 def _plan_nosegneg(facts: Facts) -> Plan[Facts]:
     if tls.is_told_of_nosegneg(facts.files):
         return Plan((), facts, skipped=("The loader takes the C library built for Xen already.",))
-    text = tls.text_with_nosegneg(facts.files.get(tls.NOSEGNEG_FILE, ""))
+    before = facts.files.get(tls.NOSEGNEG_FILE, "")
+    text = tls.text_with_nosegneg(before)
     write = WriteFile(
         tls.NOSEGNEG_FILE,
         text,
@@ -99,6 +100,7 @@ def _plan_nosegneg(facts: Facts) -> Plan[Facts]:
         "library that was built without the segments that Xen must guard.",
         refresh=("ldconfig",),
         estimate=1.0,
+        made_from=text_hash(before),
     )
     return Plan((write,), with_file(facts, tls.NOSEGNEG_FILE, text))
 

@@ -14,6 +14,7 @@ Rules that hold for all of them:
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -161,6 +162,10 @@ class WriteFile:
     still there, for what a boot makes of it (an interface that only it describes): it must be
     harmless where there is nothing to do, and how it ends does not count. When the volume it is
     `inside` is gone at the undo, it went with it, and there is nothing to restore.
+
+    `made_from` is the SHA-256 (`text_hash`) of the text that this one was made from, or was to
+    take the place of; that of an empty text where there was no file. It is written over that one
+    only, as an edit since would be lost. "": it takes the place of whatever is there.
     """
 
     path: str
@@ -173,6 +178,7 @@ class WriteFile:
     before_undo: Argv | None = None
     estimate: float = 0.1
     inside: Volume | None = None
+    made_from: str = ""
     kind: Literal["WriteFile"] = "WriteFile"
 
 
@@ -324,6 +330,11 @@ Action = (
     | CreatePartition
     | Reboot
 )
+
+
+def text_hash(text: str) -> str:
+    """The SHA-256, in hexadecimal, of what a text is when written (UTF-8)."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def download(action: Action) -> float:

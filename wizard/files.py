@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from wizard.actions import MakeLink, MovePath, WriteFile
+from wizard.actions import MakeLink, MovePath, WriteFile, text_hash
 from wizard.errors import Conflict, StepFailed
 from wizard.undo import FileBefore, FileUndo, MoveUndo
 
@@ -63,11 +63,6 @@ def sha256_of(path: Path) -> str:
     """The hash of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def text_hash(text: str) -> str:
-    """The hash of what a text is when written (UTF-8)."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_regular(path: Path) -> bool:
@@ -168,6 +163,24 @@ def refuse_unwritable(target: Path, path: str) -> None:
     if os.path.lexists(target) and not is_regular(target):
         raise StepFailed(
             f"{target} is no file: it cannot be written.", hint="Move it away, and go on."
+        )
+
+
+def refuse_changed(target: Path, action: WriteFile) -> None:
+    """Raise `StepFailed` when another text is there than the one that the action's was made from.
+
+    After the copy of it is saved: what changes since then, `write` sees.
+    """
+    if not action.made_from:
+        return
+    content = target.read_bytes() if is_regular(target) else b""
+    # As steps read it: bytes that are no UTF-8 are replaced.
+    there = text_hash(content.decode("utf-8", errors="replace"))
+    if there not in (action.made_from, text_hash(action.text)):
+        raise StepFailed(
+            f"{action.path} was changed while this ran.",
+            hint="Nothing was written to it, as the change would be lost. Go on or begin again: "
+            "the file is read anew then.",
         )
 
 

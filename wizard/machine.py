@@ -34,6 +34,7 @@ from wizard.actions import (
     SecretInput,
     Volume,
     WriteFile,
+    text_hash,
     undo_class,
 )
 from wizard.commands import Answer, Ask, Run
@@ -45,7 +46,6 @@ from wizard.files import (
     nothing,
     resolve,
     same_as,
-    text_hash,
     without_copy,
 )
 from wizard.identity import must_be_same
@@ -232,6 +232,7 @@ class Machine:
                     before = keep_copy(target, self._workplace().backups, label)
                 elif is_regular(target):
                     before = without_copy(target)  # it is not put back: it goes with its volume
+                files.refuse_changed(target, action)
                 return FileUndo(str(target), before, text_hash(action.text))
             case MovePath():
                 if not os.path.lexists(action.source):

@@ -133,6 +133,19 @@ write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not a
 """,
         needs=("real_path", "die"),
     ),
+    "unchanged": Function(
+        """\
+unchanged() { # PATH SHA256…: the file, or nothing, is as the plan knew it or as this makes it
+    real_path "$1"
+    there=$({ [ ! -f "$real" ] || cat "$real"; } | sha256sum)
+    case " $* " in
+        *" ${there%% *} "*) ;;
+        *) die "$1 was changed since the plan was made, which would be lost: make the plan anew." ;;
+    esac
+}
+""",
+        needs=("real_path", "die"),
+    ),
     "keep_copy": Function(
         """\
 keep_copy() { # PATH: keep the file as it is now below /var/lib/xen-setup-by-hand, the first time

@@ -9,6 +9,7 @@ A reboot cuts the script: what comes after it is done when it is called with the
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ from wizard.actions import (
     SecretInput,
     Volume,
     WriteFile,
+    text_hash,
     undo_class,
 )
 from wizard.apt import REPAIR, install_command
@@ -63,11 +65,12 @@ def shell_script(
     `same_secrets` has, for the key of a secret, the key that it is asked for by: one for all that
     are the same.
     """
-    script = _Script(lessons=lessons, same_secrets=same_secrets or {})
+    actions = [action for one in previews if one.plan for action in one.plan.actions]
+    script = _Script(lessons, same_secrets or {}, _texts_by_path(actions))
     for number, preview in enumerate(previews, start=1):
         if preview.plan is not None:
             script.step(f"Step {number} of {len(previews)}: {preview.step.TITLE}", preview)
-    return script.text(machine, [a for p in previews if p.plan for a in p.plan.actions])
+    return script.text(machine, actions)
 
 
 @dataclass
@@ -76,6 +79,7 @@ class _Script:
 
     lessons: bool
     same_secrets: Mapping[str, str]
+    texts: Mapping[str, list[str]]  # by path: the hashes of what the script writes there
     lines: list[str] = field(default_factory=list)
     phases: list[list[str]] = field(default_factory=lambda: [[]])
     called: set[str] = field(default_factory=lambda: {"say", "die"})
@@ -106,6 +110,7 @@ class _Script:
             return
         name = f"step_{preview.name}"
         self._begin(name, title)
+        self._refuse_changed(plan.actions)
         if plan.guard is not None:
             self._danger(plan, plan.guard)
         for index, action in enumerate(plan.actions):
@@ -114,6 +119,7 @@ class _Script:
                 if index + 1 < len(plan.actions):
                     name += "_after_boot"
                     self._begin(name, title)
+                    self._refuse_changed(plan.actions[index + 1 :])
                 else:
                     name = ""
                 continue
@@ -129,6 +135,23 @@ class _Script:
         if self.lines[-1]:
             self.lines.append("")
         self.lines += [f"{name}() {{", f"    say {self._quoted(title)}"]
+
+    def _refuse_changed(self, actions: Sequence[Action]) -> None:
+        """Before anything is done until the next boot: a step that stops half way may have taken
+        down the network.
+        """
+        now = itertools.takewhile(lambda action: not isinstance(action, Reboot), actions)
+        looked_at: set[str] = set()
+        for action in now:
+            if not isinstance(action, WriteFile) or action.path in looked_at:
+                continue
+            looked_at.add(action.path)
+            # Bytes that are no UTF-8 were replaced in what the plan was made from.
+            if action.made_from and "\N{REPLACEMENT CHARACTER}" not in action.text:
+                known = dict.fromkeys((action.made_from, *self.texts[action.path]))
+                self._line()
+                self.lines += comment("What was changed in it since would be lost.", 4)
+                self._command(("unchanged", action.path, *known))
 
     def _reboot(self, action: Reboot) -> None:
         self._leave()
@@ -431,6 +454,14 @@ _WAIT_FOR_BOOT = (
     "        # What the boot starts by itself must be there first.",
     "        timeout 600 systemctl is-system-running --wait >/dev/null 2>&1 || true",
 )
+
+
+def _texts_by_path(actions: Sequence[Action]) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for action in actions:
+        if isinstance(action, WriteFile):
+            texts.setdefault(action.path, []).append(text_hash(action.text))
+    return texts
 
 
 def _phase_word(number: int) -> str:

@@ -23,9 +23,10 @@ from wizard.actions import (
     Reboot,
     RunCommand,
     WriteFile,
+    text_hash,
 )
 from wizard.errors import StepFailed
-from wizard.files import Checkpoint, nothing, text_hash
+from wizard.files import Checkpoint, nothing
 from wizard.interrupts import Interrupts
 from wizard.log import Log
 from wizard.progress import reader

@@ -40,7 +40,15 @@ from steps.hosts.menu_lst import (
     with_own,
 )
 from steps.settings import Settings
-from wizard.actions import Action, CommandShows, Never, PathPresent, RunCommand, WriteFile
+from wizard.actions import (
+    Action,
+    CommandShows,
+    Never,
+    PathPresent,
+    RunCommand,
+    WriteFile,
+    text_hash,
+)
 from wizard.step import Plan, Problem
 
 KIND = "grub-legacy"
@@ -201,7 +209,15 @@ def _is_own(text: str, entry: BootEntry) -> bool:
 
 def _write(facts: Facts, text: str, why: str) -> WriteFile:
     legacy = _legacy(facts)
-    return WriteFile(facts.boot.config, text, why, mode=legacy.mode, uid=legacy.uid, gid=legacy.gid)
+    return WriteFile(
+        facts.boot.config,
+        text,
+        why,
+        mode=legacy.mode,
+        uid=legacy.uid,
+        gid=legacy.gid,
+        made_from=text_hash(_text(facts) or ""),
+    )
 
 
 def _text(facts: Facts) -> str | None:

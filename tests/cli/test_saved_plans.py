@@ -21,7 +21,7 @@ from tests.cli.test_commands import NOBODY
 from tests.cli.test_json import must_fit
 from tests.terminal import Terminal
 from wizard import VERSION as PROGRAM
-from wizard.actions import CreatePartition, MakeDirectory
+from wizard.actions import CreatePartition, MakeDirectory, text_hash
 from wizard.arguments import parse
 from wizard.cli import run
 from wizard.errors import AnswersInvalid, Exit, StepFailed, UsageError
@@ -226,6 +226,8 @@ def test_a_password_in_a_file_of_the_host_is_not_in_a_plan(tmp_path: Path) -> No
         assert Exit.DONE == done.returncode
         assert "PLANTED" not in done.stdout + done.stderr + (tmp_path / "lab.plan").read_text()
         assert "wpa-psk" in (tmp_path / "lab.plan").read_text()
+        # Whoever knows all but the password could try passwords by it.
+        assert text_hash(text) not in done.stdout + (tmp_path / "lab.plan").read_text()
 
 
 @pytest.mark.parametrize("change", ["edited", "gone", "a pipe", "a folder", "endless"])

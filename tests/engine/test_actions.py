@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ from wizard.actions import (
     MakeDirectory,
     MakeLink,
     MovePath,
+    WriteFile,
+    text_hash,
 )
+from wizard.codec import decode, encode
 from wizard.errors import Conflict, StepFailed
 from wizard.files import resolve
 from wizard.machine import Machine
@@ -142,6 +146,78 @@ def test_a_file_that_changes_between_backup_and_writing_is_not_overwritten(
     with pytest.raises(StepFailed, match="changed while this ran"):
         machine.perform(action, undo, Unwatched())
     assert "someone else's\n" == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("known", "there"),
+    [
+        ("old\n", b"old\n# a line of mine\n"),
+        ("old\n", b""),
+        ("old\n", None),
+        ("", b"# somebody else made it\n"),
+    ],
+)
+def test_a_text_is_written_over_no_other_than_it_was_made_from(
+    known: str, there: bytes | None, machine: Machine, tree: Path
+) -> None:
+    path = tree / "old.conf"
+    if there is not None:
+        path.write_bytes(there)
+    before = snapshot(tree, times=True)
+    action = replace(written(path, "old\nnew\n", "Why."), made_from=text_hash(known))
+    with pytest.raises(StepFailed, match="changed while this ran") as caught:
+        machine.prepare(action, "0001")
+    assert caught.value.hint.startswith("Nothing was written to it")
+    assert before == snapshot(tree, times=True)
+    do(machine, replace(action, made_from=""))
+    assert "old\nnew\n" == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("known", "there"),
+    [
+        ("old\n", b"old\n"),
+        ("old\n", b"old\nnew\n"),  # only its mode is another
+        ("", None),
+        ("", b""),
+        # As facts have it.
+        ("# f\N{REPLACEMENT CHARACTER}r eth0\r\n", b"# f\xfcr eth0\r\n"),
+    ],
+)
+def test_a_text_is_written_over_the_one_that_it_was_made_from(
+    known: str, there: bytes | None, machine: Machine, tree: Path
+) -> None:
+    path = tree / "old.conf"
+    if there is not None:
+        path.write_bytes(there)
+    before = snapshot(tree, times=True)
+    new = written(path, "old\nnew\n", "Why.", mode=0o600)
+    action = replace(new, made_from=text_hash(known))
+    undo = do(machine, action)
+    assert machine.is_done(action)
+    take_back(machine, action, undo)
+    assert before == snapshot(tree, times=True)
+
+
+def test_a_file_that_a_link_leads_to_is_the_one_that_must_be_as_it_was(
+    machine: Machine, tree: Path
+) -> None:
+    (tree / "real").write_text("real\n")
+    (tree / "link").symlink_to("real")
+    action = replace(written(tree / "link", "new\n", "Why."), made_from=text_hash("real\n"))
+    (tree / "real").write_text("real\n# mine\n")
+    with pytest.raises(StepFailed, match="changed while this ran"):
+        machine.prepare(action, "0001")
+    (tree / "real").write_text("real\n")
+    do(machine, action)
+    assert "new\n" == (tree / "real").read_text()
+
+
+def test_the_journal_of_an_earlier_version_says_nothing_of_what_a_text_was_made_from() -> None:
+    action = written(Path("/etc/file"), "new\n", "Why.")
+    value = encode(action)
+    assert "" == value.pop("made_from")
+    assert action == decode(WriteFile, value)
 
 
 def test_a_file_without_its_directory_or_in_place_of_one_is_refused(

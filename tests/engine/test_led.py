@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from tests.engine.test_failure_choices import Writing
-from tests.engine.world import Facts, World
+from tests.engine.test_failure_choices import Person, Writing
+from tests.engine.world import Facts, Task, World, written
+from wizard.actions import text_hash
 from wizard.errors import Cancelled, Interrupted, Stopped
 from wizard.pipeline import Pipeline, Wishes
 from wizard.records import Taught
-from wizard.step import Plan, Step, step_name
+from wizard.step import Plan, Problem, Step, step_name
 
 ANSWERS = "version: 1\n# {}\n"
 
@@ -183,6 +184,64 @@ def test_a_learner_whose_terminal_is_gone_is_no_mistake(world: World) -> None:
         pipeline(world, Tutor(["one two"], gone=True)).apply("nothing yet", ANSWERS)
     assert caught.value.status == 129
     assert words(world) == []
+
+
+@dataclass
+class Adding(Task):
+    """Adds a line to a file that is the user's."""
+
+    place: Path = Path("/")
+
+    def facts(self) -> Facts:
+        return frozenset({self.place.read_text()})
+
+    def plan(self, settings: str, facts: Facts, /) -> Plan[Facts]:
+        (text,) = facts
+        if text.endswith("ours\n"):
+            return Plan((), facts)
+        new = f"{text}ours\n"
+        action = replace(written(self.place, new, "A line."), made_from=text_hash(text))
+        return Plan((action,), frozenset({new}))
+
+    def verify(self, settings: str, facts: Facts, /) -> list[Problem]:
+        return []
+
+
+@dataclass
+class SlowReader(Tutor):
+    """Edits a file while there is something to be read of the first step."""
+
+    edited: Path = Path("/")
+
+    def ready(
+        self, step: Step[str, Facts], plan: Plan[Facts], facts: Facts, /, *, because: str
+    ) -> None:
+        super().ready(step, plan, facts, because=because)
+        if "mine" not in self.edited.read_text():
+            self.edited.write_text(f"{self.edited.read_text()}mine\n")
+
+
+@pytest.mark.parametrize("there_is_a_person", [True, False])
+def test_what_is_edited_while_a_learner_reads_is_not_lost_and_the_step_is_made_anew(
+    there_is_a_person: bool, world: World
+) -> None:
+    path = world.tree / "interfaces"
+    path.write_text("theirs\n")
+    world.tasks = [Adding("adding", [], place=path)]
+    decisions = Person("retry" if there_is_a_person else "stop")
+    world.wishes = Wishes(on_failure=decisions.decide)
+    tutor = SlowReader(["settings"], edited=path)
+    if there_is_a_person:
+        pipeline(world, tutor).apply("settings", ANSWERS)
+    else:
+        with pytest.raises(Stopped, match="changed while this ran"):
+            pipeline(world, tutor).apply("settings", ANSWERS)
+        assert "theirs\nmine\n" == path.read_text()
+        pipeline(world, tutor).resume("settings")
+    assert "theirs\nmine\nours\n" == path.read_text()
+    assert "before adding again" in tutor.told
+    world.roll_back()
+    assert "theirs\nmine\n" == path.read_text()
 
 
 def test_a_step_that_goes_on_after_a_failure_is_met_again(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -154,6 +155,33 @@ def test_a_hypervisor_that_grub_cannot_load_leaves_no_host_at_its_menu(
     assert not host.model.state.xen
     host.roll_back()
     assert [] == ground.wrong_at_the_start()
+
+
+def test_an_edit_between_the_reading_and_the_writing_is_not_lost(ground: Ground) -> None:
+    # The new text was made of the old one; the edit went into the backup, and no word was said.
+    host = ground.host
+    host.restore(ground.undisturbed.before)
+    path = host.tree / "etc/network/interfaces"
+    edited = path.read_text() + "# a line of mine\nauto eth7\niface eth7 inet manual\n"
+
+    def at(point: str) -> None:
+        if point == "during ifdown":
+            path.write_text(edited)
+
+    host.at_point = at
+    wishes, host.wishes = host.wishes, replace(host.wishes, on_failure="stop")
+    with pytest.raises(Stopped, match=r"interfaces was changed while this ran") as caught:
+        host.apply()
+    host.at_point = lambda _name: None
+    assert "Nothing was written to it" in caught.value.hint
+    assert edited == path.read_text()
+    assert host.model.state.links["ens3"].addresses
+    host.resume()
+    host.wishes = wishes
+    assert "xenbr0" in host.model.state.links
+    assert path.read_text().endswith("# a line of mine\nauto eth7\niface eth7 inet manual\n")
+    host.roll_back()
+    assert edited == path.read_text()
 
 
 def test_a_journal_whose_first_record_could_not_be_written_is_no_run(ground: Ground) -> None:

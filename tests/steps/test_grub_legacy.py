@@ -27,7 +27,15 @@ from tests.machines_of_2006 import (
     written,
 )
 from tests.steps.answered import answered
-from wizard.actions import Action, CommandShows, InstallPackages, PathPresent, RunCommand, WriteFile
+from wizard.actions import (
+    Action,
+    CommandShows,
+    InstallPackages,
+    PathPresent,
+    RunCommand,
+    WriteFile,
+    text_hash,
+)
 from wizard.diagnosis import explain
 
 Change = Callable[[Facts], Facts]
@@ -89,6 +97,19 @@ def test_the_menus_mode_and_owner_stay() -> None:
     (action,) = grub_entry.plan(answered(facts), facts).actions
     assert isinstance(action, WriteFile)
     assert 0o600 == action.mode
+
+
+def test_the_menu_is_written_over_the_one_that_was_read_only() -> None:
+    facts = with_legacy(stock())
+    settings, known, found = answered(facts), menu_of(facts), 0
+    for step in (xen_packages, grub_entry, first_boot):
+        plan = step.plan(settings, facts)
+        for one in plan.actions:
+            if isinstance(one, WriteFile) and one.path == MENU:
+                assert text_hash(known) == one.made_from
+                known, found = one.text, found + 1
+        facts = plan.then
+    assert found == 3  # the entry, the boot once, the default
 
 
 def test_a_default_that_is_saved_needs_no_other_number() -> None:

@@ -15,7 +15,7 @@ from steps.xl_config import cards_of, disks_of, parse_config, text_of, whole_num
 from tests.machines import machines, running, stock
 from tests.steps.answered import answered
 from tests.steps.prepared import before
-from wizard.actions import WriteFile
+from wizard.actions import WriteFile, text_hash
 
 PATH = "/etc/xen/vm01.cfg"
 ROOT = "/dev/xendisks/vm01-root"
@@ -84,6 +84,15 @@ def test_a_changed_answer_changes_a_file_that_is_as_it_was_written() -> None:
     assert () == guest_config.plan(answered(stock()), facts).actions
     more = guest_config.plan(answered(stock(), {"guests.0.memory": 1024}), facts)
     assert ["WriteFile"] == [action.kind for action in more.actions]
+
+
+def test_it_takes_the_place_of_nothing_or_of_the_one_that_was_as_written() -> None:
+    facts = ready()
+    earlier = text({"guests.0.memory": 300})
+    for known, there in ((facts, ""), (with_file(facts, PATH, earlier), earlier)):
+        (action,) = guest_config.plan(answered(stock()), known).actions
+        assert isinstance(action, WriteFile)
+        assert text_hash(there) == action.made_from
 
 
 def test_a_file_that_was_changed_by_hand_is_left_alone() -> None:

@@ -13,7 +13,7 @@ from steps.facts import Bridge, Card, Facts
 from steps.interfaces_file import MAIN
 from tests.machines import desktop, in_container, static_with_session, stock, with_bridge
 from tests.steps.answered import answered
-from wizard.actions import CommandShows, RunCommand, WriteFile
+from wizard.actions import CommandShows, RunCommand, WriteFile, text_hash
 
 MINE = {"host.bridge": "xenbr0", "host.bridge_card": "ens3"}
 
@@ -69,6 +69,24 @@ def test_after_a_stop_between_file_and_bridge_only_the_rest_is_done() -> None:
     assert [("ip", "link", "set", "dev", "ens3", "addrgenmode", "none"),
             ("ifup", "xenbr0")] == argvs(stopped)  # fmt: skip
     assert [] == network_bridge.check(answered(stopped, MINE), stopped)
+
+
+def test_every_file_is_written_over_the_one_that_was_read_only() -> None:
+    extra = "/etc/network/interfaces.d/ens3"
+    split = interfaces("source /etc/network/interfaces.d/*\nauto ens3\n")(stock())
+    for facts in (stock(), with_file(split, extra, "iface ens3 inet dhcp\n"), without_files()):
+        plan = network_bridge.plan(answered(facts, MINE), facts)
+        known = {
+            action.path: action.made_from
+            for action in plan.actions
+            if isinstance(action, WriteFile)
+        }
+        assert known
+        assert known == {path: text_hash(facts.files.get(path, "")) for path in known}
+
+
+def without_files() -> Facts:
+    return card(addresses=(), default_route=False)(replace(stock(), files={}))
 
 
 def test_without_ipv6_nothing_is_said_of_it() -> None:

@@ -14,7 +14,7 @@ from steps.facts import Facts, TlsDirectory
 from tests.machines import stock
 from tests.steps.answered import answered
 from tests.steps.prepared import before
-from wizard.actions import MovePath, RunCommand, WriteFile
+from wizard.actions import MovePath, RunCommand, WriteFile, text_hash
 
 ACTIVE = TlsDirectory("/lib/tls", 12, disabled=False)
 EMPTY = TlsDirectory("/lib/tls", 0, disabled=False)
@@ -143,6 +143,7 @@ def test_the_loader_is_told_of_the_library_built_for_xen(before: str | None, aft
     assert (CONF, ("ldconfig",)) == (write.path, write.refresh)
     assert after in write.text
     assert write.text.endswith("\nhwcap 1 nosegneg\n")
+    assert text_hash(before or "") == write.made_from
     assert plan.then.tls == facts.tls
     assert [] == tls_libraries.verify(settings, plan.then)
     assert () == tls_libraries.plan(settings, plan.then).actions
