@@ -7,7 +7,9 @@ import queue
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.vm.power import Shelf, cut_power
 from tests.vm.snapshot import Allowed, Difference, Snapshot
 from tests.vm.whole_run import ANSWERS, inside, typed
 from wizard.errors import Exit
+from wizard.practice.errors import ConnectionLost
 from wizard.practice.machine import PracticeMachine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,6 +78,34 @@ def watched(
             on_line(line)
         reader.join()
     return process.returncode, "\n".join(said)
+
+
+def watched_apart(
+    machine: PracticeMachine, *argv: str, on_line: Callable[[str], None], seconds: float
+) -> tuple[int, str]:
+    """A command in the machine that no connection carries, for as long as the machine's network may
+    be away: its exit status and all it said; `on_line` gets each line within some seconds.
+    """
+    kept = '"$@" >/root/apart.said 2>&1; echo $? >/root/apart.status'
+    script = f"rm -f /root/apart.*; setsid --fork sh -c '{kept}' sh \"$@\" </dev/null"
+    machine.run(["sh", "-c", script, "sh", *argv])
+    said: list[str] = []
+    status = ""
+    until = time.monotonic() + seconds
+    while not status:
+        assert time.monotonic() < until, "\n".join(said[-30:])
+        time.sleep(3)
+        with suppress(ConnectionLost):
+            # The status first: what was said before it is whole then.
+            ended = machine.run(["cat", "/root/apart.status"], seconds=300).out.decode()
+            lines = machine.read_file("/root/apart.said").decode(errors="replace").splitlines()
+            status = ended.strip()
+            whole = lines if status else lines[:-1]  # its last line may be half there
+            for line in whole[len(said) :]:
+                said.append(line)
+                on_line(line)
+    machine.run(["sh", "-c", "rm /root/apart.*"])
+    return int(status), "\n".join(said)
 
 
 def status_of(machine: PracticeMachine) -> dict[str, Any]:
