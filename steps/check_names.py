@@ -78,6 +78,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "guest-password",
     "guest-paused",
     "guest-system-incomplete",
+    "guest-system-not-ours",
     "guest-system-unread",
     "guest-tls",
     "guests-do-not-fit",

@@ -414,7 +414,7 @@ def _fetches(settings: Settings, facts: Facts) -> bool:
         return True
     trees = ((guest, facts.tree(root_device(settings, guest))) for guest in settings.guests)
     return any(
-        facts.domain(guest.name) is None and not (tree and is_complete(tree.marker, guest))
+        facts.domain(guest.name) is None and not (tree and is_complete(tree, guest))
         for guest, tree in trees
     )
 

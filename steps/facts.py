@@ -310,7 +310,8 @@ class VolumeGroup:
 class GuestTree:
     """What a guest's root volume holds, read without changing it.
 
-    `marker` is the text of /etc/xen-setup-guest, which the installing step writes last.
+    `empty`: nothing is in it but what mkfs makes, and `installing`, the text of the file that the
+    installing step writes first; at its end that becomes /etc/xen-setup-guest, the `marker`.
     """
 
     device: str
@@ -326,6 +327,7 @@ class GuestTree:
     tls: tuple[str, ...] = ()  # directories with libraries in them, as inside the guest
     authorized_keys: tuple[str, ...] = ()
     marker: str = ""
+    installing: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 
-from steps.facts import Apt, Facts
+from steps.facts import Apt, Facts, GuestTree
 from steps.hosts.guest_releases import GuestRelease
 from steps.settings import NO_BRIDGE, GuestSettings, Settings
 
+# Where the marker is tells how far the system is: the first from before debootstrap begins, the
+# second, by a rename, when all is done.
+INSTALLING = "/xen-setup-installing"
 MARKER = "/etc/xen-setup-guest"
 
 
@@ -94,13 +97,30 @@ def _security(apt: Apt, main: str, release: GuestRelease) -> str:
 
 
 def marker(guest: GuestSettings) -> str:
-    """The last file: a guest with it is complete."""
+    """The marker's text, which is true at both places."""
     return (
-        f"guest: {guest.name}\nrelease: {guest.release}\n"
-        "xen-setup installed this system; it is complete, and xen-setup changes it no more.\n"
+        f"{marker_line(guest)}\n{_release_line(guest)}\n"
+        f"xen-setup installs this system. As {INSTALLING} this file says that the system is half "
+        "made,\nand that xen-setup goes on with it. "
+        f"As {MARKER} it says that it is complete:\nxen-setup changes it no more.\n"
     )
 
 
-def is_complete(marker_text: str, guest: GuestSettings) -> bool:
-    """Whether a guest's volume has our marker, with this guest's name."""
-    return f"guest: {guest.name}" in marker_text.splitlines()
+def marker_line(guest: GuestSettings) -> str:
+    """The line that makes a file at the marker's place this guest's marker."""
+    return f"guest: {guest.name}"
+
+
+def is_complete(tree: GuestTree, guest: GuestSettings) -> bool:
+    """Whether a guest's volume has the marker, with this guest's name."""
+    return marker_line(guest) in tree.marker.splitlines()
+
+
+def is_half_made(tree: GuestTree, guest: GuestSettings) -> bool:
+    """Whether the system in it is what we have begun to install for this guest."""
+    known = tree.installing.splitlines()
+    return bool(tree.os_id) and {marker_line(guest), _release_line(guest)} <= {*known}
+
+
+def _release_line(guest: GuestSettings) -> str:
+    return f"release: {guest.release}"

@@ -46,8 +46,11 @@ _PATIENCE_TEXT = "[Unit]\nJobRunningTimeoutSec=infinity\n"
 def install_actions(
     settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
 ) -> list[Action]:
-    """All that makes a complete system of an empty volume, in order; the marker comes last."""
+    """All that makes a complete system of an empty volume, in order; its marker is there from the
+    first, and in its place at the last.
+    """
     return [
+        _begin(settings, guest),
         _bootstrap(settings, facts, guest, release),
         *_configuration(settings, facts, guest, release),
         *_login(settings, guest),
@@ -117,6 +120,16 @@ def tls_actions(
     return actions
 
 
+def _begin(settings: Settings, guest: GuestSettings) -> WriteFile:
+    return WriteFile(
+        f"{mount_point(guest)}{guest_files.INSTALLING}",
+        guest_files.marker(guest),
+        "Written first: by this file a system that is half installed is known for xen-setup's own, "
+        "and not for one that somebody uses.",
+        inside=root_filesystem(settings, guest),
+    )
+
+
 def _bootstrap(
     settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
 ) -> RunCommand:
@@ -145,7 +158,10 @@ def _bootstrap(
         # debootstrap moves its log there when all is installed, and not before.
         probe=PathPresent(f"{place}/var/log/bootstrap.log", inside=inside),
         traces=CommandShows(
-            ("find", place, "-mindepth", "1", "-maxdepth", "1", "-not", "-name", "lost+found"),
+            (
+                *("find", place, "-mindepth", "1", "-maxdepth", "1", "-not", "-name", "lost+found"),
+                *("-not", "-name", guest_files.INSTALLING[1:]),
+            ),
             r"\S",
             inside=inside,
         ),
@@ -342,11 +358,16 @@ def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
             undo_note="they go with the volume's content",
             inside=inside,
         ),
-        WriteFile(
-            f"{place}{guest_files.MARKER}",
-            guest_files.marker(guest),
-            "Written last: a volume with this file holds a complete system, and is left alone from "
-            "then on.",
+        RunCommand(
+            (
+                *("mv", "--force", "--no-target-directory"),
+                f"{place}{guest_files.INSTALLING}",
+                f"{place}{guest_files.MARKER}",
+            ),
+            why="Done last: a volume with this file in its place holds a complete system, and is "
+            "left alone from then on.",
+            probe=PathAbsent(f"{place}{guest_files.INSTALLING}", inside=inside),
+            undo_note="it goes with the volume's content",
             inside=inside,
         ),
     ]

@@ -15,7 +15,7 @@ from steps.guest_kernel import kernel_for
 from steps.hosts.guest_releases import RELEASES, GuestRelease
 from steps.lessons import guest_system as lesson
 from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
-from steps.tls import is_moved
+from steps.tls import DISABLED, is_moved
 from wizard.actions import Action
 from wizard.step import Plan, Problem
 
@@ -104,16 +104,37 @@ def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list
         ]
     if tree is None and _is_open(settings, facts, guest) and not _is_in_use(settings, facts, guest):
         return [_in_use_by_others(device, guest)]
-    if tree is not None and not tree.empty and not tree.os_id:
+    if tree is None and facts.as_root and _holds_filesystem(settings, facts, guest):
+        return [_unread(device, as_root=True, follows=True)]
+    return _not_ours(tree, guest) if tree is not None else []
+
+
+def _not_ours(tree: GuestTree, guest: GuestSettings) -> list[Problem]:
+    """What is in the volume, if nothing proves that it is ours to go on with."""
+    if tree.empty or guest_files.is_half_made(tree, guest):
+        return []
+    if not tree.os_id:
         return [
             Problem(
                 "root-volume-not-empty",
-                f"{device} holds files, and no system: xen-setup does not know what they are.",
-                f"Look: mount --options ro {device} /mnt. If nothing is needed, remove the volume "
-                f"(lvremove {device}); it is made again.",
+                f"{tree.device} holds files, and no system: xen-setup does not know what they are.",
+                f"Look: mount --options ro {tree.device} /mnt. If nothing is needed, remove the "
+                f"volume (lvremove {tree.device}); it is made again.",
             )
         ]
-    return []
+    fault = "has none" if not tree.marker else "has another's"
+    mark = f"echo '{guest_files.marker_line(guest)}' >/mnt{guest_files.MARKER}"
+    return [
+        Problem(
+            "guest-system-not-ours",
+            f"{tree.device} holds a system, {tree.os_id} {tree.codename} with the host name "
+            f"{tree.hostname or '(none)'}, that xen-setup did not install for {guest.name}: the "
+            f"mark of that would be {guest_files.MARKER} in it, and it {fault}.",
+            f"If it is {guest.name}'s and whole, say so, and it is left as it is: "
+            f"mount {tree.device} /mnt; {mark}; umount /mnt. If nothing in it is needed, remove "
+            f"the volume (lvremove {tree.device}); it is made again.",
+        )
+    ]
 
 
 def _check_network(settings: Settings, guest: GuestSettings) -> list[Problem]:
@@ -174,6 +195,10 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
                 facts = with_tree(facts, replace(tree, tls=()))
             continue
         release = RELEASES.get(guest.release)
+        tree = facts.tree(device)
+        if tree is not None and _not_ours(tree, guest):
+            skipped.append(f"{device} holds what xen-setup did not make; it is left alone.")
+            continue
         if release is None:
             continue  # check says so
         actions += install_actions(settings, facts, guest, release)
@@ -219,45 +244,58 @@ def _verify_tree(
     settings: Settings, facts: Facts, guest: GuestSettings, tree: GuestTree
 ) -> list[Problem]:
     device = tree.device
-    if not guest_files.is_complete(tree.marker, guest):
-        return [
+    if not guest_files.is_complete(tree, guest):
+        return _not_ours(tree, guest) or [
             Problem(
                 "guest-system-incomplete",
                 f"{device} holds no complete system for {guest.name}.",
-                "Start again: what is half there is cleared away first.",
+                "Start again: what is there is gone on with.",
             )
         ]
+    lines = fstab(settings, facts, guest)
+    kernel = kernel_for(facts, guest)
+    modules = f"/lib/modules/{kernel.version}" if kernel is not None else ""
     expected = [
         (
             "guest-fstab",
-            set(_devices(fstab(settings, facts, guest))) <= set(_devices(tree.fstab)),
+            set(_devices(lines)) <= set(_devices(tree.fstab)),
             "its fstab does not name the disks that its config gives it",
+            f"have /mnt/etc/fstab name {' and '.join(_devices(lines))}",
         ),
-        ("guest-console", tree.console_login, "it has no login on the console hvc0"),
+        (
+            "guest-console",
+            tree.console_login,
+            "it has no login on the console hvc0",
+            "chroot /mnt systemctl enable serial-getty@hvc0.service",
+        ),
         (
             "guest-modules",
             _modules_there(facts, guest, tree),
             "it lacks the modules of the kernel that it boots",
+            f"cp --archive {modules} /mnt/lib/modules/",
         ),
         (
             "guest-tls",
             not (tree.tls and _moves_tls(settings, facts)),
-            f"it has {' and '.join(tree.tls)}, which costs speed under Xen: move it to "
-            "/lib/tls.disabled",
+            f"it has {' and '.join(tree.tls)}, which costs speed under Xen",
+            "; ".join(f"mv /mnt{path} /mnt{path}{DISABLED}" for path in tree.tls)
+            + "; chroot /mnt ldconfig",
         ),
         (
             "guest-password",
             guest.root_password == LOCKED or tree.root_password in ("set", "unknown"),
             "its root password was not set",
+            "chroot /mnt passwd root",
         ),
     ]
     return [
         Problem(
             name,
             f"The system on {device} is not right: {what}.",
-            f"Mount it and mend that, or remove {guest_files.MARKER} in it and start again.",
+            f"With {guest.name} shut down: mount {device} /mnt; {how}; umount /mnt. Then start "
+            "again.",
         )
-        for name, right, what in expected
+        for name, right, what, how in expected
         if not right
     ]
 
@@ -286,7 +324,7 @@ def _in_use_by_others(device: str, guest: GuestSettings) -> Problem:
     )
 
 
-def _unread(device: str, *, as_root: bool) -> Problem:
+def _unread(device: str, *, as_root: bool, follows: bool = False) -> Problem:
     if not as_root:
         return Problem(
             "guest-system-unread",
@@ -299,7 +337,13 @@ def _unread(device: str, *, as_root: bool) -> Problem:
         f"What {device} holds is not known: it could not be mounted to look into it.",
         f"See why: mount --options ro {device} /mnt, and `dmesg | tail`. Unmount it again, and "
         "start again.",
+        follows=follows,
     )
+
+
+def _holds_filesystem(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
+    volume = facts.volume(settings.storage.volume_group, f"{guest.name}-root")
+    return volume is not None and volume.content.kind == "filesystem"
 
 
 def _is_open(settings: Settings, facts: Facts, guest: GuestSettings) -> bool:
@@ -312,7 +356,7 @@ def _is_complete(settings: Settings, facts: Facts, guest: GuestSettings) -> bool
     tree = facts.tree(root_device(settings, guest))
     if tree is None:
         return _is_in_use(settings, facts, guest)
-    return guest_files.is_complete(tree.marker, guest)
+    return guest_files.is_complete(tree, guest)
 
 
 def _modules_there(facts: Facts, guest: GuestSettings, tree: GuestTree) -> bool:
@@ -344,4 +388,5 @@ def _expected(
         modules=(kernel.version,) if kernel is not None and kernel.modules else (),
         authorized_keys=guest.ssh_keys,
         marker=guest_files.marker(guest),
+        installing="",
     )

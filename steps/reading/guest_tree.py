@@ -18,6 +18,7 @@ from steps.reading.hardware import distribution_of, parse_os_release
 from steps.reading.tls import read_tls
 from steps.reading.view import View
 
+INSTALLING = "/xen-setup-installing"
 MARKER = "/etc/xen-setup-guest"
 
 # Options that keep a journal from being replayed: a mount that reads must not write. Linux's ext4,
@@ -58,9 +59,9 @@ def read_guest_trees(
 
 def read_tree(view: View, device: str) -> GuestTree:
     """What the guest's system below the view's root is; `device` is only noted."""
-    names = [name for name in view.names("/") if name != "lost+found"]
-    if not names:
-        return GuestTree(device, empty=True)
+    installing = view.text(INSTALLING) or ""
+    if not set(view.names("/")) - {"lost+found", INSTALLING[1:]}:
+        return GuestTree(device, empty=True, installing=installing)
     release = view.text("/etc/os-release")
     if release is None:
         release = view.text("/usr/lib/os-release") or ""
@@ -80,6 +81,7 @@ def read_tree(view: View, device: str) -> GuestTree:
         tls=tuple(item.path for item in read_tls(view) if item.libraries and not item.disabled),
         authorized_keys=tuple(key.strip() for key in keys if key.strip() and key[0] != "#"),
         marker=view.text(MARKER) or "",
+        installing=installing,
     )
 
 

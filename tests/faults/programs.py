@@ -292,6 +292,7 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "mkfs.xfs": disk_programs.make_filesystem,
     "mkswap": disk_programs.make_filesystem,
     "mount": disk_programs.mount,
+    "mv": tree_programs.mv,
     "passwd": tree_programs.passwd,
     "ping": _ping,
     "pvcreate": disk_programs.pvcreate,

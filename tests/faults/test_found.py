@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
 from tests.faults.state import State
 from tests.faults.test_writes import BadDisk
-from wizard.errors import RollbackIncomplete, Stopped
+from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
 from wizard.journal import Means
 from wizard.status import status
 
@@ -215,4 +217,66 @@ def test_a_guests_lost_and_found_outlives_a_debootstrap_that_was_cut_off(ground:
     ground.host.go_on()
     lost = "tree/volumes/xendisks/vm01-root/lost+found"
     assert lost in ground.host.image().files
+    assert [] == ground.wrong_at_the_end()
+
+
+VM01 = "volumes/xendisks/vm01-root"
+PLACE = "run/xen-setup/vm01"  # where it is while it is mounted
+
+
+def used_guest(ground: Ground) -> Path:
+    """The finished host, its guest shut down after it was used; its tree."""
+    ground.host.restore(ground.undisturbed.after)
+    ground.host.model.state.domains.clear()
+    tree = ground.host.tree / VM01
+    (tree / "home").mkdir()
+    (tree / "home/precious").write_text("years of it")
+    return tree
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_a_guest_whose_marker_is_gone_is_not_taken_for_one_that_is_half_installed(
+    ground: Ground, log: bool
+) -> None:
+    # Its files were overwritten; without debootstrap's log it was installed anew, and emptied when
+    # that failed.
+    tree = used_guest(ground)
+    (tree / "etc/fstab").write_text("# my own\n")
+    (tree / "etc/xen-setup-guest").unlink()
+    if not log:
+        (tree / "var/log/bootstrap.log").unlink()
+    before = ground.host.image()
+    with pytest.raises(ChecksFailed) as caught:
+        ground.host.apply()
+    assert "[guest-system-not-ours]" in caught.value.details[0]
+    changed = {name for name, entry in ground.host.image().files.items()
+               if before.files.get(name) != entry and name.startswith("tree/")}  # fmt: skip
+    assert set() == changed - {"tree/run"}
+
+
+def test_a_kernel_that_a_guest_lacks_the_modules_of_is_no_reason_to_install_it_anew(
+    ground: Ground,
+) -> None:
+    tree = used_guest(ground)
+    shutil.rmtree(tree / "lib/modules/6.1.0-56-amd64")
+    with pytest.raises(StepFailed) as caught:
+        ground.host.apply()
+    words = f"{caught.value.hint} {caught.value.details}"
+    assert "cp --archive /lib/modules/6.1.0-56-amd64 /mnt/lib/modules/" in words
+    assert "xen-setup-guest" not in words
+    assert "years of it" == (tree / "home/precious").read_text()
+
+
+def test_a_guest_that_was_cut_off_before_its_marker_was_in_its_place_is_gone_on_with(
+    ground: Ground,
+) -> None:
+    image = first(ground.applying, lambda one: f"tree/{PLACE}/etc/fstab" in one.files)
+    ground.stands_after(image, power=True)
+    tree = ground.host.tree / VM01
+    assert (tree / "xen-setup-installing").exists()
+    assert not (tree / "etc/xen-setup-guest").exists()
+    commands = len(ground.host.commands)
+    ground.host.resume()
+    assert not any(argv[0] == "debootstrap" for argv in ground.host.commands[commands:])
+    assert not (tree / "xen-setup-installing").exists()
     assert [] == ground.wrong_at_the_end()

@@ -9,11 +9,12 @@ from tests.faults.model import Model
 from tests.faults.said import OK, Program, Said, nothing, refused
 
 Argv = tuple[str, ...]
+INSTALLING = "xen-setup-installing"
 
 
 def debootstrap(model: Model, argv: Argv) -> Program:
     top = model.place(argv[-2] if "://" in argv[-1] else argv[-1])
-    if any(item.name not in ("lost+found",) for item in top.iterdir()):
+    if any(item.name not in ("lost+found", INSTALLING) for item in top.iterdir()):
         return refused(f"E: {top} is not empty")
     for directory in ("debootstrap", "etc/apt", "etc/systemd/system", "usr/lib", "root"):
         (top / directory).mkdir(parents=True)
@@ -66,7 +67,8 @@ def find(model: Model, argv: Argv) -> Program:
         keep = {model.own(argv[argv.index("-path") + 1])} if "-path" in argv else set()
         found = [item for item in sorted(top.iterdir()) if model.own(str(item)) not in keep]
     else:
-        found = [item for item in sorted(top.iterdir()) if item.name != "lost+found"]
+        kept = {argv[place + 1] for place, word in enumerate(argv) if word == "-name"}
+        found = [item for item in sorted(top.iterdir()) if item.name not in kept]
     if "-delete" not in argv:
         return Said(0, "".join(f"{model.own(str(item))}\n" for item in found))
     for index, item in enumerate(found):
@@ -88,6 +90,12 @@ def cp(model: Model, argv: Argv) -> Program:
             yield
         shutil.copy2(item, copy / item.name)
     shutil.copystat(source, copy)
+    return OK
+
+
+def mv(model: Model, argv: Argv) -> Program:
+    yield
+    model.place(argv[-2]).rename(model.place(argv[-1]))
     return OK
 
 

@@ -102,9 +102,8 @@ def bootstrap(address: str) -> RunCommand:
     """The step's command for a guest whose mirror is there."""
     answers: Mapping[str, object] = {"guests.0.root_password": HASH, "guests.0.mirror": address}
     settings = answered(stock(), answers)
-    first = guest_system.plan(settings, before(guest_system, settings, stock())).actions[0]
-    assert isinstance(first, RunCommand)
-    return first
+    plan = guest_system.plan(settings, before(guest_system, settings, stock()))
+    return next(action for action in plan.actions if isinstance(action, RunCommand))
 
 
 def packages_of(action: RunCommand) -> list[str]:

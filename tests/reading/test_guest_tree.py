@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from steps import guest_files
 from steps.facts import Content, GuestTree, LogicalVolume, VolumeGroup
-from steps.reading.guest_tree import read_guest_trees, read_tree, root_password
+from steps.reading.guest_tree import (
+    INSTALLING,
+    MARKER,
+    read_guest_trees,
+    read_tree,
+    root_password,
+)
 from steps.reading.view import View
 from tests.machines import disk
 from tests.reading.looking import Said, tree, view_of
@@ -58,6 +65,15 @@ def test_a_debian_guest_is_read(tmp_path: Path) -> None:
 def test_a_new_filesystem_is_empty(tmp_path: Path) -> None:
     view = view_of(tmp_path, {"/lost+found": None})
     assert read_tree(view, ROOT) == GuestTree(ROOT, empty=True)
+
+
+def test_what_the_installation_writes_first_makes_no_volume_full(tmp_path: Path) -> None:
+    assert (guest_files.INSTALLING, guest_files.MARKER) == (INSTALLING, MARKER)
+    first: Files = {INSTALLING: "guest: vm01\n"}
+    found = read_tree(view_of(tmp_path / "one", first), ROOT)
+    assert found == GuestTree(ROOT, empty=True, installing="guest: vm01\n")
+    found = read_tree(view_of(tmp_path / "two", {**first, "/debootstrap": None}), ROOT)
+    assert found == GuestTree(ROOT, empty=False, installing="guest: vm01\n")
 
 
 def test_half_a_system_has_little_to_tell(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -46,9 +49,7 @@ def actions(
 def bootstrap(
     answers: Mapping[str, object] | None = None, facts: Facts | None = None
 ) -> RunCommand:
-    first = actions(answers, facts)[0]
-    assert isinstance(first, RunCommand)
-    return first
+    return next(one for one in actions(answers, facts) if isinstance(one, RunCommand))
 
 
 def written(
@@ -116,7 +117,10 @@ def test_the_guest_knows_its_name_disks_and_card() -> None:
     assert "iface eth0 inet dhcp\n" in files["/etc/network/interfaces"]
     assert "" == files["/etc/machine-id"]
     assert "/etc/resolv.conf" not in files
-    assert guest_files.MARKER == list(files)[-1]
+    assert guest_files.INSTALLING == next(iter(files))
+    last = actions(WITH_PASSWORD)[-1]
+    assert isinstance(last, RunCommand)
+    assert (f"{PLACE}{guest_files.INSTALLING}", f"{PLACE}{guest_files.MARKER}") == last.argv[-2:]
 
 
 def test_a_slow_guest_still_gets_its_login() -> None:
@@ -272,6 +276,12 @@ CHECKS = {
         with_tree(ready(), GuestTree(ROOT, empty=False)),
         ("root-volume-not-empty",),
     ),
+    "a volume that could not be looked into": Case(
+        WITH_PASSWORD, replace(ready(), guest_trees=()), ("guest-system-unread",)
+    ),
+    "nothing but what is written first": Case(
+        WITH_PASSWORD, with_tree(ready(), GuestTree(ROOT, empty=True, installing="guest: vm02\n"))
+    ),
 }
 
 
@@ -284,6 +294,76 @@ def test_check_names_each_problem(name: str) -> None:
     assert all(problem.what and problem.hint for problem in found)
 
 
+OURS = guest_files.marker(answered(stock()).guests[0])
+# What a volume with a system in it has of our two files, and what is found of it.
+WHOSE = {
+    "neither: the marker was removed, or the system restored": ("", "", "guest-system-not-ours"),
+    "another guest's marker: a copy": ("", "guest: vm02\n", "guest-system-not-ours"),
+    "another guest's, half made": ("guest: vm02\nrelease: bookworm\n", "", "guest-system-not-ours"),
+    "another release, half made": ("guest: vm01\nrelease: sid\n", "", "guest-system-not-ours"),
+    "half made": (OURS, "", ""),
+    "half made by another version of the program": ("guest: vm01\nrelease: bookworm\n", "", ""),
+    "whole": ("", OURS, ""),
+    "whole, as its user says": ("", "guest: vm01\n", ""),
+}
+
+
+@pytest.mark.parametrize("name", WHOSE)
+def test_a_system_is_installed_over_no_other_than_our_own_half_made_one(name: str) -> None:
+    # A guest of months whose marker was gone was planned anew, with an undo that empties it.
+    installing, marker, problem = WHOSE[name]
+    settings = answered(stock(), WITH_PASSWORD)
+    whole = guest_system.plan(settings, ready(WITH_PASSWORD)).then
+    tree = whole.tree(ROOT)
+    assert tree is not None
+    facts = with_tree(whole, replace(tree, installing=installing, marker=marker))
+    found = guest_system.check(settings, facts)
+    assert [problem] * bool(problem) == [one.name for one in found]
+    planned = guest_system.plan(settings, facts)
+    assert bool(planned.actions) == name.startswith("half made")
+    unmade = ["guest-system-incomplete"] if planned.actions else [problem] * bool(problem)
+    assert unmade == [one.name for one in guest_system.verify(settings, facts)]
+    if problem:
+        # Whoever knows better has it left as it is.
+        assert planned.then == facts
+        assert "it is left alone" in planned.skipped[0]
+
+
+def test_the_user_is_told_how_to_say_that_a_system_is_whole(tmp_path: Path) -> None:
+    settings = answered(stock(), WITH_PASSWORD)
+    whole = guest_system.plan(settings, ready(WITH_PASSWORD)).then.tree(ROOT)
+    assert whole is not None
+    lost = with_tree(ready(WITH_PASSWORD), replace(whole, marker=""))
+    (problem,) = guest_system.check(settings, lost)
+    (command,) = re.findall("echo '.*' >/mnt/etc/xen-setup-guest", problem.hint)
+    marker = tmp_path / "marker"
+    subprocess.run(
+        ["sh", "-c", command.replace("/mnt/etc/xen-setup-guest", str(marker))], check=True
+    )
+    assert guest_files.is_complete(replace(whole, marker=marker.read_text()), settings.guests[0])
+
+
+def test_what_is_wrong_in_a_complete_system_is_mended_in_it_and_never_by_installing_it_anew() -> (
+    None
+):
+    # The hint was to remove the marker and start again.
+    settings = answered(stock(), WITH_PASSWORD)
+    then = guest_system.plan(settings, ready(WITH_PASSWORD)).then
+    tree = then.tree(ROOT)
+    assert tree is not None
+    bare = replace(tree, modules=(), fstab="", console_login=False, root_password="locked")
+    hints = {one.name: one.hint for one in guest_system.verify(settings, with_tree(then, bare))}
+    commands = {
+        "guest-fstab": "have /mnt/etc/fstab name /dev/xvda1 and /dev/xvda2",
+        "guest-console": "chroot /mnt systemctl enable serial-getty@hvc0.service",
+        "guest-modules": "cp --archive /lib/modules/6.1.0-56-amd64 /mnt/lib/modules/",
+        "guest-password": "chroot /mnt passwd root",
+    }
+    for name, command in commands.items():
+        assert f": mount {ROOT} /mnt; {command}; umount /mnt. Then start again." in hints[name]
+        assert guest_files.MARKER not in hints[name]
+
+
 def test_what_only_makes_the_guest_less_useful_is_a_warning() -> None:
     for answers in ({}, {"guests.0.ssh_keys": (KEY,)}):
         found = guest_system.check(answered(stock(), answers), ready(answers))
@@ -291,7 +371,7 @@ def test_what_only_makes_the_guest_less_useful_is_a_warning() -> None:
 
 
 WRONG: dict[str, dict[str, object]] = {
-    "guest-system-incomplete": {"marker": ""},
+    "guest-system-incomplete": {"marker": "", "installing": OURS},
     "guest-fstab": {"fstab": "/dev/hda1 / ext3 defaults 0 1\n"},
     "guest-console": {"console_login": False},
     "guest-modules": {"modules": ("5.10.0-1-amd64",)},
