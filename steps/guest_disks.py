@@ -12,7 +12,7 @@ from steps import identifiers
 from steps.facts import Facts
 from steps.hosts.toolstacks import TOOLSTACKS
 from steps.settings import GuestSettings, Settings
-from wizard.actions import Volume
+from wizard.actions import Argv, Volume
 
 MOUNT_DIRECTORY = "/run/xen-setup"
 
@@ -51,6 +51,14 @@ def disks(settings: Settings, facts: Facts, guest: GuestSettings) -> tuple[Guest
     if not guest.swap_size:
         return (root,)
     return (root, disk("swap", f"{name}2", guest.swap_size, "swap"))
+
+
+def dependents(group: str, volume: str) -> Argv:
+    """What lists the snapshots of a volume: lvremove would take them along (lvremove(8)), and each
+    change to the volume fills them, until they are lost.
+    """
+    select = f'origin="{volume}"'
+    return ("lvs", "--noheadings", "--options", "lv_full_name", "--select", select, group)
 
 
 def mount_point(guest: GuestSettings) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from steps import guest_files, tls
 from steps.facts import Facts
-from steps.guest_disks import fstab, mount_point, root_filesystem
+from steps.guest_disks import dependents, fstab, mount_point, root_filesystem
 from steps.guest_kernel import kernel_for
 from steps.hosts.guest_releases import GuestRelease, packages_for
 from steps.settings import LOCKED, NO_BRIDGE, GuestSettings, Settings
@@ -179,6 +179,7 @@ def _bootstrap(
         ),
         undo_class="by removal",
         undo_note="empties the volume",
+        dependents=dependents(settings.storage.volume_group, f"{guest.name}-root"),
         timeout=_BOOTSTRAP_TIME,
         fails_at=_LACKING,
         progress="debootstrap",

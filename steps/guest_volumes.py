@@ -8,7 +8,7 @@ from dataclasses import replace
 from steps import identifiers
 from steps.expected import with_tree, with_volume_group
 from steps.facts import Content, Facts, GuestTree, LogicalVolume
-from steps.guest_disks import GuestDisk, disks
+from steps.guest_disks import GuestDisk, dependents, disks
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES
 from steps.kinds import show_size
 from steps.lessons import guest_volumes as lesson
@@ -123,7 +123,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         else:
             skipped.append(f"The volume {disk.device} is there, and empty.")
             identity = Identity(path=disk.device, size=volume.size * 1024 * 1024)
-        actions.append(_make_filesystem(disk, identity))
+        actions.append(_make_filesystem(settings.storage.volume_group, disk, identity))
         if group is not None:
             made = LogicalVolume(
                 name=disk.volume,
@@ -167,12 +167,13 @@ def _lvcreate(group: str, disk: GuestDisk) -> RunCommand:
         ),
         undo=("lvremove", "--yes", f"{group}/{disk.volume}"),
         undo_class="by removal",
+        dependents=dependents(group, disk.volume),
         timeout=120,
         space=disk.size,
     )
 
 
-def _make_filesystem(disk: GuestDisk, identity: Identity | None) -> RunCommand:
+def _make_filesystem(group: str, disk: GuestDisk, identity: Identity | None) -> RunCommand:
     match disk.filesystem:
         case "ext4" | "ext3":
             argv = (f"mkfs.{disk.filesystem}", "-U", disk.uuid, disk.device)
@@ -200,6 +201,7 @@ def _make_filesystem(disk: GuestDisk, identity: Identity | None) -> RunCommand:
         ),
         undo=("wipefs", "--all", disk.device),
         undo_class="by removal",
+        dependents=dependents(group, disk.volume),
         timeout=600,
         estimate=2,
         identity=identity,

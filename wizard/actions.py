@@ -117,7 +117,9 @@ class RunCommand:
     `undo` is the command that takes it back (class `undo_class`), run only while `probe` says
     that the work is there, or `traces`, for work that can be half there (a system half installed:
     not done, and yet to be cleared away); what `traces` shows before it begins is another's, and
-    refused if the undo is "by removal". Without `undo` the class must say so: "nothing to undo"
+    refused if the undo is "by removal". `dependents` is a command that lists what else would go
+    with it, and prints nothing where there is none: what it lists keeps the undo from being run.
+    Without `undo` the class must say so: "nothing to undo"
     with the reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
     "no undo", a point of no return; `agreed_by` is the answer that agrees to it, by naming what is
     lost ("": nothing does, and consent is asked for). `until` ends the command successfully, and
@@ -149,6 +151,7 @@ class RunCommand:
     inside: Volume | None = None
     traces: Probe | None = None
     own_log: str = ""
+    dependents: Argv = ()
     kind: Literal["RunCommand"] = "RunCommand"
 
 

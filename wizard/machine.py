@@ -442,6 +442,7 @@ class Machine:
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
         self._mounts.only(action.inside)
+        self._running.refuse_to_take_along(action.dependents, action.undo)
         self._running.do(action.undo, _UNDO_TIME, watch)
         self.checkpoint("RunCommand: undo ended")
         if not isinstance(traces, Never) and self._is_left(traces):

@@ -18,7 +18,7 @@ from wizard.commands import (
     Completed,
     Run,
 )
-from wizard.errors import StepFailed
+from wizard.errors import Conflict, StepFailed
 from wizard.files import Checkpoint
 from wizard.interrupts import Interrupts
 from wizard.log import Log
@@ -27,6 +27,7 @@ from wizard.sessions import end_session, process_fields, session_members
 from wizard.stream import last_lines
 
 _REFRESH_TIME = 600.0  # seconds; emulated machines are slow
+_LISTING_TIME = 60.0
 
 
 class Watch(Protocol):
@@ -111,6 +112,21 @@ class Running:
             return self._ask(argv, timeout)
         finally:
             self.seconds += time.monotonic() - started
+
+    def refuse_to_take_along(self, dependents: Argv, undo: Argv) -> None:
+        """Raise `Conflict` when `dependents`, if there is such a command, lists anything."""
+        answer = self.ask(dependents, _LISTING_TIME) if dependents else Answer(0, "", "")
+        if answer.status != 0:
+            raise Conflict(
+                f"`{shlex.join(undo)}` was not run: what else would go with it is not known.",
+                hint=f"See what this says: {shlex.join(dependents)}",
+            )
+        if names := answer.out.split():
+            raise Conflict(
+                f"`{shlex.join(undo)}` was not run: it would harm what depends on that and is not "
+                f"ours: {', '.join(names)}.",
+                hint="Remove that, or merge it; then take back again.",
+            )
 
     def follow(
         self,

@@ -37,6 +37,7 @@ mounted, and this is why.""",
     ),
     undo="""\
 `lvremove` for the volumes that this step made, with all that is in them; rollback does this.
+A snapshot that somebody made of one would go with it: rollback stops there, and names it.
 Others of the same name are left, as their UUIDs are not ours.""",
     wrong=(
         Trouble(

@@ -172,6 +172,33 @@ def test_what_another_has_half_made_is_not_begun_upon_and_so_never_taken_away(
     machine.prepare(replace(action, undo_class="exact"), "1")  # an undo that knows what was before
 
 
+@pytest.mark.parametrize(
+    ("lists", "words"),
+    [
+        ("echo '  a/one'; echo '  a/two'", "depends on that and is not ours: a/one, a/two."),
+        ("exit 5", "what else would go with it is not known."),
+        ("true", ""),
+    ],
+)
+def test_an_undo_that_would_take_along_what_is_not_ours_is_not_run(
+    machine: Machine, tree: Path, lists: str, words: str
+) -> None:
+    made = tree / "made"
+    action = command(
+        tree, f"mkdir {made}", traces=PathPresent(str(made)), undo=("rm", "-r", str(made)),
+        dependents=("sh", "-c", lists),
+    )  # fmt: skip
+    made.mkdir()
+    if not words:
+        machine.revert(action, PlainUndo(), Unwatched())
+        assert not made.exists()
+        return
+    with pytest.raises(Conflict) as caught:
+        machine.revert(action, PlainUndo(), Unwatched())
+    assert caught.value.what.endswith(words)
+    assert made.is_dir()
+
+
 def test_a_point_of_no_return_says_that_it_cannot_be_taken_back(
     machine: Machine, tree: Path
 ) -> None:

@@ -80,6 +80,14 @@ def vgremove(model: Model, argv: Argv) -> Program:
 
 def lvs(model: Model, argv: Argv) -> Program:
     yield from nothing()
+    if "--select" in argv:
+        _field, origin, _rest = argv[argv.index("--select") + 1].split('"')
+        found = [
+            name
+            for name, one in model.state.volumes.items()
+            if one.origin == f"{argv[-1]}/{origin}"
+        ]
+        return Said(0, "".join(f"  {name}\n" for name in found))
     volume = model.state.volumes.get(argv[-1])
     if volume is None:
         return refused(f'Failed to find logical volume "{argv[-1]}".')
@@ -109,10 +117,12 @@ def lvremove(model: Model, argv: Argv) -> Program:
     if model.mounted_at(f"/dev/{name}"):
         return refused(f"Logical volume {name} contains a filesystem in use.")
     yield
-    del model.state.volumes[name]
-    model.state.content.pop(f"/dev/{name}", None)
-    shutil.rmtree(model.tree / "volumes" / name, ignore_errors=True)
-    model.remove_nodes((f"/dev/{name}",))
+    snapshots = [one for one, volume in model.state.volumes.items() if volume.origin == name]
+    for one in (*snapshots, name):
+        del model.state.volumes[one]
+        model.state.content.pop(f"/dev/{one}", None)
+        shutil.rmtree(model.tree / "volumes" / one, ignore_errors=True)
+        model.remove_nodes((f"/dev/{one}",))
     _tidy(model, name)
     return OK
 

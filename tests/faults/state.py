@@ -59,6 +59,7 @@ class Volume:
     tags: tuple[str, ...]
     uuid: str = ""
     somebodys_mount: tuple[str, ...] = ()  # where it is mounted outside of our work
+    origin: str = ""  # of what it is a snapshot
 
 
 @dataclass

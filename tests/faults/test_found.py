@@ -280,3 +280,28 @@ def test_a_guest_that_was_cut_off_before_its_marker_was_in_its_place_is_gone_on_
     assert not any(argv[0] == "debootstrap" for argv in ground.host.commands[commands:])
     assert not (tree / "xen-setup-installing").exists()
     assert [] == ground.wrong_at_the_end()
+
+
+def test_a_snapshot_that_somebody_made_of_a_guests_volume_keeps_it_from_being_taken_back(
+    ground: Ground,
+) -> None:
+    # lvremove takes along the snapshots of what it removes.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    volumes = host.model.state.volumes
+    snapshot = replace(volumes["xendisks/vm01-root"], origin="xendisks/vm01-root", tags=())
+    volumes["xendisks/before-upgrade"] = snapshot
+    for _try in range(2):
+        with pytest.raises(RollbackIncomplete) as caught:
+            host.roll_back()
+        told = [line for line in caught.value.details if "xendisks/before-upgrade" in line]
+        assert ["guest_system", "guest_volumes", "guest_volumes"] == [
+            line.partition(":")[0] for line in told
+        ]
+        assert any("`lvremove --yes xendisks/vm01-root` was not run" in line for line in told)
+        assert snapshot == volumes["xendisks/before-upgrade"]
+        assert (host.tree / VM01 / "etc/fstab").is_file()
+    del volumes["xendisks/before-upgrade"]
+    host.roll_back()
+    host.questions.clear()  # vgremove's, of a group that was not empty
+    assert [] == ground.wrong_at_the_start()

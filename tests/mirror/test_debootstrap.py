@@ -95,6 +95,7 @@ def in_folder(action: RunCommand, target: Path, cache: Path, keyring: Path) -> R
         undo=here(action.undo),
         inside=None,
         own_log=own_log,
+        dependents=(),
     )
 
 
