@@ -369,6 +369,7 @@ def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
             "left alone from then on.",
             probe=PathAbsent(f"{place}{guest_files.INSTALLING}", inside=inside),
             undo_note="it goes with the volume's content",
+            estimate=0.1,
             inside=inside,
         ),
     ]

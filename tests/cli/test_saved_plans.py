@@ -108,7 +108,7 @@ def test_the_plan_of_every_machine_is_read_back_the_same_and_fits_that_machine(
 def test_some_machines_have_a_plan_that_can_be_saved(tmp_path: Path) -> None:
     plan, _text = read_plan(saved(tmp_path, PACKAGED))
     assert 11 == len(plan.steps)
-    assert 40 == sum(len(step.actions) for step in plan.steps)
+    assert 41 == sum(len(step.actions) for step in plan.steps)
     assert ("b54def06b34040be", "practice") == (plan.machine.id, plan.machine.hostname)
     assert plan.facts != plan.then
 

@@ -52,7 +52,7 @@ XEND = """\
 """
 # What a model need not do: no file and no domain comes of it.
 TAKEN_AS_DONE = {
-    "systemctl", "pvcreate", "vgcreate", "lvcreate", "mkfs.ext4", "mkswap", "debootstrap",
+    "systemctl", "pvcreate", "vgcreate", "lvcreate", "mkfs.ext4", "mkswap", "debootstrap", "mv",
     "chpasswd", "chroot", "cp", "grub-reboot", "rm", "depmod", "apt-get", "find", "update-grub",
     "install", "ln", "mkdir",
 }  # fmt: skip
