@@ -87,6 +87,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "initrd-unread",
     "initrd-without-blkfront",
     "inside-guest",
+    "interfaces-not-utf8",
     "kernel",
     "keyring",
     "keyring-missing",

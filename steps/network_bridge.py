@@ -242,7 +242,24 @@ def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem
                 "again: it is then used as it is. Or set host.bridge to none.",
             )
         )
+    if not problems:
+        problems += _unlike_text(interfaces_file.with_bridge(files, card.name, name))
     return problems
+
+
+def _unlike_text(changed: dict[str, str]) -> list[Problem]:
+    """Files that would lose something: what is no UTF-8 was replaced when it was read."""
+    return [
+        Problem(
+            "interfaces-not-utf8",
+            f"{path} must be changed, and has bytes in it that are no UTF-8 (in a comment of an "
+            "older system, say): they would be lost.",
+            f"Write them otherwise; `iconv --from-code latin1 --to-code utf-8 {path}` shows it as "
+            "UTF-8.",
+        )
+        for path, text in changed.items()
+        if "\N{REPLACEMENT CHARACTER}" in text
+    ]
 
 
 def _card_down(card: Card) -> RunCommand:

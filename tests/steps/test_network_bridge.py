@@ -195,6 +195,8 @@ CHECKS: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str
     ("there, and in no file",
      lambda facts: with_file(with_bridge(facts), MAIN, "iface ens3 inet manual\n"), MINE,
      ["bridge-not-kept"]),
+    ("a comment in Latin-1", interfaces("# Ger\ufffdt\niface ens3 inet dhcp\n"), MINE,
+     ["interfaces-not-utf8"]),
     ("none wanted", in_container, {"host.bridge": "none"}, []),
 ]  # fmt: skip
 
