@@ -249,7 +249,7 @@ def _verify_tree(
             Problem(
                 "guest-system-incomplete",
                 f"{device} holds no complete system for {guest.name}.",
-                "Start again: what is there is gone on with.",
+                "Start again: xen-setup goes on with what is there.",
             )
         ]
     lines = fstab(settings, facts, guest)

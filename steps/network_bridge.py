@@ -254,7 +254,7 @@ def _unlike_text(changed: dict[str, str]) -> list[Problem]:
             "interfaces-not-utf8",
             f"{path} must be changed, and has bytes in it that are no UTF-8 (in a comment of an "
             "older system, say): they would be lost.",
-            f"Write them otherwise; `iconv --from-code latin1 --to-code utf-8 {path}` shows it as "
+            f"Write them otherwise; `iconv --from-code latin1 --to-code UTF-8 {path}` shows it as "
             "UTF-8.",
         )
         for path, text in changed.items()

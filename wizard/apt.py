@@ -28,6 +28,14 @@ def install_command(names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def whole_again_command(names: Iterable[str]) -> tuple[str, ...]:
+    """The command that unpacks packages once more that were half unpacked."""
+    return (*_APT, "--no-remove", *_KEEP_CONFIGURATION, "--reinstall", "install", *names)
+
+
 def removal_command(verb: str, names: Iterable[str]) -> tuple[str, ...]:
-    """The command that purges or removes packages, and nothing that came with them."""
-    return (*_APT, "--no-auto-remove", verb, *names)
+    """The command that purges or removes packages, and nothing that came with them: a half unpacked
+    one too, which dpkg keeps otherwise ("a very bad inconsistent state").
+    """
+    force = ("-o", "Dpkg::Options::=--force-remove-reinstreq")
+    return (*_APT, "--no-auto-remove", *force, verb, *names)

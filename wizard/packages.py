@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wizard import emptied
 from wizard.actions import InstallPackages
-from wizard.apt import REPAIR, install_command, removal_command
+from wizard.apt import REPAIR, install_command, removal_command, whole_again_command
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
@@ -168,6 +168,7 @@ class Packages:
         """Take back what came in, and see that it is gone, and nothing else left half done."""
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
+        self._make_whole(undo, watch)
         purge, remove = self.ours_still_there(undo)
         try:
             emptied.fill_lists(purge, self._running, watch, self._root)
@@ -201,6 +202,22 @@ class Packages:
                     "ends well, then roll back again.",
                     details=error.details,
                 ) from error
+
+    def _make_whole(self, undo: PackagesUndo, watch: Watch) -> None:
+        """Unpack once more what a cut left half unpacked: of such a package dpkg does not know all
+        files, and what it does not know would stay.
+        """
+        states = self.states()
+        half = [name for name in undo.names if states.get(name) == "half-installed"]
+        if not half:
+            return
+        wanted = "--showformat=${binary:Package} ${db:Status-Eflag}\\n"
+        flags = parse_states(self._ask(("dpkg-query", "--show", wanted, *half), _ASK_TIME).out)
+        # Without the flag it is a removal that was cut off, which goes on by itself.
+        half = [name for name in half if flags.get(name) == "reinstreq"]
+        if half:
+            with suppress(StepFailed):  # it goes all the same, then by force
+                self._running.do(whole_again_command(half), _REMOVAL_TIME, watch, "apt")
 
     def _repair(self, watch: Watch) -> None:
         """Finish what an earlier transaction left unfinished."""

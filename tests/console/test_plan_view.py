@@ -37,8 +37,8 @@ def test_the_last_screen_tells_of_every_step_and_of_all_together(tmp_path: Path)
     last = lines_of(screen)[-23:]
     assert "In all:" in last
     assert "   1  distribution    nothing to do" in last
-    assert "   9  guest_system    16 actions, usually 6 min 13 s, 40 MiB to download" in last
-    assert "40 actions, usually 11 min 8 s, 46 MiB to download." in last
+    assert "   9  guest_system    17 actions, usually 6 min 13 s, 40 MiB to download" in last
+    assert "41 actions, usually 11 min 8 s, 46 MiB to download." in last
 
 
 def test_a_long_command_can_be_copied_from_a_narrow_terminal(tmp_path: Path) -> None:

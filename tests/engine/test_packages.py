@@ -55,6 +55,8 @@ class Apt:
     commands: list[tuple[str, ...]] = field(default_factory=list)
     status: int = 0
     broken: set[str] = field(default_factory=set)  # cannot be configured
+    half: set[str] = field(default_factory=set)  # half unpacked: dpkg wants them reinstalled
+    unpacks: bool = True  # what it would unpack is in its cache
 
     def ask(
         self,
@@ -63,6 +65,9 @@ class Apt:
         input: str | None = None,  # noqa: A002
     ) -> Answer:
         match argv:
+            case ["dpkg-query", "--show", wanted, *names] if "Eflag" in wanted:
+                flags = {name: "reinstreq" if name in self.half else "ok" for name in names}
+                return Answer(0, "\n".join(f"{name} {flag}" for name, flag in flags.items()), "")
             case ["dpkg-query", *_]:
                 lines = [f"{name} {state}" for name, state in self.states.items()]
                 return Answer(0, "\n".join(lines), "")
@@ -100,8 +105,16 @@ class Apt:
     def run(self, argv: Sequence[str], **options: object) -> Completed:
         self.commands.append(tuple(argv))
         words = [word for word in argv if not word.startswith("-") and "=" not in word]
+        if words[1:2] in (["purge"], ["remove"]) and self.half & {*self.dependents(words[2:])}:
+            # "package is in a very bad inconsistent state": nothing is removed.
+            if "Dpkg::Options::=--force-remove-reinstreq" not in argv:
+                return Completed(tuple(argv), 100, "exited", (), 0.0, 1.0)
+            self.half.clear()
         match words:
+            case ["apt-get", "install", *names] if "--reinstall" in argv and not self.unpacks:
+                return Completed(tuple(argv), 100, "exited", (), 0.0, 1.0)
             case ["apt-get", "install", *names] if self.status == 0:
+                self.half -= set(names)
                 for name in self.closure(names):
                     self.states[name] = "half-configured"
             case ["apt-get", "purge", *names]:
@@ -203,6 +216,32 @@ def test_what_cannot_be_configured_can_be_taken_back(apt: Apt, machine: Machine)
         machine.perform(XEN_SYSTEM, undo, Unwatched())
     assert apt.states["libxen"] == "half-configured"
     machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert apt.states == before
+
+
+@pytest.mark.parametrize("archives", [True, False])
+def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_taken_back(
+    apt: Apt, machine: Machine, archives: bool
+) -> None:
+    """dpkg removes no such package, and no other with it (seen after a power cut)."""
+    before = dict(apt.states)
+    undo = install(machine)
+    apt.states["libxen"] = "half-installed"
+    apt.half = {"libxen"}
+    apt.commands.clear()
+    apt.unpacks = archives
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    (again,) = [argv for argv in apt.commands if "--reinstall" in argv]
+    assert again[-2:] == ("install", "libxen")
+    assert apt.states == before
+
+
+def test_a_removal_that_was_cut_off_goes_on(apt: Apt, machine: Machine) -> None:
+    before = dict(apt.states)
+    undo = install(machine)
+    apt.states["libxen"] = "half-installed"
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert not [argv for argv in apt.commands if "--reinstall" in argv]
     assert apt.states == before
 
 
