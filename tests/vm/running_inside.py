@@ -87,7 +87,10 @@ def watched_apart(
     be away: its exit status and all it said; `on_line` gets each line within some seconds.
     """
     kept = '"$@" >/root/apart.said 2>&1; echo $? >/root/apart.status'
-    script = f"rm -f /root/apart.*; setsid --fork sh -c '{kept}' sh \"$@\" </dev/null"
+    # Nothing of it holds the connection's ends: the call returns at once.
+    script = (
+        f"rm -f /root/apart.*; setsid --fork sh -c '{kept}' sh \"$@\" </dev/null >/dev/null 2>&1"
+    )
     machine.run(["sh", "-c", script, "sh", *argv])
     said: list[str] = []
     status = ""
