@@ -29,8 +29,16 @@ def install_command(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def whole_again_command(names: Iterable[str]) -> tuple[str, ...]:
-    """The command that unpacks packages once more that were half unpacked."""
-    return (*_APT, "--no-remove", *_KEEP_CONFIGURATION, "--reinstall", "install", *names)
+    """The command that unpacks packages once more that were half unpacked, and removes nothing."""
+    return (
+        *_APT,
+        "--no-install-recommends",
+        "--no-remove",
+        *_KEEP_CONFIGURATION,
+        "--reinstall",
+        "install",
+        *names,
+    )
 
 
 def removal_command(verb: str, names: Iterable[str]) -> tuple[str, ...]:

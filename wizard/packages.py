@@ -215,8 +215,13 @@ class Packages:
         flags = parse_states(self._ask(("dpkg-query", "--show", wanted, *half), _ASK_TIME).out)
         # Without the flag it is a removal that was cut off, which goes on by itself.
         half = [name for name in half if flags.get(name) == "reinstreq"]
-        if half:
-            with suppress(StepFailed):  # it goes all the same, then by force
+        if not half:
+            return
+        with suppress(StepFailed):  # it goes all the same, then by force
+            options = ("--no-install-recommends", "--reinstall")
+            transaction = self._simulate("install", *options, names=tuple(half))
+            # Nothing else may come in: it would not go again.
+            if not transaction.removed and {*transaction.new} <= {*undo.names}:
                 self._running.do(whole_again_command(half), _REMOVAL_TIME, watch, "apt")
 
     def _repair(self, watch: Watch) -> None:

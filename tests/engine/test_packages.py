@@ -57,6 +57,7 @@ class Apt:
     broken: set[str] = field(default_factory=set)  # cannot be configured
     half: set[str] = field(default_factory=set)  # half unpacked: dpkg wants them reinstalled
     unpacks: bool = True  # what it would unpack is in its cache
+    more: tuple[str, ...] = ()  # what would come in with what is unpacked anew
 
     def ask(
         self,
@@ -73,6 +74,8 @@ class Apt:
                 return Answer(0, "\n".join(lines), "")
             case ["apt-mark", "showauto", *names]:
                 return Answer(0, "\n".join(name for name in names if name in self.automatic), "")
+            case ["apt-get", "--simulate", _, "--reinstall", verb, *names]:
+                return Answer(0, self.simulated(verb, [*names, *self.more]), "")
             case ["apt-get", "--simulate", _, verb, *names]:
                 unknown = [name for name in names if name not in self.needs]
                 if unknown:
@@ -233,6 +236,17 @@ def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_taken_back(
     machine.revert(XEN_SYSTEM, undo, Unwatched())
     (again,) = [argv for argv in apt.commands if "--reinstall" in argv]
     assert again[-2:] == ("install", "libxen")
+    assert {"--no-install-recommends", "--no-remove"} <= {*again}  # 254 packages came in with it
+    assert apt.states == before
+
+
+def test_nothing_is_unpacked_anew_with_which_others_would_come(apt: Apt, machine: Machine) -> None:
+    before = dict(apt.states)
+    undo = install(machine)
+    apt.states["libxen"] = "half-installed"
+    apt.half, apt.more = {"libxen"}, ("mine",)
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert not [argv for argv in apt.commands if "--reinstall" in argv]
     assert apt.states == before
 
 
