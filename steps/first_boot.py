@@ -300,7 +300,7 @@ def _start_guest(
                 why=f"Makes the domain {guest.name} of its config, and starts it.",
                 # It is built paused, and let go at the end: cut off before, it stands still.
                 probe=CommandShows((tool, "list", guest.name), _not_paused(guest.name)),
-                traces=CommandShows((tool, "domid", guest.name), r"^\d+$"),
+                traces=CommandShows((tool, "domid", guest.name), r"^\d+$", by_program=True),
                 undo=(tool, "destroy", guest.name),
                 undo_class="by removal",
                 undo_note="as by pulling the plug; the volume stays",

@@ -20,8 +20,13 @@ _LVM_CHARACTERS = string.digits + string.ascii_letters
 _LVM_GROUPS = (6, 4, 4, 4, 4, 4, 6)
 
 TAG = "xen-setup"  # on every volume group and volume that is ours: `lvs @xen-setup` lists them
-# What pvs, vgs and lvs say of what is not there (LVM 2.03.16, seen). They fail with 5 for anything.
-ABSENT_IN_LVM = r"not found|[Ff]ailed to find|Cannot use .*: device is (too small|partitioned)"
+# What pvs, vgs and lvs say of what is not there (LVM 2.03.16, seen). They fail with 5 for anything:
+# beside words of a lock or of a disk that cannot be read, it may be there.
+ABSENT_IN_LVM = (
+    r"(?ms)\A(?!.*(?:[Ll]ock|Error reading|[Oo]pen failed|[Ii]nput/output))"
+    r".*^\s*(?:Volume group \S+ not found|Failed to find (?:logical|physical) volume"
+    r"|Cannot use \S+: device (?:not found|is (?:too small|partitioned)))"
+)
 
 
 def _uuid(facts: Facts, *names: str) -> uuid.UUID:

@@ -48,6 +48,7 @@ class CommandShows:
     expression, searched in multi-line mode) in it; `lacks` turns that round: exits 0 without it.
     `absent`: what it says on standard error (searched for) when there is nothing that it could
     show; another failure then tells nothing, and an undo does not take it for "gone already".
+    `by_program`: where the program itself is gone, so is the work (domains, without Xen's tools).
     """
 
     argv: Argv
@@ -55,6 +56,7 @@ class CommandShows:
     lacks: bool = False
     inside: Volume | None = None
     absent: str = ""
+    by_program: bool = False
 
 
 @dataclass(frozen=True)

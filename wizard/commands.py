@@ -48,7 +48,7 @@ _ASK_LIMIT = 32 << 20  # bytes of an answer
 _INHERITED = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 # Debian's package of a program that a fresh machine may lack.
-_PACKAGES = {
+PACKAGES = {
     "apt-get": "apt",
     "blkid": "util-linux",
     "brctl": "bridge-utils",
@@ -201,7 +201,7 @@ def run(
     command = tuple(argv)
     surroundings = environment_for(environment)
     if find_program(command[0], surroundings) is None:
-        package = _PACKAGES.get(Path(command[0]).name)
+        package = PACKAGES.get(Path(command[0]).name)
         raise ProgramMissing(
             f"The program {command[0]} is not installed.",
             hint=f"Install the package {package}, and go on with `xen-setup resume`."

@@ -13,9 +13,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from wizard.actions import MakeLink, MovePath, WriteFile, text_hash
-from wizard.errors import Conflict, StepFailed
-from wizard.undo import FileBefore, FileUndo, MoveUndo
+from wizard.actions import Action, MakeLink, MovePath, WriteFile, text_hash
+from wizard.errors import Conflict, StepFailed, from_os
+from wizard.undo import FileBefore, FileUndo, MoveUndo, Undo
 
 Checkpoint = Callable[[str], None]
 
@@ -224,12 +224,19 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
     )
 
 
-def in_the_way(undo: FileUndo, backups: Path) -> str:
-    """Why `put_back` would refuse, in a sentence or two; "" when it would not."""
+def in_the_way(action: Action, undo: Undo, backups: Path) -> str:
+    """Why `put_back` would refuse a file of the system, in a sentence or two; "" when it would not,
+    and for other actions.
+    """
+    if not isinstance(action, WriteFile) or not isinstance(undo, FileUndo) or action.inside:
+        return ""
     try:
         _to_be_put_back(undo, backups)
     except Conflict as error:
         return f"{error.what} {error.hint}"
+    except OSError as error:
+        told = from_os(error, action.why)
+        return f"{told.what} {told.hint}"
     return ""
 
 

@@ -324,9 +324,16 @@ class Machine:
 
     def in_the_way(self, action: Action, undo: Undo) -> str:
         """Why a file of the system cannot be put back, by reading; "" where nothing is seen."""
-        if not isinstance(undo, FileUndo) or not isinstance(action, WriteFile) or action.inside:
-            return ""
-        return files.in_the_way(undo, self._workplace().backups)
+        return files.in_the_way(action, undo, self._workplace().backups)
+
+    def is_left(self, action: Action) -> bool:
+        """Whether the work of a command with an undo is there, or that cannot be told."""
+        if not isinstance(action, RunCommand) or action.undo is None:
+            return False
+        try:
+            return self._is_left(action.traces or action.probe)
+        except StepFailed:
+            return True
 
     def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
         """Take back an action that was begun, however far it came; again is harmless.
@@ -422,9 +429,9 @@ class Machine:
         # Should it fail, its undo would take away what it did not make.
         if action.traces and action.undo_class == "by removal" and self.probe(action.traces):
             raise StepFailed(
-                f"What `{shlex.join(action.argv)}` is to make is there in part, and this run did "
-                "not make it.",
-                hint="Nothing was done to it. Wait until it is whole, or remove it; then go on.",
+                f"What `{shlex.join(action.argv)}` is to make is there in part already.",
+                hint="Nothing was done to it. Mend what kept an earlier try from being taken back; "
+                "or, if it is somebody else's, wait until it is whole, or remove it. Then go on.",
                 details=(f"Looked for with: {probe_words(action.traces)}",),
             )
 
@@ -437,7 +444,7 @@ class Machine:
                 )
             return
         traces = action.traces or action.probe
-        if not isinstance(traces, Never) and not self._is_left(traces):
+        if not self._is_left(traces):
             return
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
@@ -454,7 +461,7 @@ class Machine:
     def _is_left(self, traces: Probe) -> bool:
         """Whether there is something to take back; raises `StepFailed` if that cannot be told."""
         if not isinstance(traces, CommandShows):
-            return self.probe(traces)
+            return isinstance(traces, Never) or self.probe(traces)
         if not self._reachable(traces.inside):
             return False
         return still_shows(traces, self._probe_ask(traces.argv))

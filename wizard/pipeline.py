@@ -62,6 +62,7 @@ from wizard.records import (
 from wizard.reporter import Reporter
 from wizard.rollback import (
     must_take_back,
+    not_confirmed,
     open_run,
     settle,
     take_back,
@@ -70,7 +71,7 @@ from wizard.rollback import (
 )
 from wizard.saved_plan import Promise
 from wizard.schedule import prospects
-from wizard.scope import Scope, go_on, scope_of
+from wizard.scope import go_on, newest, scope_of
 from wizard.step import Guard, Step, ignoring, step_name
 from wizard.wishes import OnFailure, Outcome, Wishes
 
@@ -380,8 +381,8 @@ class Pipeline(Generic[S, F]):
 
     def _take_back_guarded(self, journal: Journal, name: str) -> None:
         self.reporter.note(f"{name} is taken back: it was not confirmed.")
-        take_back_step(journal, self.machine, self.reporter, name)
-        self._pause(journal, f"{name} was not confirmed, and was taken back.", Exit.STOPPED)
+        whole = take_back_step(journal, self.machine, self.reporter, name)
+        self._pause(journal, not_confirmed(name, whole=whole), Exit.STOPPED)
         self.machine.disarm()
 
     # --- what failures mean -------------------------------------------------------------------
@@ -455,7 +456,7 @@ class Pipeline(Generic[S, F]):
         return changed.settings
 
     def _roll_back_failed(self, run: RunDirectory, journal: Journal, error: StepFailed) -> None:
-        scope = Scope(only=run.number)
+        scope = newest(run)
         left = take_back(journal, self.machine, self.reporter, scope)
         raise rolled_back(error, left, scope) from error
 

@@ -6,11 +6,13 @@ import re
 import shlex
 
 from wizard.actions import CommandShows
-from wizard.commands import Answer
+from wizard.commands import PACKAGES, Answer
 from wizard.errors import StepFailed
 
 # Of commands.ask: its time was out. Of a shell and of commands.ask: it cannot be started.
 _TIME_OUT, _NOT_EXECUTABLE, _NO_PROGRAM = 124, 126, 127
+# Told by commands.ask: a wrapper may end with the same status (Debian's xl, without its version).
+_NOT_INSTALLED = "not installed"
 
 
 def shows(probe: CommandShows, answer: Answer) -> bool:
@@ -29,14 +31,17 @@ def still_shows(probe: CommandShows, answer: Answer) -> bool:
     command = f"`{shlex.join(probe.argv)}`"
     cannot = "so it cannot be told whether there is something to take back."
     hint = "See what it says when you run it; then go on."
-    if answer.status == _NO_PROGRAM:
+    if answer.status == _NO_PROGRAM and _NOT_INSTALLED in answer.err:
+        if probe.by_program:
+            return False
+        package = PACKAGES.get(probe.argv[0], f"that {probe.argv[0]} is in")
         raise StepFailed(
             f"The program {probe.argv[0]} is not there, {cannot}",
-            hint="Install its package again; then go on.",
+            hint=f"Install the package {package} again; then go on.",
         )
     if answer.status == _TIME_OUT:
         raise StepFailed(f"{command} did not answer in time, {cannot}", hint=hint)
-    strange = answer.status < 0 or answer.status == _NOT_EXECUTABLE
+    strange = answer.status < 0 or answer.status in (_NOT_EXECUTABLE, _NO_PROGRAM)
     if strange or (probe.absent and not re.search(probe.absent, answer.err)):
         raise StepFailed(
             f"{command} failed (exit status {answer.status}), {cannot}",

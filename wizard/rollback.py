@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import groupby
@@ -193,16 +194,18 @@ def _take_back_unless(
     return False
 
 
-def _kept_whole(machine: Performer, entries: Iterable[Entry]) -> dict[int, str]:
-    """Why each of a step's actions stays, by number, where a file of the step was edited since:
-    without what belongs to that file, the machine's network would not come up again.
+def _kept_whole(machine: Performer, entries: Sequence[Entry]) -> dict[int, str]:
+    """Why each of a step's actions stays, by number, where a file of the step was edited since, and
+    a command did its work by that file: without both, the network would not come up again.
     """
-    entries = list(entries)
     edited = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
-    if not any(edited.values()):
-        return {}
-    other = "It belongs to a file that was edited, and stays with it: first that."
-    return {number: text or other for number, text in edited.items()}
+    for place, entry in enumerate(entries):
+        by_it = entries[:place]
+        if edited[entry.number] and any(machine.is_left(later.action) for later in by_it):
+            path = getattr(entry.action, "path", "")
+            other = f"It belongs to {path}, which was edited and stays: first that."
+            return {number: text or other for number, text in edited.items()}
+    return {}
 
 
 def _needed_by(entry: Entry, left: list[Entry]) -> str:
@@ -223,7 +226,9 @@ def _needed_by(entry: Entry, left: list[Entry]) -> str:
             and (runs or entry.step == later.step)
             and undo_class(later.action) != "no undo"
         ):
-            return "What was done with these packages could not be taken back: first that."
+            by = shlex.join(later.action.argv) if isinstance(later.action, RunCommand) else ""
+            what = f"What `{by}` did" if by else "What was done with these packages"
+            return f"{what} could not be taken back, and may need them: first that."
     return ""
 
 
@@ -280,12 +285,20 @@ def _stays_changed(entry: Entry) -> str:
 def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
     """Take back the actions of one step that are on the machine; whether all are."""
     entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
+    kept = _kept_whole(machine, entries) if step in journal.ledger.guarded else {}
     left: list[Entry] = []
     for entry in entries:
         # One that stays does not keep the others from being taken back.
-        if not _take_back_unless(_needed_by(entry, left), journal, machine, reporter, entry):
+        why = kept.get(entry.number) or _needed_by(entry, left)
+        if not _take_back_unless(why, journal, machine, reporter, entry):
             left.append(entry)
     return not left
+
+
+def not_confirmed(step: str, *, whole: bool, when: str = "") -> str:
+    """What became of a guarded step that nobody confirmed."""
+    became = "was taken back" if whole else "could not be taken back: `xen-setup status` says why"
+    return f"{step} was not confirmed{when}, and {became}."
 
 
 def settle(
@@ -332,9 +345,9 @@ def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) 
                 return False
             journal = open_run(store, machine, runs[-1])
             step = journal.ledger.current
-            take_back_step(journal, machine, reporter, step)
+            whole = take_back_step(journal, machine, reporter, step)
             machine.release()
-            journal.append(Paused(f"{step} was not confirmed in time, and was taken back.", 7))
+            journal.append(Paused(not_confirmed(step, whole=whole, when=" in time"), 7))
             machine.disarm()
             return True
     except Locked:
@@ -346,8 +359,10 @@ def refuse_half_taken_back(store: Store) -> None:
     runs = [run for run in store.runs() if store.ledger(run).steps]
     ledger = store.ledger(runs[-1]) if runs else None
     if ledger is not None and ledger.state == "incomplete":
-        left = [entry for entry in ledger.to_take_back if entry.state == "not undone"]
-        raise incomplete(left, scope_of(ledger, runs[-1]), "The run was taken back, but not all.")
+        left = ledger.to_take_back
+        if left:
+            scope = scope_of(ledger, runs[-1])
+            raise incomplete(left, scope, "The run was taken back, but not all of it.")
 
 
 def incomplete(left: list[Entry], scope: Scope, because: str = "") -> RollbackIncomplete:

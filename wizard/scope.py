@@ -19,10 +19,10 @@ class Scope:
 
     @property
     def command(self) -> str:
-        """What a user types for it: the bare command where that means the same."""
+        """What a user types for it."""
         if self.to:
             return f"sudo xen-setup rollback --to {self.to}"
-        run = f" --run {self.only}" if self.only is not None and self.only > 1 else ""
+        run = f" --run {self.only}" if self.only is not None else ""
         return f"sudo xen-setup rollback{run}"
 
 
@@ -31,7 +31,12 @@ def scope_of(ledger: Ledger, run: RunDirectory) -> Scope:
     return Scope(ledger.rollback_to, run.number if ledger.rollback_only else None)
 
 
+def newest(run: RunDirectory) -> Scope:
+    """The newest run alone: of the first one, that is all there is."""
+    return Scope(only=run.number if run.number > 1 else None)
+
+
 def go_on(run: RunDirectory) -> str:
-    """What a user can do with a run that is not finished."""
-    back = Scope(only=run.number).command
+    """What a user can do with the newest run, which is not finished."""
+    back = newest(run).command
     return f"Go on with `sudo xen-setup resume`, or take it back with `{back}`."

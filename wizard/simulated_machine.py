@@ -146,6 +146,10 @@ class SimulatedMachine:
         """Nobody edits anything in a play."""
         return ""
 
+    def is_left(self, action: Action) -> bool:
+        """Whether it was done."""
+        return action in self._done
+
     def revert(self, action: Action, _undo: Undo, _watch: Watch) -> None:
         """As if it were taken back."""
         undo = action.undo if isinstance(action, RunCommand) else None

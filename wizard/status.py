@@ -127,7 +127,8 @@ def _state(ledger: Ledger, boot_id: str) -> State:
                 return "waiting for a boot"
             return "stopped"
         case "incomplete":
-            return "rollback incomplete"
+            # What was left may have gone another way: by `guests remove`.
+            return "rollback incomplete" if ledger.to_take_back else "rolled back"
         case "rolling back" | "rolled back" | "finished":
             return ledger.state
 

@@ -210,7 +210,7 @@ def test_what_appears_after_the_step_has_looked_stays_when_the_run_is_taken_back
     world.tasks[1] = Task("half", [Piece(action, (world.tree / "whole").exists)])
     half.touch()
     before = snapshot(world.tree, times=False)
-    with pytest.raises(StepFailed, match="this run did not make it"):
+    with pytest.raises(StepFailed, match="is there in part already"):
         world.apply()
     assert snapshot(world.tree, times=False) == before
 

@@ -4,6 +4,7 @@ reading, each a test of its own name.
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from steps.identifiers import ABSENT_IN_LVM
 from tests.faults.ground import Ground
-from tests.faults.host import Host, Lie
+from tests.faults.host import Host, Image, Lie
 from tests.faults.state import State, Volume
 from tests.machines import stock, with_second_disk
 from tests.steps.answered import answered
+from wizard.actions import CommandShows
 from wizard.commands import Answer
-from wizard.errors import Interrupted, RollbackIncomplete, SetupError
+from wizard.errors import Interrupted, RollbackIncomplete, SetupError, StepFailed
+from wizard.probing import still_shows
 from wizard.program_add_guests import STEPS
-from wizard.rollback import refuse_half_taken_back, roll_back, to_take_back
+from wizard.rollback import (
+    refuse_half_taken_back,
+    roll_back,
+    take_back_some,
+    take_back_unconfirmed,
+    to_take_back,
+)
 from wizard.status import status
 from wizard.step import step_name
 
@@ -50,7 +60,7 @@ def test_a_network_whose_file_was_edited_stays_whole(finished: Host, ground: Gro
         finished.roll_back()
     told = "\n".join(caught.value.details)
     assert f"{path} stays as it is: it was edited since it was written" in told
-    assert "It belongs to a file that was edited" in told
+    assert f"It belongs to {path}, which was edited and stays" in told
     assert addresses(finished) == ["xenbr0"]
     assert "bridge-utils" in finished.model.state.packages
     path.write_text(ours)
@@ -138,10 +148,10 @@ def test_a_hangup_while_the_network_is_taken_back_leaves_no_host_without_address
         assert addresses(host) != [], seen[-1]
 
 
-def with_another_guest(host: Host) -> None:
+def with_another_guest(host: Host, name: str = "vm02") -> None:
     """`guests add`: a run of its own, upon the host's."""
     settings = host.settings
-    guest = replace(settings.guests[0], name="vm02")
+    guest = replace(settings.guests[0], name=name)
     host.settings = replace(
         settings, guests=(guest,), host=replace(settings.host, make_default=False)
     )
@@ -219,3 +229,123 @@ def test_a_failing_run_upon_another_names_itself(finished: Host) -> None:
 
 
 BAD = ("debootstrap", "lvremove")
+
+
+def test_a_bridge_that_its_owner_took_away_keeps_nothing(finished: Host) -> None:
+    # With the file edited all of the step stayed, and so did Xen, though nothing stood on it.
+    path = finished.tree / "etc/network/interfaces"
+    path.write_text("auto ens3\niface ens3 inet static\n    address 192.0.2.9/24\n")
+    links = finished.model.state.links
+    links["ens3"].addresses = links.pop("xenbr0").addresses
+    with pytest.raises(RollbackIncomplete) as caught:
+        finished.roll_back()
+    (left,) = caught.value.details
+    assert f"{path} stays as it is" in left
+    assert addresses(finished) == ["ens3"]
+    assert "xen-system-amd64" not in finished.model.state.packages
+
+
+def test_a_step_that_nobody_confirmed_stays_whole_too(ground: Ground) -> None:
+    host = ground.host
+    image = next(
+        image
+        for image in reversed(ground.applying)
+        if image.point.endswith("its end is journaled") and guards(host, image)
+    )
+    host.restore(image)
+    path = host.tree / "etc/network/interfaces"
+    path.write_text(f"{path.read_text()}# a line of mine\n")
+    assert take_back_unconfirmed(host.store, host.machine(), host.reporter)
+    assert addresses(host) == ["xenbr0"]
+    (run,) = status(host.store, "").runs
+    assert "could not be taken back" in run.reason
+
+
+def guards(host: Host, image: Image) -> bool:
+    """Whether the bridge is up there, and not confirmed."""
+    host.restore(image)
+    runs = host.store.runs()
+    return bool(runs) and host.store.ledger(runs[-1]).guard_open and addresses(host) == ["xenbr0"]
+
+
+def test_a_file_that_cannot_be_read_is_no_end_of_the_rollback(finished: Host) -> None:
+    path = finished.tree / "etc/network/interfaces"
+    path.unlink()
+    path.symlink_to(path)  # what is there cannot be told
+    with pytest.raises(RollbackIncomplete):
+        finished.roll_back()
+    assert addresses(finished) == ["xenbr0"]
+
+
+def test_without_xens_tools_there_is_no_domain_to_end(finished: Host, ground: Ground) -> None:
+    # Who had purged Xen by hand was to install it again, so that it could be removed.
+    absent = Answer(127, "", "xl: not installed")
+    finished.mute = lambda argv: absent if argv[0] == "xl" else None
+    finished.model.state.domains.clear()
+    finished.model.state.xen = False
+    finished.roll_back()
+    finished.mute = lambda _argv: None
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_wrapper_that_finds_no_xl_tells_nothing(finished: Host) -> None:
+    lost = Answer(127, "", "ERROR: Can't find version 4.17 of xen utils")  # Debian's, of xl
+    finished.mute = lambda argv: lost if argv[0] == "xl" else None
+    with pytest.raises(RollbackIncomplete) as caught:
+        finished.roll_back()
+    finished.mute = lambda _argv: None
+    assert "cannot be told" in "\n".join(caught.value.details)
+
+
+def test_the_first_run_alone_is_named_as_that_where_others_stand_on_it(finished: Host) -> None:
+    shutil.rmtree(finished.top / "state")  # a host that xen-setup did not make: two runs, `alone`
+    with_another_guest(finished, "vm02")
+    with_another_guest(finished, "vm03")
+    finished.lies = busy("vm02-root")
+    with pytest.raises(RollbackIncomplete) as caught:
+        roll_back(finished.store, finished.machine(), finished.reporter, "", 1)
+    finished.lies = lambda _argv: None
+    assert "`sudo xen-setup rollback --run 1`" in caught.value.hint
+
+
+def test_what_went_another_way_is_not_missed(finished: Host) -> None:
+    # `status` and `resume` told for ever of nothing that could not be taken back.
+    with_another_guest(finished)
+    finished.lies = busy("vm02-root")
+    with pytest.raises(RollbackIncomplete):
+        roll_back(finished.store, finished.machine(), finished.reporter, "", 2)
+    finished.lies = lambda _argv: None
+    rest = to_take_back(finished.store, "", 2)
+    actions = [entry.action for entry in rest]
+    take_back_some(
+        finished.store, finished.machine(), finished.reporter, lambda one: one in actions
+    )
+    refuse_half_taken_back(finished.store)
+    assert status(finished.store, "").state == "rolled back"
+
+
+@pytest.mark.parametrize(
+    ("said", "absent"),
+    [
+        ('  Volume group "xendisks" not found\n  Cannot process volume group xendisks\n', True),
+        ('  Failed to find logical volume "xendisks/vm01-root"\n', True),
+        ('  Failed to find physical volume "/dev/vdb".\n', True),
+        ("  Cannot use /dev/vdb: device is partitioned\n", True),
+        ("  Can't get lock for xendisks\n", False),
+        ("  WARNING: Device for PV aBc not found or rejected by a filter.\n", False),
+        (
+            "  Error reading device /dev/vdb at 0 length 512.\n"
+            '  Volume group "xendisks" not found\n',
+            False,
+        ),
+        ("", False),
+    ],
+)
+def test_lvm_has_words_for_what_is_not_there(said: str, absent: bool) -> None:
+    probe = CommandShows(("vgs", "xendisks"), "xendisks", absent=ABSENT_IN_LVM)
+    answer = Answer(5, "", said)
+    if absent:
+        assert not still_shows(probe, answer)
+    else:
+        with pytest.raises(StepFailed, match="cannot be told"):
+            still_shows(probe, answer)
