@@ -118,8 +118,7 @@ def _not_ours(tree: GuestTree, guest: GuestSettings) -> list[Problem]:
             Problem(
                 "root-volume-not-empty",
                 f"{tree.device} holds files, and no system: xen-setup does not know what they are.",
-                f"Look: mount --options ro {tree.device} /mnt. If nothing is needed, remove the "
-                f"volume (lvremove {tree.device}); it is made again.",
+                f"Look: mount --options ro {tree.device} /mnt. {_without_it(tree.device)}",
             )
         ]
     fault = "has none" if not tree.marker else "has another's"
@@ -131,10 +130,16 @@ def _not_ours(tree: GuestTree, guest: GuestSettings) -> list[Problem]:
             f"{tree.hostname or '(none)'}, that xen-setup did not install for {guest.name}: the "
             f"mark of that would be {guest_files.MARKER} in it, and it {fault}.",
             f"If it is {guest.name}'s and whole, say so, and it is left as it is: "
-            f"mount {tree.device} /mnt; {mark}; umount /mnt. If nothing in it is needed, remove "
-            f"the volume (lvremove {tree.device}); it is made again.",
+            f"mount {tree.device} /mnt; {mark}; umount /mnt. {_without_it(tree.device)}",
         )
     ]
+
+
+def _without_it(device: str) -> str:
+    return (
+        f"If nothing in it is needed, remove the volume (lvremove {device}): a new run makes it "
+        "again, and so does this one, once it has gone back before guest_volumes (rollback --to)."
+    )
 
 
 def _check_network(settings: Settings, guest: GuestSettings) -> list[Problem]:
