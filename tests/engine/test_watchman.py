@@ -25,14 +25,16 @@ PATIENCE = 30.0
 
 
 def watchmen(note: Path) -> list[int]:
-    """The processes that have this note among their words."""
+    """Those who lead a session and have this note among their words."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
+            # Until it is another program, his child has his words.
+            leads = os.fsencode(note) in words and os.getsid(int(entry.name)) == int(entry.name)
         except OSError:
             continue
-        if os.fsencode(note) in words:
+        if leads:
             found.append(int(entry.name))
     return found
 
