@@ -16,26 +16,16 @@ _KEEP_CONFIGURATION = (
 REPAIR = ("dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 
 
-def install_command(names: Iterable[str]) -> tuple[str, ...]:
-    """The command that installs packages without recommended ones, and removes nothing."""
+def install_command(names: Iterable[str], *, again: bool = False) -> tuple[str, ...]:
+    """The command that installs packages without recommended ones, and removes nothing; `again`:
+    that unpacks those once more that are there, or half there.
+    """
     return (
         *_APT,
         "--no-install-recommends",
         "--no-remove",
         *_KEEP_CONFIGURATION,
-        "install",
-        *names,
-    )
-
-
-def whole_again_command(names: Iterable[str]) -> tuple[str, ...]:
-    """The command that unpacks packages once more that were half unpacked, and removes nothing."""
-    return (
-        *_APT,
-        "--no-install-recommends",
-        "--no-remove",
-        *_KEEP_CONFIGURATION,
-        "--reinstall",
+        *(("--reinstall",) if again else ()),
         "install",
         *names,
     )

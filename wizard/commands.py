@@ -42,6 +42,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "NEEDRESTART_SUSPEND": "1",
     "LVM_SUPPRESS_FD_WARNINGS": "1",
 }
+NOT_INSTALLED = "not installed"  # an answer says so of its program
 _ASK_LIMIT = 32 << 20  # bytes of an answer
 
 # Kept: proxies, since the mirror may only be reached through one.
@@ -258,7 +259,7 @@ class Question:
         self._process: subprocess.Popen[bytes] | None = None
         self._feed = (input or "").encode()
         if find_program(command[0], environment) is None:
-            self._refusal = Answer(127, "", f"{command[0]}: not installed")
+            self._refusal = Answer(127, "", f"{command[0]}: {NOT_INSTALLED}")
             return
         try:
             self._process = _start(command, environment, None, reads=input is not None, apart=True)

@@ -15,13 +15,13 @@ from wizard.actions import Action, Reboot
 from wizard.diagnosis import Rule, explain_error
 from wizard.errors import SetupError, StepFailed, Stopped
 from wizard.interrupts import Interrupts
-from wizard.journal import Journal
+from wizard.journal import Journal, RunDirectory
 from wizard.performer import Performer
 from wizard.preview import problem_words
 from wizard.records import ENDED, Entry, Ledger
 from wizard.reporter import Reporter
 from wizard.rollback import incomplete, must_take_back
-from wizard.scope import Scope
+from wizard.scope import Scope, newest
 from wizard.step import Plan, Problem, Step, step_name
 
 S = TypeVar("S")
@@ -161,9 +161,10 @@ def take_back_from(
         return
     place = journal.ledger.steps.index(step_name(again[0]))
     if place == 0:
+        back = newest(RunDirectory(journal.path.parent))
         raise Stopped(
             "With these answers nothing of this run can stay.",
-            hint="Take it back with `sudo xen-setup rollback`, and begin anew.",
+            hint=f"Take it back with `{back.command}`, and begin anew.",
         )
     must_take_back(journal, machine, reporter, Scope(to=journal.ledger.steps[place - 1]))
 

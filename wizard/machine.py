@@ -331,7 +331,7 @@ class Machine:
         if not isinstance(action, RunCommand) or action.undo is None:
             return False
         try:
-            return self._is_left(action.traces or action.probe)
+            return self._still_there(action.traces or action.probe)
         except StepFailed:
             return True
 
@@ -444,7 +444,7 @@ class Machine:
                 )
             return
         traces = action.traces or action.probe
-        if not self._is_left(traces):
+        if not self._still_there(traces):
             return
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
@@ -452,13 +452,13 @@ class Machine:
         self._running.refuse_to_take_along(action.dependents, action.undo)
         self._running.do(action.undo, _UNDO_TIME, watch)
         self.checkpoint("RunCommand: undo ended")
-        if not isinstance(traces, Never) and self._is_left(traces):
+        if not isinstance(traces, Never) and self._still_there(traces):
             raise StepFailed(
                 f"`{shlex.join(action.undo)}` ended with exit status 0, but took nothing back.",
                 hint=f"Look with: {probe_words(traces)}",
             )
 
-    def _is_left(self, traces: Probe) -> bool:
+    def _still_there(self, traces: Probe) -> bool:
         """Whether there is something to take back; raises `StepFailed` if that cannot be told."""
         if not isinstance(traces, CommandShows):
             return isinstance(traces, Never) or self.probe(traces)

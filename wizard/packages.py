@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wizard import emptied
 from wizard.actions import InstallPackages
-from wizard.apt import REPAIR, install_command, removal_command, whole_again_command
+from wizard.apt import REPAIR, install_command, removal_command
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
@@ -222,7 +222,7 @@ class Packages:
             transaction = self._simulate("install", *options, names=tuple(half))
             # Nothing else may come in: it would not go again.
             if not transaction.removed and {*transaction.new} <= {*undo.names}:
-                self._running.do(whole_again_command(half), _REMOVAL_TIME, watch, "apt")
+                self._running.do(install_command(half, again=True), _REMOVAL_TIME, watch, "apt")
 
     def _repair(self, watch: Watch) -> None:
         """Finish what an earlier transaction left unfinished."""

@@ -6,13 +6,11 @@ import re
 import shlex
 
 from wizard.actions import CommandShows
-from wizard.commands import PACKAGES, Answer
+from wizard.commands import NOT_INSTALLED, PACKAGES, Answer
 from wizard.errors import StepFailed
 
 # Of commands.ask: its time was out. Of a shell and of commands.ask: it cannot be started.
 _TIME_OUT, _NOT_EXECUTABLE, _NO_PROGRAM = 124, 126, 127
-# Told by commands.ask: a wrapper may end with the same status (Debian's xl, without its version).
-_NOT_INSTALLED = "not installed"
 
 
 def shows(probe: CommandShows, answer: Answer) -> bool:
@@ -31,7 +29,8 @@ def still_shows(probe: CommandShows, answer: Answer) -> bool:
     command = f"`{shlex.join(probe.argv)}`"
     cannot = "so it cannot be told whether there is something to take back."
     hint = "See what it says when you run it; then go on."
-    if answer.status == _NO_PROGRAM and _NOT_INSTALLED in answer.err:
+    # A wrapper may end with the same status: Debian's xl, without its version.
+    if answer.status == _NO_PROGRAM and NOT_INSTALLED in answer.err:
         if probe.by_program:
             return False
         package = PACKAGES.get(probe.argv[0], f"that {probe.argv[0]} is in")

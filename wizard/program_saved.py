@@ -35,6 +35,7 @@ from wizard.saved_plan import (
     sha256,
     write_plan,
 )
+from wizard.scope import newest
 from wizard.secret_references import resolve
 from wizard.shapes import Machine
 
@@ -196,7 +197,7 @@ def promise_of(run: RunDirectory, fingerprint: str) -> Promise[Facts] | None:
     """What a run is held to: its own copy of the plan; None for one without."""
     if not fingerprint:
         return None
-    hint = "Without it the run cannot go on as agreed; take it back: sudo xen-setup rollback"
+    hint = f"Without it the run cannot go on as agreed; take it back: {newest(run).command}"
     try:
         plan, text = read_plan(run.plan)
         promise = _promise(plan, text, run.plan)

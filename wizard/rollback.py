@@ -200,10 +200,11 @@ def _kept_whole(machine: Performer, entries: Sequence[Entry]) -> dict[int, str]:
     """
     edited = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
     for place, entry in enumerate(entries):
-        by_it = entries[:place]
-        if edited[entry.number] and any(machine.is_left(later.action) for later in by_it):
-            path = getattr(entry.action, "path", "")
-            other = f"It belongs to {path}, which was edited and stays: first that."
+        file, by_it = entry.undo, entries[:place]
+        if not isinstance(file, FileUndo) or not edited[entry.number]:
+            continue
+        if any(machine.is_left(later.action) for later in by_it):
+            other = f"It belongs to {file.target}, which cannot be put back, and stays: first that."
             return {number: text or other for number, text in edited.items()}
     return {}
 

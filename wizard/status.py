@@ -94,8 +94,8 @@ def status(store: Store, boot_id: str) -> Status:
         state = "running"
     following = _NEXT[state]
     if state in ("rolling back", "rollback incomplete"):
-        newest = next(run for run in store.runs() if run.number == runs[-1].number)
-        following = scope_of(store.ledger(newest), newest).command
+        place = next(run for run in store.runs() if run.number == runs[-1].number)
+        following = scope_of(store.ledger(place), place).command
     return Status(state, holder, runs, following)
 
 

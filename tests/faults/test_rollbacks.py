@@ -60,7 +60,7 @@ def test_a_network_whose_file_was_edited_stays_whole(finished: Host, ground: Gro
         finished.roll_back()
     told = "\n".join(caught.value.details)
     assert f"{path} stays as it is: it was edited since it was written" in told
-    assert f"It belongs to {path}, which was edited and stays" in told
+    assert f"It belongs to {path}, which cannot be put back, and stays" in told
     assert addresses(finished) == ["xenbr0"]
     assert "bridge-utils" in finished.model.state.packages
     path.write_text(ours)
