@@ -20,11 +20,17 @@ _LVM_CHARACTERS = string.digits + string.ascii_letters
 _LVM_GROUPS = (6, 4, 4, 4, 4, 4, 6)
 
 TAG = "xen-setup"  # on every volume group and volume that is ours: `lvs @xen-setup` lists them
-# What pvs, vgs and lvs say of what is not there (LVM 2.03.16, seen). They fail with 5 for anything:
-# beside words of a lock or of a disk that cannot be read, it may be there.
+# What pvs, vgs and lvs say of what is not there: LVM 2.03.11, 2.03.16 and 2.03.31, seen; 2.02 of
+# 2006 by its source (tools/toollib.c, lib/metadata). They fail with 5 for anything: beside words of
+# a lock or of a disk that cannot be read, it may be there; an empty drive hides nothing.
+_EMPTY_DRIVE = r"(?:No medium found|/dev/(?:fd|sr)\d)"
+_MAY_BE_THERE = r"(?:\b[Ll]ock|Error reading|[Oo]pen failed|[Ii]nput/output)"
 ABSENT_IN_LVM = (
-    r"(?ms)\A(?!.*(?:[Ll]ock|Error reading|[Oo]pen failed|[Ii]nput/output))"
-    r".*^\s*(?:Volume group \S+ not found|Failed to find (?:logical|physical) volume"
+    rf"(?m)\A(?![\s\S]*^(?!.*{_EMPTY_DRIVE}).*{_MAY_BE_THERE})"
+    r"[\s\S]*^\s*(?:Volume group \S+ not found"
+    r"|Failed to find (?:device|(?:logical|physical) volume)"
+    r"|No physical volume label read from|Failed to read physical volume"
+    r"|One or more specified logical volume\(s\) not found"
     r"|Cannot use \S+: device (?:not found|is (?:too small|partitioned)))"
 )
 

@@ -14,9 +14,12 @@ Argv = tuple[str, ...]
 
 def pvs(model: Model, argv: Argv) -> Program:
     yield from nothing()
-    content = model.content(model.device(argv[-1]))
+    device = model.device(argv[-1])
+    if not device:
+        return refused(f'Failed to find device "{argv[-1]}".')
+    content = model.content(device)
     if content.kind != "lvm":
-        return refused(f"Failed to find physical volume {argv[-1]}.")
+        return refused(f"No physical volume label read from {argv[-1]}.")
     return Said(0, f"  {content.uuid}\n")
 
 
@@ -88,6 +91,9 @@ def lvs(model: Model, argv: Argv) -> Program:
             if one.origin == f"{argv[-1]}/{origin}"
         ]
         return Said(0, "".join(f"  {name}\n" for name in found))
+    group = argv[-1].partition("/")[0]
+    if group not in model.state.groups:
+        return refused(f'Volume group "{group}" not found')
     volume = model.state.volumes.get(argv[-1])
     if volume is None:
         return refused(f'Failed to find logical volume "{argv[-1]}".')

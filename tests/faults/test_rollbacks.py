@@ -330,7 +330,21 @@ def test_what_went_another_way_is_not_missed(finished: Host) -> None:
         ('  Volume group "xendisks" not found\n  Cannot process volume group xendisks\n', True),
         ('  Failed to find logical volume "xendisks/vm01-root"\n', True),
         ('  Failed to find physical volume "/dev/vdb".\n', True),
+        ('  Failed to find device "/dev/vdb2".\n', True),
+        ("  No physical volume label read from /dev/vdb2.\n", True),
+        ("  One or more specified logical volume(s) not found.\n", True),
         ("  Cannot use /dev/vdb: device is partitioned\n", True),
+        (
+            "  /dev/sdb: open failed: No medium found\n"
+            "  Error reading device /dev/fd0 at 0 length 512.\n"
+            "  No physical volume label read from /dev/vdb2.\n",
+            True,
+        ),
+        (
+            "  /dev/vdb2: open failed: No such device or address\n"
+            "  No physical volume label read from /dev/vdb2.\n",
+            False,
+        ),
         ("  Can't get lock for xendisks\n", False),
         ("  WARNING: Device for PV aBc not found or rejected by a filter.\n", False),
         (
