@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from wizard.terminal_input import never_waiting, typed
+
 _LOCAL_MODES = 3  # the place in what tcgetattr gives
 
 
@@ -79,15 +81,15 @@ class Keys:
 
     def _read(self, descriptor: int) -> None:
         assert self._wake is not None, "it was made before the thread"
-        while True:
-            ready, _, _ = select.select([descriptor, self._wake[0]], [], [])
-            if self._wake[0] in ready:
-                return
-            try:
-                typed = os.read(descriptor, 64)
-            except OSError:  # the terminal is gone
-                return
-            if not typed:
-                return
-            for key in typed.decode(errors="replace"):
-                self._pressed(key)
+        with never_waiting(descriptor) as source:
+            while True:
+                ready, _, _ = select.select([source, self._wake[0]], [], [])
+                if self._wake[0] in ready:
+                    return
+                came = typed(source)
+                if came is None:
+                    continue
+                if not came:
+                    return
+                for key in came.decode(errors="replace"):
+                    self._pressed(key)

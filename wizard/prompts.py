@@ -28,6 +28,8 @@ from typing import Any, Literal, Protocol, TextIO
 from wizard.columns import READABLE, at_words
 from wizard.errors import Cancelled, Interrupted, UsageError
 from wizard.interrupts import Interrupts
+from wizard.terminal_input import never_waiting
+from wizard.terminal_input import typed as was_typed
 
 Look = Literal["plain", "heading", "note", "wrong", "good"]
 
@@ -164,6 +166,7 @@ class PlainPrompter:
                 raise
         if hidden:
             self._write("\n")
+        interrupts.check()  # one that came when the answer was already given counts too
         return line
 
     def pick(self, prompt: str, options: Sequence[Option], default: str = "") -> str:
@@ -210,24 +213,24 @@ class PlainPrompter:
             self._sink.flush()
 
     def _read_line(self, interrupts: Interrupts, ends: float | None) -> str:
-        watched = [self._source, interrupts.descriptor or self._source]
-        while "\n" not in self._pending:
-            left = None if ends is None else max(0.0, ends - time.monotonic())
-            ready, _, _ = select.select(watched, [], [], left)
-            interrupts.check()
-            if not ready:
-                raise TimeIsUp
-            if self._source not in ready:
-                interrupts.quiet()
-                continue
-            try:
-                chunk = os.read(self._source, 4096)
-            except OSError:  # EIO: the terminal is gone
-                chunk = b""
-            if not chunk:
+        with never_waiting(self._source) as source:
+            watched = [source, interrupts.descriptor or source]
+            while "\n" not in self._pending:
+                left = None if ends is None else max(0.0, ends - time.monotonic())
+                ready, _, _ = select.select(watched, [], [], left)
                 interrupts.check()
-                raise _input_ended(by_key=os.isatty(self._source))
-            self._pending = (self._pending + self._decoder.decode(chunk))[-LONGEST_LINE:]
+                if not ready:
+                    raise TimeIsUp
+                if source not in ready:
+                    interrupts.quiet()
+                    continue
+                chunk = was_typed(source)
+                if chunk is None:
+                    continue
+                if not chunk:
+                    interrupts.check()
+                    raise _input_ended(by_key=os.isatty(source))
+                self._pending = (self._pending + self._decoder.decode(chunk))[-LONGEST_LINE:]
         line, _, self._pending = self._pending.partition("\n")
         return line.rstrip("\r")
 
@@ -421,8 +424,8 @@ def _run(question: Any, keys: Mapping[Keys, Callable[[Any], None]], seconds: flo
         except (EOFError, OSError):  # OSError: the terminal is gone (EIO)
             interrupts.check()
             raise _input_ended(by_key=sys.stdin.isatty()) from None
-        interrupts.check()  # one that came when the answer was already given counts too
-        return answer
+    interrupts.check()  # one that came when the answer was already given counts too
+    return answer
 
 
 def _stop(event: Any) -> None:
