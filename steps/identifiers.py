@@ -23,8 +23,11 @@ TAG = "xen-setup"  # on every volume group and volume that is ours: `lvs @xen-se
 # What pvs, vgs and lvs say of what is not there: LVM 2.03.11, 2.03.16 and 2.03.31, seen; 2.02 of
 # 2006 by its source (tools/toollib.c, lib/metadata). They fail with 5 for anything: beside words of
 # a lock or of a disk that cannot be read, it may be there; an empty drive hides nothing.
-_EMPTY_DRIVE = r"(?:No medium found|/dev/(?:fd|sr)\d)"
-_MAY_BE_THERE = r"(?:\b[Ll]ock|Error reading|[Oo]pen failed|[Ii]nput/output)"
+_EMPTY_DRIVE = r"(?:No medium found|Wrong medium type|/dev/(?:fd|sr)\d)"
+_MAY_BE_THERE = (
+    r"(?:get lock|flock failed|locking initialisation failed|Error reading|open failed"
+    r"|[Ii]nput/output|bad metadata|metadata summary|mda header|marked in use)"
+)
 ABSENT_IN_LVM = (
     rf"(?m)\A(?![\s\S]*^(?!.*{_EMPTY_DRIVE}).*{_MAY_BE_THERE})"
     r"[\s\S]*^\s*(?:Volume group \S+ not found"

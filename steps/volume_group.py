@@ -61,6 +61,8 @@ QUESTIONS = (
 )
 
 _LVM_MEMBER = "LVM2_member"
+# wipefs's words for what is no filesystem (libblkid's tables; "minix" is both).
+_TABLES = "PMBR|atari|bsd|dos|gpt|mac|sgi|solaris_x86|sun|ultrix|unixware"
 
 # What to do about a device that cannot be taken, by the check's name.
 _HINTS = {
@@ -392,17 +394,29 @@ def _new_partition(disk: Disk, region: FreeRegion, size: int, device: str) -> Cr
 
 def _wipes(device: str, place: Place, identity: Identity) -> list[Action]:
     held = content_in_words(place.disk, place.partition)
+    look = ("wipefs", "--noheadings", "--output", "TYPE", device)
+    wipe = RunCommand(
+        ("wipefs", "--all", device),
+        why=f"{device} holds {held}. You typed its path to have that lost: its signatures are "
+        "erased, so that neither LVM nor the next boot takes it for what it was.",
+        probe=CommandShows(look, r"\S", lacks=True),
+        undo_class="no undo",
+        undo_note=f"what {device} holds ({held}) is lost",
+        agreed_by="storage.overwrite",
+        identity=identity,
+    )
+    if place.partition is None:
+        return [wipe]
+    # Without --force wipefs wipes nothing that is in use: so that comes first.
     return [
-        RunCommand(
-            ("wipefs", "--all", device),
-            why=f"{device} holds {held}. You typed its path to have that lost: its signatures are "
-            "erased, so that neither LVM nor the next boot takes it for what it was.",
-            probe=CommandShows(("wipefs", "--noheadings", device), r"\S", lacks=True),
-            undo_class="no undo",
-            undo_note=f"what {device} holds ({held}) is lost",
-            agreed_by="storage.overwrite",
-            identity=identity,
-        )
+        replace(wipe, probe=CommandShows(look, rf"^(?!(?:{_TABLES})\s*$)\S", lacks=True)),
+        replace(
+            wipe,
+            argv=("wipefs", "--all", "--force", device),
+            why="On a partition wipefs leaves what looks like a partition table, unless it is "
+            "forced. NTFS and exFAT often have one in their first sector; LVM would ask about it.",
+            identity=replace(identity, content="", or_table=True),
+        ),
     ]
 
 

@@ -103,6 +103,7 @@ class Identity:
 
     `size` is in bytes. `content` is `blkid`'s word for what is on it ("" for nothing known).
     An empty `serial` or `table_id` is not compared. `path` is a stable name where there is one.
+    With `or_table` a partition table may be on it as well, if `content` is "".
     """
 
     path: str
@@ -110,6 +111,7 @@ class Identity:
     serial: str = ""
     table_id: str = ""
     content: str = ""
+    or_table: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def fill_lists(
 
 def _listed(names: Iterable[str], running: Running) -> list[str]:
     """The files of these packages; of those that it does not know, dpkg-query says so (1)."""
+    if not (names := tuple(names)):
+        return []
     answer = running.ask(("dpkg-query", "--listfiles", *names), _TIME)
     if answer.status not in (0, 1):
         raise StepFailed(

@@ -5,7 +5,9 @@ apt's simulation says beforehand what a transaction brings in; only that is take
 
 from __future__ import annotations
 
+import fcntl
 import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from wizard.undo import PackagesUndo
 
 _ASK_TIME = 120.0  # seconds; emulated machines are slow
 _REMOVAL_TIME = 1800.0
+_LOCK_TIME = 120.0  # seconds to wait for dpkg's lock, as apt's DPkg::Lock::Timeout
+_LOCK = "var/lib/dpkg/lock-frontend"
+_UNFINISHED = ("half-installed", "unpacked", "half-configured", "triggers-pending")
+_THERE = (*_UNFINISHED, "triggers-awaited", "installed")
+_SHOW = "--showformat=${binary:Package} ${Architecture} "
 
 
 @dataclass(frozen=True)
@@ -52,15 +59,18 @@ def parse_transaction(text: str) -> Transaction:
 
 
 def parse_states(text: str) -> dict[str, str]:
-    """Package states by name from `dpkg-query`: "installed", "config-files", "half-configured"…
+    """Package states by name from `dpkg-query`, whose lines are "name architecture state":
+    "installed", "config-files", "half-configured"…
 
-    A name with an architecture ("libc6:amd64") is there without it too.
+    A name with this machine's architecture ("libc6:amd64") is there without it too: dpkg's own.
     """
-    states: dict[str, str] = {}
-    for line in text.splitlines():
-        name, _space, state = line.partition(" ")
-        states[name] = state.strip()
-        states.setdefault(name.partition(":")[0], state.strip())
+    rows = [words for line in text.splitlines() if len(words := line.split(maxsplit=2)) == 3]
+    native = next((architecture for name, architecture, _ in rows if name == "dpkg"), "")
+    states = {name: state.strip() for name, _, state in rows}
+    for name, state in list(states.items()):
+        bare, _colon, architecture = name.partition(":")
+        if architecture == native:
+            states.setdefault(bare, state)
     return states
 
 
@@ -75,7 +85,7 @@ class Packages:
     def states(self) -> dict[str, str]:
         """The state of every package that dpkg knows."""
         answer = self._ask(
-            ("dpkg-query", "--show", "--showformat=${binary:Package} ${db:Status-Status}\\n"),
+            ("dpkg-query", "--show", _SHOW + "${db:Status-Status}\\n"),
             _ASK_TIME,
         )
         if answer.status != 0:
@@ -93,9 +103,8 @@ class Packages:
 
     def waiting(self) -> list[str]:
         """What an earlier transaction that was cut off has left unfinished."""
-        unfinished = ("half-installed", "unpacked", "half-configured", "triggers-pending")
         states = self.states().items()
-        return sorted({name.partition(":")[0] for name, state in states if state in unfinished})
+        return sorted({name.partition(":")[0] for name, state in states if state in _UNFINISHED})
 
     def undo_for(self, names: tuple[str, ...]) -> PackagesUndo:
         """What the installation of these will bring in; refuses one that removes something."""
@@ -122,6 +131,12 @@ class Packages:
         if not wanted:
             return ()
         answer = self._ask(("apt-mark", "showauto", *wanted), _ASK_TIME)
+        if answer.status != 0:
+            raise StepFailed(
+                "apt does not say which packages came in by themselves.",
+                hint=f"See what this says: apt-mark showauto {' '.join(wanted)}",
+                details=tuple(answer.err.splitlines()[-5:]),
+            )
         return tuple(answer.out.split())
 
     def ours_still_there(self, undo: PackagesUndo) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -152,7 +167,12 @@ class Packages:
 
     def install(self, action: InstallPackages, undo: PackagesUndo, watch: Watch) -> None:
         """Install, and see that it is done; also what a crash has cut off."""
-        self._repair(watch)
+        try:
+            self._repair(watch)
+        except StepFailed:
+            if not self._make_whole(undo, watch):
+                raise
+            self._repair(watch)
         ours = [name for name in undo.names if name not in undo.configured]
         emptied.fill_lists(ours, self._running, watch, self._root)
         emptied.fill_configs(ours, self._running, self._root)
@@ -168,7 +188,8 @@ class Packages:
         """Take back what came in, and see that it is gone, and nothing else left half done."""
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
-        self._make_whole(undo, watch)
+        if half := self._make_whole(undo, watch):
+            self._force_out(half, undo, watch)
         purge, remove = self.ours_still_there(undo)
         try:
             emptied.fill_lists(purge, self._running, watch, self._root)
@@ -203,31 +224,69 @@ class Packages:
                     details=error.details,
                 ) from error
 
-    def _make_whole(self, undo: PackagesUndo, watch: Watch) -> None:
-        """Unpack once more what a cut left half unpacked: of such a package dpkg does not know all
-        files, and what it does not know would stay.
+    def _make_whole(self, undo: PackagesUndo, watch: Watch) -> tuple[str, ...]:
+        """Unpack once more what a cut left half unpacked, as far as that goes, and name it. Of such
+        a package dpkg does not know all files, and what it does not know would stay; nor does it
+        configure one.
         """
         states = self.states()
         half = [name for name in undo.names if states.get(name) == "half-installed"]
         if not half:
-            return
-        wanted = "--showformat=${binary:Package} ${db:Status-Eflag}\\n"
-        flags = parse_states(self._ask(("dpkg-query", "--show", wanted, *half), _ASK_TIME).out)
+            return ()
+        wanted = _SHOW + "${db:Status-Eflag}\\n"
+        answer = self._ask(("dpkg-query", "--show", wanted, "dpkg", *half), _ASK_TIME)
+        flags = parse_states(answer.out)
         # Without the flag it is a removal that was cut off, which goes on by itself.
         half = [name for name in half if flags.get(name) == "reinstreq"]
         if not half:
-            return
+            return ()
         with suppress(StepFailed):  # it goes all the same, then by force
             options = ("--no-install-recommends", "--reinstall")
             transaction = self._simulate("install", *options, names=tuple(half))
             # Nothing else may come in: it would not go again.
             if not transaction.removed and {*transaction.new} <= {*undo.names}:
                 self._running.do(install_command(half, again=True), _REMOVAL_TIME, watch, "apt")
+        return tuple(half)
+
+    def _force_out(self, half: tuple[str, ...], undo: PackagesUndo, watch: Watch) -> None:
+        """Remove what came in, if apt cannot on account of what is half unpacked."""
+        states = self.states()
+        try:
+            self._simulate("purge", "--no-auto-remove", names=half)
+        except StepFailed:
+            # While no list offers a half unpacked package any more, apt does nothing at all. All
+            # that came with it goes at once: dpkg, too, removes nothing that something else needs.
+            ours = [name for name in undo.names if states.get(name) in _THERE]
+            for verb, names in (
+                ("--remove", ours),
+                ("--purge", [name for name in ours if name not in undo.configured]),
+            ):
+                if names:
+                    command = ("dpkg", verb, "--force-remove-reinstreq", *names)
+                    self._running.do(command, _REMOVAL_TIME, watch)
 
     def _repair(self, watch: Watch) -> None:
-        """Finish what an earlier transaction left unfinished."""
+        """Finish what an earlier transaction left unfinished; one that goes on is waited for."""
+        if self.waiting():
+            self._wait_for_lock()
         if self.waiting():
             self._running.do(REPAIR, _REMOVAL_TIME, watch)
+
+    def _wait_for_lock(self) -> None:
+        """Wait until no other program has dpkg's lock; after `_LOCK_TIME` dpkg says so itself."""
+        interrupts = self._running.interrupts
+        ends = time.monotonic() + _LOCK_TIME
+        while time.monotonic() < ends:
+            try:
+                with (self._root / _LOCK).open("r+b") as file:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                interrupts.wait(0.5)
+                interrupts.check()
+            except OSError:  # an older dpkg has none
+                break
+            else:
+                break
 
     def _simulate(self, verb: str, *options: str, names: tuple[str, ...]) -> Transaction:
         answer = self._ask(("apt-get", "--simulate", *options, verb, *names), _ASK_TIME)

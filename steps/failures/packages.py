@@ -10,6 +10,7 @@ RULES: tuple[Rule, ...] = (
         (
             r"Could not get lock (?P<path>/[\w/.-]+?)\.?(?: |$)",
             r"Unable to (?:acquire|lock) .*?(?P<path>/var/lib/\S+?)\)?,? ",
+            r"dpkg(?: frontend)? lock (?:was|is) locked by another process",
         ),
         "Another program installs packages now: it holds {path}.",
         "Wait until it has ended: often it is the daily update (`systemctl status apt-daily`). Do "

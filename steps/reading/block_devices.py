@@ -319,7 +319,9 @@ class BlockDevices:
         if answer.status != 0:
             self._view.not_known(f"content of {device}", "blkid does not answer")
             return None
-        return parse_export(answer.out)
+        found = parse_export(answer.out)
+        # Of a partition it tells at least which one it is.
+        return found if "TYPE" in found or "PTTYPE" in found else found | self._remains(device)
 
     def _remains(self, device: str) -> dict[str, str]:
         """What `wipefs` finds where blkid sees nothing whole: the copy that a GPT keeps at the end

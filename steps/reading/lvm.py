@@ -37,6 +37,12 @@ def parse_report(text: str, name: str) -> list[dict[str, str]] | None:
     return [{key: str(item) for key, item in row.items()} for row in rows if isinstance(row, dict)]
 
 
+def _report(view: View, argv: tuple[str, ...], name: str) -> list[dict[str, str]] | None:
+    # Without its lock LVM prints an empty report, and ends with 5: that is not "there are none".
+    answer = view.ask(argv, 60.0)
+    return parse_report(answer.out, name) if answer.status == 0 else None
+
+
 def read_lvm(
     view: View, devices: BlockDevices, patience: float
 ) -> tuple[tuple[VolumeGroup, ...] | None, dict[str, str]]:
@@ -58,14 +64,16 @@ def read_lvm(
         return None, {}
     view.begin(_GROUPS)
     view.begin(_VOLUMES)
-    groups = parse_report(view.ask(_GROUPS, 60.0).out, "pv")
+    groups = _report(view, _GROUPS, "pv")
     volumes = _settled_volumes(view, devices, groups or [], min(patience, _MOST_PATIENCE))
     devices.begin_volumes()
     if groups is None or volumes is None:
         view.not_known("volume groups", "LVM does not answer")
         return None, {}
     found = []
-    for name in dict.fromkeys(row["vg_name"] for row in groups if row.get("vg_name")):
+    # "[unknown]": the group's metadata cannot be read.
+    names = dict.fromkeys(row["vg_name"] for row in groups)
+    for name in (name for name in names if name and not name.startswith("[")):
         rows = [row for row in groups if row["vg_name"] == name]
         first = rows[0]
         found.append(
@@ -95,7 +103,7 @@ def _settled_volumes(
     uuids = {row["vg_name"]: row["vg_uuid"] for row in groups}
     deadline = time.monotonic() + patience
     while True:
-        rows = parse_report(view.ask(_VOLUMES, 60.0).out, "lv")
+        rows = _report(view, _VOLUMES, "lv")
         opened = [row for row in rows or () if row["lv_device_open"] == "open"]
         names = [_mapping(devices, row, uuids.get(row["vg_name"], "")) for row in opened]
         if all(_is_used(view, devices, name) for name in names) or time.monotonic() >= deadline:

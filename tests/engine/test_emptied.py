@@ -65,7 +65,7 @@ class Host:
                     self.status, "\n".join(path for name in names for path in self.owned[name]), ""
                 )
             case ["dpkg-query", *_]:
-                return Answer(0, "".join(f"{name} installed\n" for name in OURS), "")
+                return Answer(0, "".join(f"{name} amd64 installed\n" for name in OURS), "")
             case ["apt-get", "--simulate", *_]:
                 return Answer(0, "", "")
         raise AssertionError(argv)
@@ -179,6 +179,14 @@ def test_a_spoiled_line_of_ucfs_book_is_passed_over(host: Host) -> None:
     config = host.write("/etc/default/xen", "")
     fill(OURS, host)
     assert config.read_text() == TEMPLATE
+
+
+def test_dpkg_is_not_asked_for_the_files_of_no_package(host: Host) -> None:
+    """It ends with 2, then."""
+    config = host.write("/etc/default/xen", "")
+    host.status = 2
+    fill_configs((), host.running, host.root)
+    assert config.read_text() == ""
 
 
 @pytest.mark.parametrize("status", [0, 1, 124])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +15,11 @@ import pytest
 from wizard.actions import InstallPackages
 from wizard.commands import Answer, Completed
 from wizard.errors import Conflict, StepFailed
+from wizard.files import nothing
+from wizard.interrupts import Interrupts
 from wizard.machine import Machine
-from wizard.packages import Transaction, parse_states, parse_transaction
-from wizard.running import Unwatched, Workplace
+from wizard.packages import Packages, Transaction, parse_states, parse_transaction
+from wizard.running import Running, Unwatched, Workplace
 from wizard.undo import PackagesUndo, Undo
 
 # `apt-get --simulate --no-install-recommends install xen-system-amd64` on Debian 12, shortened.
@@ -39,10 +45,19 @@ def test_a_simulated_transaction_is_read() -> None:
 
 
 def test_package_states_are_known_with_and_without_architecture() -> None:
-    states = parse_states("libc6:amd64 installed\nlibc6:i386 config-files\nxen-utils unpacked\n")
+    states = parse_states(
+        "dpkg amd64 installed\nlibc6:amd64 amd64 installed\nlibc6:i386 i386 config-files\n"
+        "libxen:i386 i386 installed\ndebootstrap all installed\nxen-utils amd64 unpacked\n"
+    )
     assert "installed" == states["libc6"]
     assert "config-files" == states["libc6:i386"]
+    assert "installed" == states["debootstrap"]
     assert "unpacked" == states["xen-utils"]
+    assert "libxen" not in states, "that is another package: ours is for this architecture"
+
+
+# apt 2.6.1, which then does nothing at all.
+_NO_ARCHIVE = "E: The package {} needs to be reinstalled, but I can't find an archive for it.\n"
 
 
 @dataclass
@@ -56,6 +71,7 @@ class Apt:
     status: int = 0
     broken: set[str] = field(default_factory=set)  # cannot be configured
     half: set[str] = field(default_factory=set)  # half unpacked: dpkg wants them reinstalled
+    offered: bool = True  # what is half unpacked stands in apt's lists
     unpacks: bool = True  # what it would unpack is in its cache
     more: tuple[str, ...] = ()  # what would come in with what is unpacked anew
 
@@ -68,12 +84,15 @@ class Apt:
         match argv:
             case ["dpkg-query", "--show", wanted, *names] if "Eflag" in wanted:
                 flags = {name: "reinstreq" if name in self.half else "ok" for name in names}
-                return Answer(0, "\n".join(f"{name} {flag}" for name, flag in flags.items()), "")
+                lines = [f"{name} amd64 {flag}" for name, flag in flags.items()]
+                return Answer(0, "\n".join(lines), "")
             case ["dpkg-query", *_]:
-                lines = [f"{name} {state}" for name, state in self.states.items()]
+                lines = [f"{name} amd64 {state}" for name, state in self.states.items()]
                 return Answer(0, "\n".join(lines), "")
             case ["apt-mark", "showauto", *names]:
                 return Answer(0, "\n".join(name for name in names if name in self.automatic), "")
+            case ["apt-get", *_] if self.half and not self.offered:
+                return Answer(100, "", _NO_ARCHIVE.format(min(self.half)))
             case ["apt-get", "--simulate", _, "--reinstall", verb, *names]:
                 return Answer(0, self.simulated(verb, [*names, *self.more]), "")
             case ["apt-get", "--simulate", _, verb, *names]:
@@ -126,6 +145,13 @@ class Apt:
             case ["apt-get", "remove", *names]:
                 for name in self.dependents(names):
                     self.states[name] = "config-files"
+            case ["dpkg", *names] if "--force-remove-reinstreq" in argv:
+                assert {*self.dependents(names)} <= {*names}, "dpkg removes nothing that is needed"
+                self.half -= set(names)
+                for name in names:
+                    self.states[name] = "config-files"
+                    if "--purge" in argv:
+                        del self.states[name]
             case ["apt-mark", "auto", *names]:
                 self.automatic |= set(names)
         status = self.status
@@ -134,6 +160,8 @@ class Apt:
             waiting = [name for name, state in self.states.items() if state == "half-configured"]
             self.states |= {name: "installed" for name in waiting if name not in self.broken}
             status = (100 if words[0] == "apt-get" else 1) if self.broken & {*waiting} else 0
+            if "--configure" in argv and self.half:
+                status = 1  # "package is in a very bad inconsistent state"
         return Completed(tuple(argv), status, "exited", (), 0.0, 1.0)
 
 
@@ -240,6 +268,18 @@ def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_taken_back(
     assert apt.states == before
 
 
+def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_installed(
+    apt: Apt, machine: Machine
+) -> None:
+    """dpkg configures no such package, and says so with 1 (seen after a power cut)."""
+    undo = machine.prepare(XEN_SYSTEM, "1")
+    apt.states |= {"libxen": "half-installed", "xen-utils": "half-configured"}
+    apt.half = {"libxen"}
+    assert machine.settle(XEN_SYSTEM, undo, Unwatched())
+    assert machine.is_done(XEN_SYSTEM)
+    assert not apt.half
+
+
 def test_nothing_is_unpacked_anew_with_which_others_would_come(apt: Apt, machine: Machine) -> None:
     before = dict(apt.states)
     undo = install(machine)
@@ -247,6 +287,17 @@ def test_nothing_is_unpacked_anew_with_which_others_would_come(apt: Apt, machine
     apt.half, apt.more = {"libxen"}, ("mine",)
     machine.revert(XEN_SYSTEM, undo, Unwatched())
     assert not [argv for argv in apt.commands if "--reinstall" in argv]
+    assert apt.states == before
+
+
+def test_what_is_half_unpacked_and_no_longer_offered_goes_by_dpkg(
+    apt: Apt, machine: Machine
+) -> None:
+    before = dict(apt.states)
+    undo = install(machine)
+    apt.states["libxen"] = "half-installed"
+    apt.half, apt.offered = {"libxen"}, False
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
     assert apt.states == before
 
 
@@ -279,6 +330,33 @@ def test_it_is_not_all_taken_back_while_another_package_cannot_be_configured(
 def test_an_interrupted_transaction_is_finished_first(apt: Apt, machine: Machine) -> None:
     apt.states["half"] = "half-configured"
     install(machine)
+    assert "dpkg" == apt.commands[0][0]
+    assert "installed" == apt.states["half"]
+
+
+def test_dpkg_is_waited_for_while_another_program_has_its_lock(apt: Apt, tmp_path: Path) -> None:
+    """The daily update, just after a boot: apt waits for the lock, dpkg itself does not."""
+    lock = tmp_path / "var/lib/dpkg/lock-frontend"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    apt.states["half"] = "half-configured"
+    holder = (
+        "import fcntl, sys; file = open(sys.argv[1], 'r+b'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        (sys.executable, "-c", holder, str(lock)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert b"held\n" == process.stdout.readline()
+        running = Running(apt.run, apt.ask, Interrupts(), nothing, tmp_path / "running")
+        release = threading.Timer(0.8, process.stdin.close)
+        release.start()
+        began = time.monotonic()
+        Packages(running, tmp_path).undo_for(("lvm2",))
+        release.join()
+    assert time.monotonic() - began >= 0.8
     assert "dpkg" == apt.commands[0][0]
     assert "installed" == apt.states["half"]
 

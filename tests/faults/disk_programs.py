@@ -173,7 +173,7 @@ def wipefs(model: Model, argv: Argv) -> Program:
     if not device:
         return refused(f"{argv[-1]}: probing initialization failed")
     if "--noheadings" in argv:
-        return Said(0, f"0x438 {content.detail}\n" if content.kind != "empty" else "")
+        return Said(0, f"{content.detail}\n" if content.kind != "empty" else "")
     if model.mounted_at(device) or model.volume_of_domain(device):
         return refused(f"{device}: probing initialization failed: Device or resource busy")
     yield

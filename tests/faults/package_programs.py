@@ -80,7 +80,7 @@ def dpkg(model: Model, argv: Argv) -> Program:
 def dpkg_query(model: Model, argv: Argv) -> Program:
     """The states of all packages."""
     yield from ()
-    lines = (f"{name} {one.state}\n" for name, one in model.state.packages.items())
+    lines = (f"{name} amd64 {one.state}\n" for name, one in model.state.packages.items())
     return Said(0, "".join(lines))
 
 

@@ -334,6 +334,15 @@ def test_what_went_another_way_is_not_missed(finished: Host) -> None:
         ("  No physical volume label read from /dev/vdb2.\n", True),
         ("  One or more specified logical volume(s) not found.\n", True),
         ("  Cannot use /dev/vdb: device is partitioned\n", True),
+        ('  Failed to find logical volume "xendisks/door-lock-root"\n', True),
+        ('  Volume group "lock-vg" not found\n  Cannot process volume group lock-vg\n', True),
+        (
+            "  WARNING: bad metadata header on /dev/vdb at 4096.\n"
+            "  WARNING: scanning /dev/vdb mda1 failed to read metadata summary.\n"
+            '  Volume group "xendisks" not found\n',
+            False,
+        ),
+        ('  P_global:aux: flock failed\n  Volume group "xendisks" not found\n', False),
         (
             "  /dev/sdb: open failed: No medium found\n"
             "  Error reading device /dev/fd0 at 0 length 512.\n"

@@ -424,6 +424,34 @@ def test_an_lvm_that_does_not_answer_is_not_an_lvm_without_groups(
     assert "volume groups: LVM does not answer" in view.unknown
 
 
+def test_an_empty_report_of_an_lvm_without_its_lock_is_not_known(tmp_path: Path) -> None:
+    """No room for the lock's file: valid JSON, without a row, and 5 (LVM 2.03.16)."""
+    said = {
+        "pvs": Said('{"report": [{"pv": []}]}', 5),
+        "lvs": Said('{"report": [{"lv": []}]}', 5),
+    }
+    view = lvm_machine(tmp_path, said)
+    assert read_storage(view).volume_groups is None
+    assert "volume groups: LVM does not answer" in view.unknown
+
+
+def test_a_group_whose_metadata_cannot_be_read_is_none(tmp_path: Path) -> None:
+    report = json.loads(captured("lvm-pvs.json"))
+    for row in report["report"][0]["pv"]:
+        row["vg_name"] = "[unknown]"  # LVM 2.03.16
+    said = {"pvs": Said(json.dumps(report)), "lvs": Said('{"report": [{"lv": []}]}')}
+    assert read_storage(lvm_machine(tmp_path, said)).volume_groups == ()
+
+
+def test_a_partition_of_which_blkid_knows_only_its_place_is_looked_at_again(
+    tmp_path: Path,
+) -> None:
+    """A GPT's copy at the end of a partition; blkid then ends with 0, not with 2."""
+    said = {"blkid": Said("PART_ENTRY_SCHEME=gpt\nPART_ENTRY_NUMBER=2\n"), "wipefs": Said("gpt\n")}
+    view = view_of(tmp_path, block("vdb", "254:16", GIB), said)
+    assert BlockDevices(view).content("vdb") == Content("other", "remains of gpt")
+
+
 def test_without_lvm2_a_physical_volume_is_seen_and_its_group_is_not_known(tmp_path: Path) -> None:
     view = lvm_machine(tmp_path, {}, as_root=False)
     storage = read_storage(view)

@@ -12,7 +12,7 @@ from steps import volume_group
 from steps.facts import Content, Facts
 from steps.reading.block_devices import BlockDevices
 from steps.reading.view import View
-from tests.engine.devices import MIB, loop_disk, needs_loop
+from tests.engine.devices import MIB, loop_disk, needs_loop, tool
 from tests.machines import stock, with_spare_partition
 from tests.reading.signatures import SIGNATURES, SIZE, ext4, put
 from tests.steps.answered import answered
@@ -93,6 +93,39 @@ def test_what_is_agreed_to_be_lost_is_wiped_and_nothing_asks(
     machine = machine_here(tmp_path)
     machine.perform(here, machine.prepare(here, "1"), Unwatched())
     assert read(device).kind == "empty"
+
+
+@needs_loop
+def test_on_a_partition_the_table_that_a_filesystem_carries_is_wiped_too(tmp_path: Path) -> None:
+    """As NTFS and exFAT do: wipefs leaves it there, and ends with 0 (util-linux 2.38.1)."""
+    with loop_disk(tmp_path / "whole.img", 64) as disk:
+        tool("parted", "--script", disk, "mklabel", "gpt", "mkpart", "a", "1MiB", "40MiB")
+        tool("udevadm", "settle")
+        device = f"{disk}p1"
+        ext4(device)
+        put(device, 510, b"\x55\xaa")
+        facts = machine_with(read(device))
+        settings = answered(facts, {**TAKE_IT, "storage.overwrite": SPARE})
+        machine = machine_here(tmp_path)
+        wipes = [
+            action
+            for action in volume_group.plan(settings, facts).actions
+            if isinstance(action, RunCommand) and action.argv[0] == "wipefs"
+        ]
+        assert 2 == len(wipes)
+        for number, wipe in enumerate(wipes):
+            assert isinstance(wipe.probe, CommandShows)
+            assert wipe.identity is not None
+            here = replace(
+                wipe,
+                argv=(*wipe.argv[:-1], device),
+                probe=replace(wipe.probe, argv=(*wipe.probe.argv[:-1], device)),
+                identity=replace(wipe.identity, path=device, size=39 * MIB, serial="", table_id=""),
+            )
+            machine.perform(here, machine.prepare(here, str(number)), Unwatched())
+            left = tool("wipefs", "--noheadings", "--output", "TYPE", device)
+            assert ("dos", "")[number] == left
+        assert read(device).kind == "empty"
 
 
 def test_a_signature_that_came_after_the_plan_stops_the_command(

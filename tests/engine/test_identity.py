@@ -1,0 +1,55 @@
+"""A device is recognised again by what lsblk and blkid say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wizard.actions import Identity
+from wizard.commands import Answer
+from wizard.identity import differences
+
+
+@pytest.mark.parametrize(
+    ("serial", "said"),
+    [
+        ("QM00001", 'SERIAL="QM00001" PTUUID=""'),
+        ("my disk", 'SERIAL="my disk" PTUUID=""'),
+        ("  my disk", 'SERIAL="my disk" PTUUID=""'),  # the kernel pads some; lsblk does not
+        ('a "disk" of $5', r'SERIAL="a \x22disk\x22 of \x245" PTUUID=""'),
+    ],
+)
+def test_a_serial_number_may_hold_anything(serial: str, said: str, tmp_path: Path) -> None:
+    """lsblk 2.38.1, seen."""
+    device = tmp_path / "disk"
+    device.touch()
+
+    def ask(argv: tuple[str, ...], _timeout: float) -> Answer:
+        match argv[0]:
+            case "blockdev":
+                return Answer(0, "512\n", "")
+            case "lsblk":
+                return Answer(0, f"{said}\n", "")
+        return Answer(2, "", "")
+
+    assert [] == differences(Identity(str(device), 512, serial), ask)
+    (found,) = differences(Identity(str(device), 512, "another"), ask)
+    assert f"is {serial.strip()}, not another" in found
+
+
+def test_where_a_table_may_stay_nothing_else_may(tmp_path: Path) -> None:
+    device = tmp_path / "disk"
+    device.touch()
+    words = {"on it": ""}
+
+    def ask(argv: tuple[str, ...], _timeout: float) -> Answer:
+        return Answer(0, "512\n" if argv[0] == "blockdev" else words["on it"], "")
+
+    wiped = Identity(str(device), 512, or_table=True)
+    assert [] == differences(wiped, ask)
+    words["on it"] = "PTTYPE=dos\n"
+    assert [] == differences(wiped, ask)
+    assert ["dos is on it, not nothing"] == differences(Identity(str(device), 512), ask)
+    words["on it"] = "TYPE=ext4\nPTTYPE=dos\n"
+    assert ["ext4 is on it, not nothing"] == differences(wiped, ask)
