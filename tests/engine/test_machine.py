@@ -120,7 +120,7 @@ def test_a_directory_is_there_when_it_is_one(machine: Machine, tree: Path) -> No
 
 def test_packages_are_there_when_dpkg_has_all_of_them(machine: Machine) -> None:
     def dpkg(argv: Argv, timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
-        return Answer(0, "lvm2 installed\ndebootstrap config-files\n", "")
+        return Answer(0, "lvm2 amd64 installed\ndebootstrap all config-files\n", "")
 
     one = replace(machine, ask_command=dpkg)
     assert one.is_done(InstallPackages(("lvm2",), "Why.")) is True
