@@ -230,7 +230,8 @@ class Packages:
         configure one.
         """
         states = self.states()
-        half = [name for name in undo.names if states.get(name) == "half-installed"]
+        # "unpacked", too: dpkg takes the flag away only after that.
+        half = [name for name in undo.names if states.get(name) in _UNFINISHED]
         if not half:
             return ()
         wanted = _SHOW + "${db:Status-Eflag}\\n"

@@ -268,12 +268,13 @@ def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_taken_back(
     assert apt.states == before
 
 
+@pytest.mark.parametrize("state", ["half-installed", "unpacked"])
 def test_what_a_cut_left_half_unpacked_is_unpacked_whole_and_installed(
-    apt: Apt, machine: Machine
+    apt: Apt, machine: Machine, state: str
 ) -> None:
     """dpkg configures no such package, and says so with 1 (seen after a power cut)."""
     undo = machine.prepare(XEN_SYSTEM, "1")
-    apt.states |= {"libxen": "half-installed", "xen-utils": "half-configured"}
+    apt.states |= {"libxen": state, "xen-utils": "half-configured"}
     apt.half = {"libxen"}
     assert machine.settle(XEN_SYSTEM, undo, Unwatched())
     assert machine.is_done(XEN_SYSTEM)
