@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
-from wizard.terminal_input import never_waiting, typed
+from wizard.terminal_input import never_waiting, read_typed
 
 _LOCAL_MODES = 3  # the place in what tcgetattr gives
 
@@ -86,7 +86,7 @@ class Keys:
                 ready, _, _ = select.select([source, self._wake[0]], [], [])
                 if self._wake[0] in ready:
                     return
-                came = typed(source)
+                came = read_typed(source)
                 if came is None:
                     continue
                 if not came:

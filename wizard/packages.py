@@ -84,10 +84,7 @@ class Packages:
 
     def states(self) -> dict[str, str]:
         """The state of every package that dpkg knows."""
-        answer = self._ask(
-            ("dpkg-query", "--show", _SHOW + "${db:Status-Status}\\n"),
-            _ASK_TIME,
-        )
+        answer = self._ask(("dpkg-query", "--show", _SHOW + "${db:Status-Status}\\n"), _ASK_TIME)
         if answer.status != 0:
             raise StepFailed(
                 "dpkg does not say which packages are installed.",
@@ -237,7 +234,7 @@ class Packages:
         wanted = _SHOW + "${db:Status-Eflag}\\n"
         answer = self._ask(("dpkg-query", "--show", wanted, "dpkg", *half), _ASK_TIME)
         flags = parse_states(answer.out)
-        # Without the flag it is a removal that was cut off, which goes on by itself.
+        # Without the flag it waits to be configured, or its removal was cut off: that goes on.
         half = [name for name in half if flags.get(name) == "reinstreq"]
         if not half:
             return ()

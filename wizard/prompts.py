@@ -28,8 +28,7 @@ from typing import Any, Literal, Protocol, TextIO
 from wizard.columns import READABLE, at_words
 from wizard.errors import Cancelled, Interrupted, UsageError
 from wizard.interrupts import Interrupts
-from wizard.terminal_input import never_waiting
-from wizard.terminal_input import typed as was_typed
+from wizard.terminal_input import never_waiting, read_typed
 
 Look = Literal["plain", "heading", "note", "wrong", "good"]
 
@@ -224,7 +223,7 @@ class PlainPrompter:
                 if source not in ready:
                     interrupts.quiet()
                     continue
-                chunk = was_typed(source)
+                chunk = read_typed(source)
                 if chunk is None:
                     continue
                 if not chunk:

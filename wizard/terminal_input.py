@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def never_waiting(descriptor: int) -> Iterator[int]:
-    """A descriptor of the same terminal, for `typed`; where it is none, `descriptor` itself.
+    """A descriptor of the same terminal, for `read_typed`; where it is none, `descriptor` itself.
 
     Ctrl-C throws away what was typed before it (termios(3): ISIG without NOFLSH). Between `select`,
     which saw it, and `read`, that leaves a read which waits for the next key, deaf to the signal.
@@ -26,7 +26,7 @@ def never_waiting(descriptor: int) -> Iterator[int]:
         os.close(own)
 
 
-def typed(descriptor: int) -> bytes | None:
+def read_typed(descriptor: int) -> bytes | None:
     """What has been typed; empty at the end of the input or of the terminal, None if it is gone
     again.
     """

@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
             r"Unable to (?:acquire|lock) .*?(?P<path>/var/lib/\S+?)\)?,? ",
             r"dpkg(?: frontend)? lock (?:was|is) locked by another process",
         ),
-        "Another program installs packages now: it holds {path}.",
+        "Another program installs packages now, and has the lock {path}.",
         "Wait until it has ended: often it is the daily update (`systemctl status apt-daily`). Do "
         "not remove the lock.",
         lesson="xen_packages",

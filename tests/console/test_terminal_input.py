@@ -11,10 +11,10 @@ from contextlib import suppress
 
 from wizard.errors import Interrupted
 from wizard.prompts import PlainPrompter
-from wizard.terminal_input import never_waiting, typed
+from wizard.terminal_input import never_waiting, read_typed
 
-# Enough that each of both mistakes of before was seen in most runs: a read that waited, and a
-# signal between the answer and the end of the prompt that nobody asked for any more.
+# So many that the mistakes of before were seen in each run: a read that waited, or a signal
+# between the answer and the end of the prompt, after which nobody asked.
 ROUNDS = 600
 _LONGEST = 0.001  # seconds from Enter to Ctrl-C
 
@@ -24,12 +24,12 @@ def test_what_was_thrown_away_is_not_waited_for() -> None:
     with never_waiting(slave) as source:
         assert source != slave
         assert os.get_blocking(slave), "the shell has the same"
-        assert typed(source) is None
+        assert read_typed(source) is None
         os.write(master, b"yes\n")
         select.select([source], [], [], 20)
-        assert b"yes\n" == typed(source)
+        assert b"yes\n" == read_typed(source)
         os.close(master)
-        assert b"" == typed(source)
+        assert b"" == read_typed(source)
     os.close(slave)
 
 
@@ -39,8 +39,8 @@ def test_where_there_is_no_terminal_it_is_read_as_it_is() -> None:
     os.close(sink)
     with never_waiting(source) as same:
         assert same == source
-        assert b"yes\n" == typed(same)
-        assert b"" == typed(same)
+        assert b"yes\n" == read_typed(same)
+        assert b"" == read_typed(same)
     os.close(source)
 
 

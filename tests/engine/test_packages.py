@@ -353,8 +353,8 @@ def test_dpkg_is_waited_for_while_another_program_has_its_lock(apt: Apt, tmp_pat
         assert b"held\n" == process.stdout.readline()
         running = Running(apt.run, apt.ask, Interrupts(), nothing, tmp_path / "running")
         release = threading.Timer(0.8, process.stdin.close)
-        release.start()
         began = time.monotonic()
+        release.start()
         Packages(running, tmp_path).undo_for(("lvm2",))
         release.join()
     assert time.monotonic() - began >= 0.8

@@ -1,7 +1,7 @@
 """Real messages and what is found in them: each rule is known to fit what was really said.
 
 captured/ holds what commands printed on machines that had the fault, with the command before it
-and its exit status after it. Hosts of mirrors and folders of tests are renamed; nothing else is.
+and its exit status after it. Hosts and folders of tests are renamed; nothing else is.
 Where a whole machine with the fault was not at hand, the program that says it was run alone: the
 comments say which. What nobody has seen yet is in FROM_SOURCES, with the reason.
 """
@@ -55,6 +55,7 @@ FOUND: dict[str, tuple[str, ...]] = {
     "debootstrap-refused": ("release-missing",),
     "debootstrap-unknown-key": ("apt-key",),
     "dpkg-broken": ("package-broken",),
+    "dpkg-locked": ("apt-locked",),
     # Filesystems on Debian 12, on a file and on a loop device.
     "full": ("disk-full",),
     "mkfs-mounted": ("device-busy",),

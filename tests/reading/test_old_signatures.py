@@ -95,7 +95,6 @@ def test_what_is_agreed_to_be_lost_is_wiped_and_nothing_asks(
     assert read(device).kind == "empty"
 
 
-@needs_loop
 def test_on_a_partition_the_table_that_a_filesystem_carries_is_wiped_too(tmp_path: Path) -> None:
     """As NTFS and exFAT do: wipefs leaves it there, and ends with 0 (util-linux 2.38.1)."""
     with loop_disk(tmp_path / "whole.img", 64) as disk:
