@@ -94,7 +94,8 @@ class BootLoader:
     """`default` is the raw word of the configuration, `default_entry` the path that it means.
 
     `fallback_entry` is the path of what GRUB 2 boots by itself where it cannot load an entry; None
-    where it then waits at its menu.
+    where it then waits at its menu. `unwritable`: where GRUB 2 keeps its environment, if it cannot
+    write there itself; `broken`: why nobody can write to that block. Both "" where that works.
     """
 
     kind: Literal["grub2", "grub-legacy", "other", "none"]
@@ -109,6 +110,8 @@ class BootLoader:
     root_uuid: str  # of /, as in the ids of GRUB's entries
     legacy: GrubLegacy | None = None
     fallback_entry: str | None = None
+    unwritable: str = ""  # "/boot (btrfs)"
+    broken: str = ""  # "has no room for another entry"
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ class Service:
     """A service by its name without suffix. `enabled` is what the service manager says.
 
     `switched_off`: its links in the runlevels are there, and all stop it (`update-rc.d disable`).
-    `script`: it is an init script, and what starts it are those links.
+    `script`: it is an init script, and what starts it are those links. `masked`: systemd refuses to
+    start or enable it (`systemctl mask`).
     """
 
     name: str
@@ -158,6 +162,7 @@ class Service:
     active: bool
     switched_off: bool = False
     script: bool = False
+    masked: bool = False
 
 
 @dataclass(frozen=True)

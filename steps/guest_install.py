@@ -34,6 +34,7 @@ _BOOTSTRAP_DOWNLOAD = 40.0
 # debootstrap gives its own: what came before a failure is there for the next try, and for the next
 # guest; what is not as the signed list says is fetched anew. `apt-get clean` empties it.
 _ARCHIVES = "/var/cache/apt/archives"
+_SCRIPTS = "/usr/share/debootstrap/scripts"
 # systemd's names in a Debian guest: lib is a link to usr/lib in releases of today.
 _GETTY = "etc/systemd/system/getty.target.wants"
 _CONSOLE = "serial-getty@hvc0.service"
@@ -151,6 +152,8 @@ def _bootstrap(
             guest.release,
             place,
             *([source] if source else []),
+            # debootstrap takes it after a mirror only.
+            *([f"{_SCRIPTS}/{release.script}"] if source and release.script else []),
         ),
         why=f"debootstrap fetches the packages of a minimal {guest.release}, checks their "
         f"signatures, and installs them below {place}: a whole system, with what a login and the "

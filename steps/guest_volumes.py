@@ -185,6 +185,10 @@ def _make_filesystem(group: str, disk: GuestDisk, identity: Identity | None) -> 
             argv = ("mkswap", "--uuid", disk.uuid, disk.device)
         case other:
             raise ValueError(f"{other} is no filesystem that a guest can have")
+    has_uuid = CommandShows(
+        ("blkid", "--probe", "--match-tag", "UUID", "--output", "value", disk.device),
+        rf"^{re.escape(disk.uuid)}$",
+    )
     what = (
         "Swap space: where the guest's kernel puts what does not fit into its memory."
         if disk.filesystem == "swap"
@@ -192,19 +196,25 @@ def _make_filesystem(group: str, disk: GuestDisk, identity: Identity | None) -> 
         if disk.filesystem.startswith("e")
         else f"A {disk.filesystem} filesystem for the guest's system."
     )
+    probe, traces = has_uuid, None
+    if disk.filesystem == "xfs":
+        # mkfs.xfs writes its UUID first, and at its end that nothing is in progress any more.
+        probe = CommandShows(
+            ("xfs_db", "-r", "-c", "sb 0", "-c", "print uuid inprogress", disk.device),
+            rf"^uuid = {re.escape(disk.uuid)}\ninprogress = 0$",
+        )
+        traces = has_uuid
     return RunCommand(
         argv,
         why=f"{what} Its UUID is chosen beforehand, so that it is known again.",
-        probe=CommandShows(
-            ("blkid", "--probe", "--match-tag", "UUID", "--output", "value", disk.device),
-            rf"^{re.escape(disk.uuid)}$",
-        ),
+        probe=probe,
         undo=("wipefs", "--all", disk.device),
         undo_class="by removal",
         dependents=dependents(group, disk.volume),
         timeout=600,
         estimate=2,
         identity=identity,
+        traces=traces,
     )
 
 

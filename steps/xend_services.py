@@ -52,6 +52,16 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 "apt-get install --reinstall xen-utils-common",
             )
         )
+    problems += [
+        Problem(
+            "service-masked",
+            f"Somebody has masked the service {name}: systemd refuses to enable or start it.",
+            f"systemctl unmask {name}, if it may run again. Where it shall not: "
+            "--ignore service-masked",
+        )
+        for name in services
+        if facts.service(name).masked
+    ]
     if settings.host.service_manager == "insserv":
         problems += [
             Problem(
@@ -88,6 +98,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
         service = facts.service(name)
         if service.enabled:
             skipped.append(f"The service {name} is enabled already.")
+        elif service.masked:
+            skipped.append(f"The service {name} is masked, and stays so.")
         elif can_order and service.present:
             script = service.script and (facts.tools is None or "update-rc.d" in facts.tools)
             actions.append(
@@ -133,7 +145,7 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
             "in the way.",
         )
         for name in _services(settings)
-        if not facts.service(name).enabled
+        if not facts.service(name).enabled and not facts.service(name).masked
     ]
     if AUTO not in facts.directories:
         problems.append(

@@ -71,6 +71,7 @@ PACKAGES = {
     "update-grub": "grub2-common",
     "vgcreate": "lvm2",
     "vgs": "lvm2",
+    "xfs_db": "xfsprogs",
     "xl": "xen-utils-common",
 }
 

@@ -212,8 +212,9 @@ RULES: tuple[Rule, ...] = (
         "release-unknown",
         (r"No such script: (?P<path>\S+)",),
         "This debootstrap does not know the release: it has no script {path}.",
-        "Look at `ls /usr/share/debootstrap/scripts`. Choose a release that is there, or install a "
-        "newer debootstrap.",
+        "Look at `ls /usr/share/debootstrap/scripts`. Choose a release that is there, install a "
+        "newer debootstrap, or set the guests' `mirror`: then an older release's script does for "
+        "forky and noble.",
         lesson="guest_system",
         row=15,
     ),

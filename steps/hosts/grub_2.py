@@ -78,9 +78,11 @@ def check_entry(_settings: Settings, facts: Facts) -> list[Problem]:
         problems.append(
             Problem(
                 "boot-default-shifts",
-                f"The default entry is given by its number, {boot.default}, which is "
+                f"The default entry is given by its number, {_default_word(facts)}, which is "
                 f"“{current.title}” now; with Xen's entries in the menu it is another.",
-                f"Set GRUB_DEFAULT='{current.path}' in /etc/default/grub, and run update-grub.",
+                f"grub-set-default '{current.path}' gives it by name."
+                if boot.default == "saved"
+                else f"Set GRUB_DEFAULT='{current.path}' in /etc/default/grub; run update-grub.",
             )
         )
     elif current.kind == "other":
@@ -223,9 +225,14 @@ def _default_is_meant(facts: Facts, current: BootEntry) -> bool:
 
 def _may_shift(facts: Facts, current: BootEntry) -> bool:
     # Xen's entries go in after those of 10_linux, which all have the root's UUID in their paths.
-    first = facts.boot.default.partition(">")[0]
+    first = _default_word(facts).partition(">")[0]
     own = current.kind == "linux" and facts.boot.root_uuid in current.path
     return first.isdigit() and first != "0" and not own and xen_entry(facts) is None
+
+
+def _default_word(facts: Facts) -> str:
+    """What names the default entry: the configuration's own word, or the one that was saved."""
+    return (facts.boot.saved_entry or "") if facts.boot.default == "saved" else facts.boot.default
 
 
 def _menu_problems(settings: Settings, facts: Facts) -> list[Problem]:
@@ -382,7 +389,7 @@ DEFAULT_HINT = (
 def check_boot_once(facts: Facts) -> list[Problem]:
     """Whether the Xen entry can be booted for one time only."""
     problems = []
-    if where := _unwritable_environment(facts):
+    if where := facts.boot.unwritable:
         problems.append(
             Problem(
                 "cannot-boot-once",
@@ -392,31 +399,18 @@ def check_boot_once(facts: Facts) -> list[Problem]:
                 "choose plain Linux in the menu: --ignore cannot-boot-once",
             )
         )
+    if facts.boot.broken:
+        block = facts.boot.config.replace("grub.cfg", "grubenv")
+        problems.append(
+            Problem(
+                "boot-environment",
+                f"{block} {facts.boot.broken}. grub-reboot could not note there that the Xen entry "
+                "boots next.",
+                "`grub-editenv - list` shows what is in it, `grub-editenv - create` makes an empty "
+                "one; a saved default is then to be set again, with grub-set-default.",
+            )
+        )
     return problems
-
-
-def _unwritable_environment(facts: Facts) -> str:
-    """Where grubenv is, in words, if GRUB cannot write there; "" if it can, or it is not known.
-
-    GRUB's save_env writes blocks in place: it refuses btrfs, LVM and RAID (grub's manual,
-    "Environment block").
-    """
-    for mount in ("/boot", "/"):
-        plain = [
-            content
-            for disk in facts.disks
-            for content in (disk.content, *(part.content for part in disk.partitions))
-            if mount in content.mounted_at
-        ]
-        if any(content.detail == "btrfs" for content in plain):
-            return f"{mount} (btrfs)"
-        if plain:
-            return ""
-        for group in facts.volume_groups or ():
-            for volume in group.volumes:
-                if mount in volume.content.mounted_at:
-                    return f"{mount} (on the LVM volume {volume.path})"
-    return ""
 
 
 def boot_once(_settings: Settings, facts: Facts) -> tuple[list[Action], Facts]:

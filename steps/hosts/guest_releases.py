@@ -12,7 +12,8 @@ class GuestRelease:
     `keyring` is the file its signatures are checked with, `keyring_package` what brings that.
     `components` are those that hold all of `packages_for`. `updates` and `security` are the
     names of its further suites, "" where there are none; `security_apart`: the security suite
-    has a mirror of its own, and the main mirror does not have it.
+    has a mirror of its own, and the main mirror does not have it. `script` is that of debootstrap's
+    which all releases like it share, for one that is younger than Debian 12's debootstrap.
     """
 
     codename: str
@@ -24,9 +25,12 @@ class GuestRelease:
     updates: str = ""
     security: str = ""
     security_apart: bool = True
+    script: str = ""
 
 
-def _debian(codename: str, dhcp_client: str, *, moving: bool = False) -> GuestRelease:
+def _debian(
+    codename: str, dhcp_client: str, *, moving: bool = False, script: str = ""
+) -> GuestRelease:
     return GuestRelease(
         codename,
         "debian",
@@ -36,10 +40,11 @@ def _debian(codename: str, dhcp_client: str, *, moving: bool = False) -> GuestRe
         "debian-archive-keyring",
         "" if moving else f"{codename}-updates",
         "" if moving else f"{codename}-security",
+        script=script,
     )
 
 
-def _ubuntu(codename: str, dhcp_client: str) -> GuestRelease:
+def _ubuntu(codename: str, dhcp_client: str, *, script: str = "") -> GuestRelease:
     return GuestRelease(
         codename,
         "ubuntu",
@@ -50,6 +55,7 @@ def _ubuntu(codename: str, dhcp_client: str) -> GuestRelease:
         f"{codename}-updates",
         f"{codename}-security",
         security_apart=False,
+        script=script,
     )
 
 
@@ -60,14 +66,14 @@ RELEASES = {
         _debian("bullseye", "isc-dhcp-client"),
         _debian("bookworm", "isc-dhcp-client"),
         _debian("trixie", "dhcpcd-base"),
-        _debian("forky", "dhcpcd-base"),
+        _debian("forky", "dhcpcd-base", script="sid"),
         _debian("stable", "dhcpcd-base"),
         _debian("testing", "dhcpcd-base"),
         _debian("sid", "dhcpcd-base", moving=True),
         _debian("unstable", "dhcpcd-base", moving=True),
         _ubuntu("focal", "isc-dhcp-client"),
         _ubuntu("jammy", "isc-dhcp-client"),
-        _ubuntu("noble", "dhcpcd-base"),
+        _ubuntu("noble", "dhcpcd-base", script="gutsy"),
     )
 }
 

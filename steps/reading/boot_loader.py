@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from steps.facts import BootLoader
+from steps.reading import grub_environment
 from steps.reading.boot_menu import Menu, in_boot, parse_environment, parse_menu
 from steps.reading.legacy_menu import read_legacy
 from steps.reading.view import View
@@ -50,7 +51,8 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
     config = next((path for path in _CONFIGS if view.exists(path)), "")
     if config:
         menu = _read_menu(view, config)
-        environment = parse_environment(view.text(config.replace("grub.cfg", "grubenv")) or "")
+        block = config.replace("grub.cfg", "grubenv")
+        environment = parse_environment(view.text(block) or "")
         saved = environment.get("saved_entry") or None
         names = frozenset(view.names("/boot"))
         return BootLoader(
@@ -65,6 +67,8 @@ def read_boot_loader(view: View, packages: Mapping[str, str], root_uuid: str) ->
             submenu_disabled=submenu_disabled,
             root_uuid=root_uuid,
             fallback_entry=menu.falls_back_to() if menu else None,
+            unwritable=grub_environment.unwritable(view, config.rpartition("/")[0]),
+            broken=grub_environment.broken(view, block),
         )
     if any(view.exists(path) for path in _LEGACY):
         return _read_legacy(view, packages, root_uuid)

@@ -2,8 +2,9 @@
 
 grub.cfg is a script. Only its shape is read: blocks, `menuentry` and `submenu` with their ids,
 what they load, and `set default=` outside them; conditions are taken to hold. Numbers, ids and
-titles are resolved as in GRUB's menu.c: a word of digits counts, others name an id or a title,
-">" enters a submenu, and what is not found means the first entry.
+titles are resolved as in GRUB's menu.c: a word that begins with a number counts (grub_strtoul,
+octal and hexadecimal too, whatever follows), others name an id or a title, ">" enters a submenu,
+and what is not found means the first entry.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _LINUX = ("linux", "linux16", "linuxefi")
 _INITRD = ("initrd", "initrd16", "initrdefi", "xen_initrd")
 _XEN = ("multiboot", "multiboot2", "xen_hypervisor")
 _MODULE = ("module", "module2", "xen_module", "xen_linux")
+_NUMBER = re.compile(
+    r"\s*(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<digits>[1-9][0-9]*))"
+)
 _SAVED = ("${saved_entry}", "$saved_entry")
 
 
@@ -97,8 +101,8 @@ def parse_menu(text: str) -> Menu:
             blocks.append(None)
         elif blocks and blocks[-1] is not None and not blocks[-1].is_submenu:
             blocks[-1].commands.append(words)
-        elif not blocks and words[0] == "set" and len(words) > 1:
-            name, _, value = words[1].partition("=")
+        elif not blocks and (assigned := words[1:2] if words[0] == "set" else words[:1]):
+            name, _, value = assigned[0].partition("=")
             # The first of the two branches in the header boots grub-reboot's entry, once.
             if name == "default" and "next_entry" not in value:
                 default = "saved" if value in _SAVED else value
@@ -198,7 +202,7 @@ def _name(node: _Node, parent: _Node) -> str:
     update-grub gives Linux's and Xen's submenus the same id, and GRUB takes the first.
     """
     for word in (node.id, node.title):
-        if word and not word.isdigit() and _child(parent, word) is node:
+        if word and _number(word) is None and _child(parent, word) is node:
             return word.replace(">", ">>")  # a single one would enter a submenu
     return str(next(index for index, child in enumerate(parent.children) if child is node))
 
@@ -270,9 +274,18 @@ def _split_first(word: str) -> tuple[str, str]:
     return match[1].replace(">>", ">"), match[2]
 
 
+def _number(word: str) -> int | None:
+    """The number that GRUB reads in the word, None where it takes it for an id or a title."""
+    match = _NUMBER.match(word)
+    if match is None:
+        return None
+    bases = {"hex": 16, "octal": 8, "digits": 10}
+    return next(int(match[name][:9], base) for name, base in bases.items() if match[name])
+
+
 def _child(node: _Node, word: str) -> _Node:
-    if word.isascii() and word.isdigit():
-        index = int(word[:9])
+    index = _number(word)
+    if index is not None:
         return node.children[index] if index < len(node.children) else node.children[0]
     for child in node.children:
         if word and word in (child.title, child.id):

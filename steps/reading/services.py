@@ -84,7 +84,8 @@ def _by_systemd(view: View) -> Iterator[Service]:
         if state == "generated":
             yield _of_script(view, name, active=active)
         else:
-            yield Service(name, True, state in _ENABLED, active)
+            masked = state.startswith("masked")
+            yield Service(name, True, state in _ENABLED, active, masked=masked)
 
 
 def _of_script(view: View, name: str, *, active: bool) -> Service:

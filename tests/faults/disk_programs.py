@@ -151,10 +151,14 @@ def make_filesystem(model: Model, argv: Argv) -> Program:
         return refused(f"{device} is mounted; will not make a filesystem here!")
     if kind in ("xfs", "btrfs") and model.content(device).kind != "empty":
         return refused(f"{device} appears to contain an existing filesystem.")
-    # Half a filesystem has no superblock that anyone finds.
-    model.state.content[device] = Content("empty")
-    yield
     uuid = next(word.removeprefix("uuid=") for word in reversed(argv[:-1]) if "-" in word[1:])
+    # Half a filesystem has no superblock that anyone finds; an XFS has (xfsprogs 6.1, seen).
+    half = Content("filesystem", kind, "", uuid) if kind == "xfs" else Content("empty")
+    model.state.content[device] = half
+    if kind == "xfs":
+        model.state.unfinished.add(device)
+    yield
+    model.state.unfinished.discard(device)
     if argv[0] == "mkswap":
         model.state.content[device] = Content("swap", "swap", "", uuid)
         return OK
@@ -178,8 +182,18 @@ def wipefs(model: Model, argv: Argv) -> Program:
         return refused(f"{device}: probing initialization failed: Device or resource busy")
     yield
     model.state.content[device] = Content("empty")
+    model.state.unfinished.discard(device)
     shutil.rmtree(model.tree / "volumes" / device.removeprefix("/dev/"), ignore_errors=True)
     return OK
+
+
+def xfs_db(model: Model, argv: Argv) -> Program:
+    yield from nothing()
+    device = model.device(argv[-1])
+    content = model.content(device)
+    if content.detail != "xfs":
+        return refused(f"xfs_db: {argv[-1]} is not a valid XFS filesystem")
+    return Said(0, f"uuid = {content.uuid}\ninprogress = {int(device in model.state.unfinished)}\n")
 
 
 def blkid(model: Model, argv: Argv) -> Program:
@@ -219,6 +233,8 @@ def mount(model: Model, argv: Argv) -> Program:
         return OK
     device = model.device(argv[-2])
     content = model.content(device)
+    if device in model.state.unfinished:
+        return refused(f"mount: {point}: mount(2) system call failed: Structure needs cleaning.")
     if not device or content.detail != argv[argv.index("--types") + 1]:
         return refused(f"mount: {point}: wrong fs type, bad superblock on {argv[-2]}.")
     if model.mounted_at(device) or model.volume_of_domain(device):

@@ -308,6 +308,7 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "vgremove": disk_programs.vgremove,
     "vgs": disk_programs.vgs,
     "wipefs": disk_programs.wipefs,
+    "xfs_db": disk_programs.xfs_db,
     "xl": _xl,
 }
 _OF_LVM2 = {name for name in PROGRAMS if name.startswith(("lv", "vg", "pv"))}

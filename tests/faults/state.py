@@ -79,6 +79,7 @@ class State:
     environment: dict[str, str] = field(default_factory=dict)  # GRUB's
     domains: dict[str, int] = field(default_factory=dict)
     domain_count: int = 0
+    unfinished: set[str] = field(default_factory=set)  # devices with an XFS that mkfs did not end
     paused: set[str] = field(default_factory=set)  # domains that are built, and stand still
     timer: tuple[str, ...] = ()
     lists_age: int | None = 0

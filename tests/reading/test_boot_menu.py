@@ -120,6 +120,12 @@ def test_a_xen_entry_has_hypervisor_kernel_and_initrd_from_its_modules() -> None
         ("Xen >> all", "Xen >> all"),
         ("99", "first"),
         ("99999999999999999999", "first"),
+        # A number is one whatever follows, in C's three ways of writing (seen with GRUB 2.06).
+        ("2nd", "Xen >> all"),
+        ("2.6 custom", "Xen >> all"),
+        ("0x2", "Xen >> all"),
+        ("002", "Xen >> all"),
+        ("010", "first"),
         ("gone", "first"),
         ("", "first"),
         ("more>gone", 'more>A "quoted" $title'),
@@ -151,6 +157,16 @@ def test_a_submenu_whose_id_leads_elsewhere_is_called_by_its_title() -> None:
         "/boot/xen-4.17-amd64.gz",
         "/boot/xen-4.17-amd64.efi",
     }
+
+
+def test_a_title_that_begins_with_a_number_is_no_name_for_its_entry() -> None:
+    menu = parse_menu("menuentry one { linux /a }\nmenuentry '6.1 custom' { linux /b }\n")
+    assert ["one", "1"] == [entry.path for entry in menu.entries]
+
+
+def test_a_default_may_be_set_without_the_word_set() -> None:
+    menu = parse_menu("default='two'\nmenuentry one { linux /a }\nmenuentry two { linux /b }\n")
+    assert "two" == menu.default
 
 
 def test_twins_are_told_apart_by_number() -> None:

@@ -241,6 +241,13 @@ def test_an_init_script_that_systemd_has_not_read_yet_is_there(
     assert read_services(view, "systemd") == (expected,)
 
 
+def test_a_masked_unit_is_there_and_masked(tmp_path: Path) -> None:
+    said = "Id=xen.service\nLoadState=masked\nActiveState=inactive\nUnitFileState=masked\n"
+    unit = {"/lib/systemd/system/xen.service": ""}
+    view = view_of(tmp_path, unit, {"systemctl show": Said(said)})
+    assert read_services(view, "systemd") == (Service("xen", True, False, False, masked=True),)
+
+
 def test_a_link_to_a_unit_that_is_gone_is_no_service(tmp_path: Path) -> None:
     link = {"/etc/systemd/system/xen.service": "-> /gone"}
     assert read_services(view_of(tmp_path, link, {"systemctl show": Said(UNREAD)}), "systemd") == ()

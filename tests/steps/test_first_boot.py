@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from steps import first_boot
 from steps.boot_drop_in import DROP_IN, promoted, xen_entry_path
 from steps.expected import with_file, with_link
-from steps.facts import Domain, Facts, LogicalVolume, VolumeGroup
+from steps.facts import Domain, Facts
 from steps.guest_login import login_prompt
 from steps.resume_unit import LINK, UNIT, unit_text
 from steps.settings import Settings
-from tests.machines import ext4, machines, running, stock
+from tests.machines import machines, running, stock
 from tests.steps.answered import answered
 from tests.steps.prepared import before
 from wizard.actions import (
@@ -250,26 +251,9 @@ class Case:
     problems: tuple[tuple[str, str], ...] = ()
 
 
-def on_lvm() -> Facts:
-    """/boot is on a logical volume."""
+def with_boot(**changes: Any) -> Facts:
     facts = ready()
-    whole = facts.disks[0]
-    part = replace(whole.partitions[0], content=replace(whole.partitions[0].content, mounted_at=()))
-    root = LogicalVolume("root", "/dev/sys/root", "u", (), 4096, True, ext4("", "v", "/"))
-    group = VolumeGroup("sys", "u", (), 8192, 100, 4, ("/dev/vda1",), (root,))
-    return replace(
-        facts,
-        disks=(replace(whole, partitions=(part, *whole.partitions[1:])),),
-        volume_groups=(*(facts.volume_groups or ()), group),
-    )
-
-
-def on_btrfs() -> Facts:
-    facts = ready()
-    whole = facts.disks[0]
-    content = replace(whole.partitions[0].content, detail="btrfs")
-    part = replace(whole.partitions[0], content=content)
-    return replace(facts, disks=(replace(whole, partitions=(part, *whole.partitions[1:])),))
+    return replace(facts, boot=replace(facts.boot, **changes))
 
 
 def domu() -> Facts:
@@ -304,8 +288,12 @@ CHECKS = {
     ),
     "a damaged one that is not booted": Case(with_damaged("/boot/xen-4.11-amd64.gz")),
     "the menu is not known": Case(replace(stock(), boot=replace(stock().boot, entries=None))),
-    "boot on LVM": Case(on_lvm(), {}, (("cannot-boot-once", "error"),)),
-    "boot on btrfs": Case(on_btrfs(), {}, (("cannot-boot-once", "error"),)),
+    "boot where GRUB cannot write": Case(
+        with_boot(unwritable="/boot (btrfs)"), {}, (("cannot-boot-once", "error"),)
+    ),
+    "a spoiled environment block": Case(
+        with_boot(broken="has no room for another entry"), {}, (("boot-environment", "error"),)
+    ),
     "the boot before ended in plain Linux": Case(
         with_file(ready(), UNIT, "x"), {}, (("xen-did-not-come-up", "warning"),)
     ),

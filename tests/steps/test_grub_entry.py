@@ -347,6 +347,15 @@ def test_a_default_by_number_that_xens_entries_would_shift_is_refused() -> None:
     assert [] == grub_entry.check(settings_with(), by_name)
 
 
+def test_so_is_a_number_that_was_saved() -> None:
+    facts = other_linux(replace(stock(), xen=with_xen().xen))
+    saved = boot(facts, default="saved", saved_entry=facts.boot.default)
+    (problem,) = grub_entry.check(settings_with(), saved)
+    assert "boot-default-shifts" == problem.name
+    assert "grub-set-default 'osprober-1'" in problem.hint
+    assert [] == grub_entry.check(settings_with(), boot(saved, saved_entry="osprober-1"))
+
+
 def test_without_a_hypervisor_there_is_nothing_to_start() -> None:
     assert ["no-hypervisor"] == names(grub_entry.check(settings_with(), stock()))
 

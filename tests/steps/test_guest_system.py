@@ -71,6 +71,16 @@ def test_debootstrap_checks_signatures_always() -> None:
     assert "--variant=minbase" in argv
 
 
+@pytest.mark.parametrize(("release", "script"), [("forky", "sid"), ("noble", "gutsy")])
+def test_a_release_younger_than_debootstrap_gets_the_script_of_its_elders(
+    release: str, script: str
+) -> None:
+    """Debian 12's debootstrap: "No such script: /usr/share/debootstrap/scripts/noble"."""
+    mirror = "http://mirror.example.org/all"
+    argv = bootstrap({"guests.0.release": release, "guests.0.mirror": mirror}).argv
+    assert (release, PLACE, mirror, f"/usr/share/debootstrap/scripts/{script}") == argv[-4:]
+
+
 def test_what_debootstrap_has_fetched_is_kept_for_the_next_try_and_the_next_guest() -> None:
     assert "--cache-dir=/var/cache/apt/archives" in bootstrap().argv
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,9 @@ from steps.facts import Content, Facts, LogicalVolume, VolumeGroup
 from tests.machines import MIB, ext4, machines, stock, with_volume_group
 from tests.steps.answered import answered
 from tests.steps.prepared import before
-from wizard.actions import CommandShows, RunCommand
+from wizard.actions import CommandShows, Probe, RunCommand
+from wizard.commands import ask
+from wizard.probing import shows
 
 ROOT = "/dev/xendisks/vm01-root"
 SWAP = "/dev/xendisks/vm01-swap"
@@ -73,6 +78,32 @@ def test_each_filesystem_is_made_with_our_uuid(name: str) -> None:
     )
     assert volume is not None
     assert name == volume.content.detail
+
+
+@pytest.mark.skipif(
+    shutil.which("mkfs.xfs", path="/usr/sbin:/sbin:/usr/bin") is None, reason="no mkfs.xfs"
+)
+def test_an_xfs_that_mkfs_did_not_end_has_its_uuid_and_is_not_made(tmp_path: Path) -> None:
+    """mkfs.xfs, stopped at any write after its first, leaves the UUID (6.1, seen); what it says at
+    its end is the byte sb_inprogress, the 126th of the superblock."""
+    answers = {"guests.0.filesystem": "xfs"}
+    made = commands(ready(answers), answers)[1]
+    image = tmp_path / "volume"
+    with image.open("wb") as volume:
+        volume.truncate(300 * MIB)
+    subprocess.run([*made.argv[:-1], image], check=True, capture_output=True)
+
+    def shown(probe: Probe | None) -> bool:
+        assert isinstance(probe, CommandShows)
+        return shows(probe, ask((*probe.argv[:-1], str(image))))
+
+    assert (True, True) == (shown(made.probe), shown(made.traces))
+    with image.open("r+b") as superblock:
+        superblock.seek(126)
+        superblock.write(b"\1")
+    assert (False, True) == (shown(made.probe), shown(made.traces))
+    subprocess.run(["wipefs", "--all", image], check=True, capture_output=True)
+    assert (False, False) == (shown(made.probe), shown(made.traces))
 
 
 def test_without_swap_there_is_one_volume() -> None:

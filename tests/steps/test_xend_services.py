@@ -81,6 +81,24 @@ def test_what_stands_in_the_way(change: Callable[[Facts], Facts], expected: list
     assert expected == [item.name for item in xend_services.check(answered(facts), facts)]
 
 
+def masked() -> Facts:
+    facts = with_services(xen=True, xendomains=False)
+    return with_service(facts, replace(facts.service("xendomains"), masked=True))
+
+
+def test_a_masked_service_is_named_before_anything_is_done() -> None:
+    (problem,) = xend_services.check(answered(masked()), masked())
+    assert "service-masked" == problem.name
+    assert "systemctl unmask xendomains" in problem.hint
+
+
+def test_who_wants_it_masked_gets_the_rest() -> None:
+    plan = xend_services.plan(answered(masked()), masked())
+    assert "The service xendomains is masked, and stays so." in plan.skipped
+    assert [] == [action for action in plan.actions if isinstance(action, RunCommand)]
+    assert [] == xend_services.verify(answered(masked()), plan.then)
+
+
 def test_enabled_is_verified_by_name() -> None:
     facts = with_services(xen=False, xendomains=True)
     problems = xend_services.verify(answered(facts), facts)
