@@ -27,6 +27,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "cannot-boot-once",
     "cannot-go-on-by-itself",
     "card-in-bridge",
+    "card-in-commands",
     "card-in-use",
     "card-unconfigured",
     "choice-boot-loader",

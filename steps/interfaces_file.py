@@ -18,6 +18,7 @@ _ALONE = ("source", "source-directory", "no-auto-down", "no-scripts", "rename")
 # Methods of interfaces(5) that a bridge can take over as they are.
 _METHODS = ("dhcp", "static", "manual", "auto")
 _PORTS = ("bridge_ports", "bridge-ports")
+_COMMANDS = ("pre-up", "up", "post-up", "pre-down", "down", "post-down")
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,31 @@ def obstacles(files: Mapping[str, str], card: str) -> list[str]:
                 if line.words[0] == "mapping" and card in line.words[1:]:
                     found.append(f"{path} has a mapping for {card}.")
     return found
+
+
+def commands_naming(files: Mapping[str, str], card: str) -> list[str]:
+    """The lines with commands that name the card, or what is on top of it: a sentence each.
+
+    As a port it has no address: a route over it leads nowhere, or cannot be set and `ifup` fails.
+    What the hardware is told (ethtool, /sys/class/net) is as true of a port. A VLAN on the card
+    counts, as its `iface` does: its address outlives the card's `ifdown`, and is then set twice.
+    """
+    name = re.escape(card)
+    named = re.compile(
+        # eth0 is neither in veth0 nor in eth0.rules; of sysctl, it is in conf.eth0.proxy_arp.
+        rf"(?<![\w.-]){name}(?:\.\d+|:\w+)?(?![\w.-])|(?:conf|neigh)\.{name}\.[a-z]"
+    )
+    return [
+        f"{stanza.path}, iface {stanza.name}: `{word} {rest}` names {card}."
+        for stanza in stanzas(files)
+        for word, rest in stanza.options
+        if word in _COMMANDS
+        for told in [rest.replace(f"/sys/class/net/{card}/", "")]
+        if any(
+            named.search(command) and not re.match(r"\s*(?:\S*/)?ethtool\s", command)
+            for command in re.split(r"[;&|]+", told)
+        )
+    ]
 
 
 def with_bridge(files: Mapping[str, str], card: str, bridge: str) -> dict[str, str]:

@@ -242,6 +242,18 @@ def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem
                 "again: it is then used as it is. Or set host.bridge to none.",
             )
         )
+    commands = interfaces_file.commands_naming(files, card.name)
+    if commands:
+        problems.append(
+            Problem(
+                "card-in-commands",
+                f"{' '.join(commands)} {card.name} becomes a port of {name}, without an address: "
+                "a route or an address that it is given then is lost to the host.",
+                f"In what stands below `iface {card.name}`, write $IFACE instead of {card.name}: "
+                "ifupdown puts the interface's name there, the bridge's too. In another stanza, "
+                f"write {name}, or make the bridge by hand and start again.",
+            )
+        )
     if not problems:
         problems += _unlike_text(interfaces_file.with_bridge(files, card.name, name))
     return problems

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from steps.interfaces_file import (
     MAIN,
     bridge_ports,
+    commands_naming,
     files_in_use,
     logical_lines,
     obstacles,
@@ -139,6 +140,37 @@ def test_what_a_bridge_cannot_take_over_is_said(text: str, words: str) -> None:
         assert any(words in sentence for sentence in found), found
     else:
         assert [] == found
+
+
+NAMED = [
+    ("up route add -net 192.0.2.0 netmask 255.255.255.224 gw 192.0.2.1 dev eth0", True),
+    ("post-up ip route add 10.9.0.0/16 dev eth0", True),
+    ("pre-up iptables -A INPUT -i eth0 -j DROP", True),
+    ("pre-down ip addr del 198.51.100.7/32 dev 'eth0'", True),
+    ("down ifconfig eth0:1 down", True),
+    ("post-down ip link delete eth0.5", True),
+    ("up echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp", True),
+    ("up sysctl -w net.ipv4.conf.eth0.proxy_arp=1", True),
+    ("up ethtool -K eth0 tso off && ip route add 10.9.0.0/16 dev eth0", True),
+    ("up ip route add 10.9.0.0/16 \\\n dev eth0", True),
+    ("up ip route add 10.9.0.0/16 dev $IFACE", False),
+    ("up ip link set veth0 up; ip link set eth01 up", False),
+    ("up iptables-restore /etc/eth0.rules", False),
+    ("up /sbin/ethtool -K eth0 tso off; ethtool -G eth0 rx 512", False),
+    ("up echo 2 > /sys/class/net/eth0/queues/rx-0/rps_cpus", False),
+    ("# up ip route add 10.9.0.0/16 dev eth0", False),
+    ("dns-search eth0", False),
+]
+
+
+@pytest.mark.parametrize(("line", "is_named"), NAMED)
+@pytest.mark.parametrize("stanza", ["eth0", "eth1"])
+def test_a_command_that_names_the_card_is_found_in_every_stanza(
+    line: str, is_named: bool, stanza: str
+) -> None:
+    found = commands_naming({MAIN: f"iface {stanza} inet dhcp\n    {line}\n"}, "eth0")
+    assert is_named == bool(found)
+    assert not found or f"iface {stanza}: `{' '.join(line.split()[:2])}" in found[0]
 
 
 def test_a_bridge_without_ports_has_none() -> None:
