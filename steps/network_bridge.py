@@ -107,7 +107,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     return Plan(
         tuple(actions),
         _afterwards(with_files(facts, changed), card, name),
-        guard=_guard(facts, card, name, files),
+        guard=_guard(facts, card, name),
         notes=(f"The connection over {card.name} pauses for some seconds.",)
         if card.addresses
         else (),
@@ -142,6 +142,16 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                 "bridge-address",
                 f"The bridge {name} has no address.",
                 f"ifdown {name}; ifup {name} shows what the DHCP client says.",
+            )
+        )
+    elif "auto" in methods and not bridge.addresses:
+        problems.append(
+            Problem(
+                "bridge-address",
+                f"The bridge {name} has no address: no router has announced one yet.",
+                f"ifup does not wait for a router. `ip -6 address show dev {name}` must show one "
+                "soon; if not, look for the router that gave the card its address.",
+                "warning",
             )
         )
     return problems
@@ -326,34 +336,46 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
     )
 
 
-def _guard(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Guard | None:
+def _guard(facts: Facts, card: Card, name: str) -> Guard | None:
     session = facts.network.session_card == card.name
     if not card.addresses and not session:
         return None
     return Guard(
         seconds=GUARD_SECONDS,
-        probe=_reaches(facts, card, name, files),
+        probe=_reaches(facts, card, name),
         ask=session,
         question=f"The host's address is on {name} now. Are you still connected?",
     )
 
 
-def _reaches(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Argv:
-    """A question whose exit status says that the host is still connected."""
+def _reaches(facts: Facts, card: Card, name: str) -> Argv:
+    """A question whose exit status says that the host is still connected, over the bridge.
+
+    `ip route get` would find a way over any other card, and `ip link show ... up` ends well for a
+    bridge that is down: it prints nothing then.
+    """
     gateway = facts.network.gateway if card.default_route else ""
-    if not gateway:
-        return ("ip", "link", "show", "dev", name, "up")
-    methods = {item.method for item in interfaces_file.stanzas(files) if item.name == card.name}
-    is_ipv6 = ipaddress.ip_address(gateway).version == 6
-    if not is_ipv6 and "iputils-arping" in facts.packages:
+    version = ipaddress.ip_address(gateway).version if gateway else 0
+    if version == 4 and "iputils-arping" in facts.packages:
         # Who forwards IPv4 on an Ethernet must answer this, whatever it thinks of ping.
         return ("arping", "-c", "1", "-w", "5", "-I", name, gateway)
-    if is_ipv6 or "dhcp" in methods:
-        # A route by DHCP is itself a sign: its lease came over the bridge, or dhclient took an
-        # older one whose gateway answered it. Many a gateway answers no ping: that would be a
-        # false alarm, and take a bridge back that works.
-        return ("ip", "route", "get", gateway)
-    return ("ping", "-c", "1", "-W", "5", gateway)
+    conditions = []
+    versions = {ipaddress.ip_interface(address).version for address in card.addresses}
+    if versions:
+        family = "inet6" if (version if version in versions else min(versions)) == 6 else "inet"
+        conditions.append(
+            f"ip -oneline address show dev {name} scope global | grep -q ' {family} '"
+        )
+    if gateway and "iputils-ping" in facts.packages:
+        # Many a gateway answers no ping, which would take a bridge back that works; but it must
+        # say its hardware address first, and the new bridge knew none before.
+        conditions.append(
+            f"{{ ping -c 1 -W 5 -I {name} {gateway}; "
+            f"ip neighbour show to {gateway} dev {name} | grep -q lladdr; }}"
+        )
+    elif card.up:
+        conditions.append(f"ip link show dev {name} up | grep -q LOWER_UP")
+    return ("sh", "-c", " && ".join(conditions))
 
 
 def _afterwards(facts: Facts, card: Card, name: str) -> Facts:

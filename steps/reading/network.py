@@ -33,13 +33,19 @@ def parse_addresses(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def parse_default_route(text: str) -> tuple[str, str]:
-    """`ip -json route`: interface and gateway of the default route with the lowest metric."""
-    routes = [item for item in _json_list(text) if item.get("dst") == "default"]
+    """`ip -json route`: interface and gateway of the default route with the lowest metric; of
+    several ways beside each other (`nexthops`), the first.
+    """
+    routes: list[dict[str, Any]] = []
+    for item in _json_list(text):
+        if item.get("dst") == "default":
+            routes += [{**item, **hop} for hop in item.get("nexthops") or [{}]]
     routes = [item for item in routes if item.get("dev")]
     if not routes:
         return "", ""
     best = min(routes, key=lambda item: int(item.get("metric", 0)))
-    return str(best["dev"]), str(best.get("gateway", ""))
+    # IPv4 over a router with an IPv6 address (RFC 5549) has `via` instead.
+    return str(best["dev"]), str(best.get("gateway") or best.get("via", {}).get("host", ""))
 
 
 def parse_resolver(text: str) -> tuple[tuple[str, ...], str]:

@@ -63,6 +63,23 @@ def test_an_answer_that_is_none_gives_no_addresses(text: str) -> None:
             ("eth0", "10.0.0.1"),
         ),
         ([{"dst": "default", "flags": ["dead"]}], ("", "")),
+        (
+            [
+                {
+                    "dst": "default",
+                    "flags": [],
+                    "nexthops": [
+                        {"gateway": "192.0.2.1", "dev": "eth1", "weight": 1, "flags": []},
+                        {"gateway": "10.0.0.2", "dev": "eth0", "weight": 1, "flags": []},
+                    ],
+                }
+            ],
+            ("eth1", "192.0.2.1"),
+        ),
+        (
+            [{"dst": "default", "via": {"family": "inet6", "host": "fe80::1"}, "dev": "eth1"}],
+            ("eth1", "fe80::1"),
+        ),
     ],
 )
 def test_the_default_route_is_the_one_with_the_lowest_metric(
