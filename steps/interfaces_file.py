@@ -1,8 +1,9 @@
 """ifupdown's interfaces files: what they say of a card, and their text with a bridge over it.
 
 The format is interfaces(5): a word at the line's beginning opens a stanza, or stands alone; other
-lines are options of the stanza before; a backslash at the end goes on in the next line. Nothing
-here reads a file: texts go in and come out, and all that is not the card's stays as it is.
+lines are options of the stanza before; a backslash at the end goes on in the next line, but for a
+comment, which ends with its own (ifupdown 0.8.41 reads it so). Nothing here reads a file: texts go
+in and come out, and all that is not the card's stays as it is.
 """
 
 from __future__ import annotations
@@ -43,11 +44,10 @@ class Stanza:
 def logical_lines(text: str) -> list[Line]:
     """The lines of a file; a comment and an empty line have no words."""
     lines = []
-    for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]*(?:\n|\Z)", text):
-        if not match[0]:
-            continue
-        words = match[0].replace("\\\n", " ").split()
-        lines.append(Line(match[0], () if words[:1] and words[0][0] == "#" else tuple(words)))
+    for match in re.finditer(r"([ \t]*#[^\n]*(?:\n|\Z))|(?:[^\n]*\\\n)*[^\n]*(?:\n|\Z)", text):
+        if match[0]:
+            words = () if match[1] else tuple(match[0].replace("\\\n", " ").split())
+            lines.append(Line(match[0], words))
     return lines
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from steps.facts import Bridge, Card, Network
+from steps.interfaces_file import logical_lines
 from steps.reading.view import View
 
 Manager = Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "unknown"]
@@ -62,14 +63,14 @@ def parse_resolver(text: str) -> tuple[tuple[str, ...], str]:
 
 def parse_interfaces(text: str) -> tuple[set[str], list[str]]:
     """interfaces(5): the interfaces with an `iface` stanza, and the files that it sources."""
-    names, sources = set(), []
-    for line in text.replace("\\\n", " ").splitlines():
-        words = line.split()
-        if words[:1] == ["iface"] and len(words) > 1:
+    names, sources = set[str](), list[str]()
+    for line in logical_lines(text):
+        words = line.words
+        if words[:1] == ("iface",) and len(words) > 1:
             names.add(words[1])
-        elif words[:1] == ["source"] and len(words) > 1:
+        elif words[:1] == ("source",) and len(words) > 1:
             sources += words[1:]
-        elif words[:1] == ["source-directory"] and len(words) > 1:
+        elif words[:1] == ("source-directory",) and len(words) > 1:
             sources += [f"{word.rstrip('/')}/*" for word in words[1:]]
     return names, sources
 

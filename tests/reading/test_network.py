@@ -101,6 +101,10 @@ def test_interfaces_have_names_and_sources_over_continued_lines() -> None:
     assert parse_interfaces(text) == ({"eth0", "br0"}, ["/etc/a/*", "b/*"])
 
 
+def test_a_comment_that_ends_in_a_backslash_hides_no_interface() -> None:
+    assert parse_interfaces("# C:\\\niface eth0 inet dhcp\n") == ({"eth0"}, [])
+
+
 def test_the_stock_machine_has_one_card_by_ifupdown(tmp_path: Path) -> None:
     files = DEVICE | {
         "/etc/network/interfaces": "source /etc/network/interfaces.d/*\n",

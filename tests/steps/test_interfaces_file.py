@@ -94,6 +94,20 @@ def test_each_file_that_names_the_card_changes_and_no_other() -> None:
     assert "source interfaces.d/*\nauto xenbr0\n" == new[MAIN]
 
 
+def test_a_comment_ends_with_its_line_whatever_it_ends_in() -> None:
+    # As ifquery of ifupdown 0.8.41 reads it: the lines after these comments are live.
+    text = "# configured by \\\nauto eth0\niface eth0 inet dhcp\n\t# C:\\\niface eth0 inet6 auto\n"
+    assert ["dhcp", "auto"] == [stanza.method for stanza in stanzas({MAIN: text})]
+    new = with_bridge({MAIN: text}, "eth0", "xenbr0")[MAIN]
+    assert new.startswith("# configured by \\\nauto xenbr0\n# eth0 is a port")
+    assert new.endswith("\t# C:\\\niface xenbr0 inet6 auto\n")
+
+
+def test_in_a_line_that_goes_on_there_is_no_comment() -> None:
+    (line,) = logical_lines("auto eth0 \\\n  # eth9\n")
+    assert ("auto", "eth0", "#", "eth9") == line.words
+
+
 IN_USE = [
     ("source /etc/network/interfaces.d/*", {"a", "b.cfg"}),
     ("source interfaces.d/*.cfg", {"b.cfg"}),
