@@ -8,6 +8,7 @@ in and come out, and all that is not the card's stays as it is.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,19 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Files that are sourced: their pattern, as an absolute path, and what names count."""
+
+    pattern: str
+    names: str
+
+    def fits(self, path: str) -> bool:
+        """Whether that file is one of them."""
+        name = path.rpartition("/")[2]
+        return _fits(path, [self.pattern]) and re.fullmatch(self.names, name) is not None
+
+
+@dataclass(frozen=True)
 class Stanza:
     """An `iface` stanza: the file it stands in, and its options as (word, rest)."""
 
@@ -51,24 +65,30 @@ def logical_lines(text: str) -> list[Line]:
     return lines
 
 
-def files_in_use(files: Mapping[str, str]) -> dict[str, str]:
-    """The main file and, of the known ones, those that it sources."""
-    main = files.get(MAIN)
-    if main is None:
-        return {}
-    found = {MAIN: main}
-    for line in logical_lines(main):
+def sources(path: str, text: str) -> list[Source]:
+    """What a file with this text sources; relative places are so to the file's own directory."""
+    found = []
+    for line in logical_lines(text):
+        places = [posixpath.join(posixpath.dirname(path), word) for word in line.words[1:]]
+        places = [posixpath.normpath(place) for place in places]
         if line.words[:1] == ("source",):
-            patterns = [_absolute(word) for word in line.words[1:]]
-            found |= {path: text for path, text in files.items() if _fits(path, patterns)}
+            found += [Source(place, r".+") for place in places]
         elif line.words[:1] == ("source-directory",):
-            patterns = [f"{_absolute(word).rstrip('/')}/*" for word in line.words[1:]]
-            found |= {
-                path: text
-                for path, text in files.items()
-                # interfaces(5): only names of these characters are read in a directory.
-                if _fits(path, patterns) and re.fullmatch(r".*/[A-Za-z0-9_-]+", path)
-            }
+            # interfaces(5): only names of these characters are read in a directory.
+            found += [Source(f"{place}/*", r"[A-Za-z0-9_-]+") for place in places]
+    return found
+
+
+def files_in_use(files: Mapping[str, str]) -> dict[str, str]:
+    """The main file and, of the known ones, those that it sources, and that these do."""
+    found: dict[str, str] = {}
+    waiting = [MAIN]
+    while waiting:
+        path = waiting.pop(0)
+        if path in files and path not in found:
+            found[path] = files[path]
+            for source in sources(path, files[path]):
+                waiting += [other for other in files if source.fits(other)]
     return found
 
 
@@ -234,10 +254,6 @@ def _in_own_stanza(stanza: Stanza) -> list[str]:
 
 def _opens(word: str) -> bool:
     return word in _STANZAS or word in _ALONE or word == "auto" or word.startswith("allow-")
-
-
-def _absolute(word: str) -> str:
-    return word if word.startswith("/") else f"/etc/network/{word}"
 
 
 def _fits(text: str, patterns: Sequence[str]) -> bool:

@@ -265,8 +265,25 @@ def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem
             )
         )
     if not problems:
-        problems += _unlike_text(interfaces_file.with_bridge(files, card.name, name))
+        changed = interfaces_file.with_bridge(files, card.name, name)
+        problems = [*_elsewhere(changed, card), *_unlike_text(changed)]
     return problems
+
+
+def _elsewhere(changed: dict[str, str], card: Card) -> list[Problem]:
+    """Files that would change, and are no configuration: made anew at a boot, or another's."""
+    return [
+        Problem(
+            "interfaces-elsewhere",
+            f"What ifupdown does with {card.name} stands in {path}, which this program does not "
+            "change: outside of /etc, files are mostly made anew at each boot.",
+            f"Move the lines about {card.name} from there to /etc/network/interfaces and start "
+            "again: Debian's cloud images write such a file for no card that ifupdown knows "
+            "already. Or make the bridge yourself: it is then used as it is.",
+        )
+        for path in changed
+        if not path.startswith("/etc/")
+    ]
 
 
 def _unlike_text(changed: dict[str, str]) -> list[Problem]:

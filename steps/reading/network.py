@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from steps import interfaces_file
 from steps.facts import Bridge, Card, Network
-from steps.interfaces_file import logical_lines
 from steps.reading.view import View
 
 Manager = Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "unknown"]
@@ -18,6 +18,7 @@ Manager = Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "
 _ADDRESSES = ("ip", "-json", "address")
 _ROUTES = ("ip", "-json", "route")
 _STUB = "127.0.0.53"  # systemd-resolved's own; the real servers stand in another file
+_MOST_FILES = 100  # of ifupdown's; more is no configuration that somebody wrote
 _FOREFATHERS = 64  # processes; a longer chain of parents is a loop
 
 
@@ -61,18 +62,18 @@ def parse_resolver(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(servers), domain
 
 
-def parse_interfaces(text: str) -> tuple[set[str], list[str]]:
-    """interfaces(5): the interfaces with an `iface` stanza, and the files that it sources."""
-    names, sources = set[str](), list[str]()
-    for line in logical_lines(text):
-        words = line.words
-        if words[:1] == ("iface",) and len(words) > 1:
-            names.add(words[1])
-        elif words[:1] == ("source",) and len(words) > 1:
-            sources += words[1:]
-        elif words[:1] == ("source-directory",) and len(words) > 1:
-            sources += [f"{word.rstrip('/')}/*" for word in words[1:]]
-    return names, sources
+def ifupdown_files(view: View) -> list[str]:
+    """The files of ifupdown's that are there: the main one, and those that are sourced."""
+    found: list[str] = []
+    waiting = [interfaces_file.MAIN]
+    while waiting and len(found) < _MOST_FILES:
+        path = waiting.pop(0)
+        if path in found or not view.is_file(path):
+            continue
+        found.append(path)
+        for source in interfaces_file.sources(path, view.text(path) or ""):
+            waiting += [item for item in view.matching(source.pattern) if source.fits(item)]
+    return found
 
 
 def begin_network(view: View) -> None:
@@ -198,21 +199,10 @@ def _fits(name: str, configured: set[str]) -> bool:
 
 
 def _ifupdown_names(view: View) -> set[str]:
-    found: set[str] = set()
-    waiting, seen = ["/etc/network/interfaces"], set[str]()
     if not view.program("ifup"):
-        return found
-    while waiting and len(seen) < 100:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        names, sources = parse_interfaces(view.text(path) or "")
-        found |= names
-        for source in sources:
-            absolute = source if source.startswith("/") else f"/etc/network/{source}"
-            waiting += [item for item in view.matching(absolute) if view.is_file(item)]
-    return found
+        return set()
+    texts = {path: view.text(path) or "" for path in ifupdown_files(view)}
+    return {stanza.name for stanza in interfaces_file.stanzas(texts)}
 
 
 def _session_card(view: View, addresses: dict[str, tuple[str, ...]]) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from steps.facts import Bridge, Card
 from steps.reading.network import (
+    ifupdown_files,
     parse_addresses,
     parse_default_route,
-    parse_interfaces,
     parse_resolver,
     read_network,
 )
@@ -94,15 +94,43 @@ def test_the_resolver_has_servers_and_the_first_domain() -> None:
     assert parse_resolver("nameserver\nsearch\n") == ((), "")
 
 
-def test_interfaces_have_names_and_sources_over_continued_lines() -> None:
-    text = (
-        "source /etc/a/*\nsource-directory b\n# iface no\niface \\\n  eth0 inet dhcp\niface br0\n"
-    )
-    assert parse_interfaces(text) == ({"eth0", "br0"}, ["/etc/a/*", "b/*"])
+def test_files_that_ifupdown_sources_are_found_from_the_directory_of_each(tmp_path: Path) -> None:
+    # As ifupdown 0.8.41 finds them.
+    files: dict[str, str | bytes | None] = {
+        "/etc/network/interfaces": "source cards\nsource-directory \\\n /run/network/interfaces.d\n"
+        "# source not-this\n",
+        "/etc/network/cards": "source more/a\nsource ../extra\n",
+        "/etc/network/more/a": "source b\nsource nowhere\n",
+        "/etc/network/more/b": "",
+        "/etc/network/b": "",
+        "/etc/extra": "",
+        "/etc/network/not-this": "",
+        "/run/network/interfaces.d/ens3": IFACES,
+        "/run/network/interfaces.d/.ens3": IFACES,
+        "/run/network/interfaces.d/ens3.old": IFACES,
+    }
+    assert [
+        "/etc/network/interfaces",
+        "/etc/network/cards",
+        "/run/network/interfaces.d/ens3",
+        "/etc/network/more/a",
+        "/etc/extra",
+        "/etc/network/more/b",
+    ] == ifupdown_files(view_of(tmp_path, files))
 
 
-def test_a_comment_that_ends_in_a_backslash_hides_no_interface() -> None:
-    assert parse_interfaces("# C:\\\niface eth0 inet dhcp\n") == ({"eth0"}, [])
+@pytest.mark.parametrize(
+    ("text", "manager"),
+    [
+        ("source /etc/network/interfaces.d/*\n", "unknown"),
+        ("# C:\\\niface \\\n ens3 inet dhcp\n", "ifupdown"),
+        ("source /etc/cards\n", "ifupdown"),
+    ],
+)
+def test_ifupdown_has_what_its_files_name(tmp_path: Path, text: str, manager: str) -> None:
+    program(tmp_path, "ifup")
+    files = DEVICE | {"/etc/network/interfaces": text, "/etc/cards": IFACES}
+    assert manager == read_network(view_of(tmp_path, files, ANSWERS)).manager
 
 
 def test_the_stock_machine_has_one_card_by_ifupdown(tmp_path: Path) -> None:

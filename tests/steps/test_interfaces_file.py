@@ -124,6 +124,19 @@ def test_only_files_that_are_sourced_count(line: str, expected: set[str]) -> Non
     assert {MAIN, *(folder + name for name in expected)} == set(files_in_use(files))
 
 
+def test_what_a_sourced_file_sources_counts_too() -> None:
+    files = {
+        MAIN: "source cards\n",
+        "/etc/network/cards": "source more/a\nsource interfaces\n",
+        "/etc/network/more/a": "source b\n",
+        "/etc/network/more/b": "",
+        "/etc/network/b": "",
+    }
+    assert [MAIN, "/etc/network/cards", "/etc/network/more/a", "/etc/network/more/b"] == list(
+        files_in_use(files)
+    )
+
+
 def test_without_a_main_file_nothing_counts() -> None:
     assert {} == files_in_use({"/etc/network/interfaces.d/eth0": "iface eth0 inet dhcp\n"})
 

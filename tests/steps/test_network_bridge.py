@@ -34,6 +34,13 @@ def interfaces(text: str) -> Callable[[Facts], Facts]:
     return lambda facts: with_file(facts, MAIN, text)
 
 
+def sourced(path: str) -> Callable[[Facts], Facts]:
+    """The card's lines stand in a file that the main one sources."""
+    return lambda facts: with_file(
+        interfaces(f"source {path}\n")(facts), path, "auto ens3\niface ens3 inet dhcp\n"
+    )
+
+
 def manager(name: str) -> Callable[[Facts], Facts]:
     return lambda facts: replace(facts, network=replace(facts.network, manager=name))  # type: ignore[arg-type]
 
@@ -249,6 +256,9 @@ CHECKS: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str
     ("nobody knows", manager("unknown"), MINE, ["network-manager"]),
     ("a container", in_container, MINE, ["network-manager"]),
     ("an address from nowhere", interfaces("auto lo\n"), MINE, ["card-unconfigured"]),
+    ("in a file of its own", sourced("/etc/network/cards"), MINE, []),
+    ("in a file of the cloud image", sourced("/run/network/interfaces.d/ens3"), MINE,
+     ["interfaces-elsewhere"]),
     ("a VLAN on the card",
      interfaces("iface ens3 inet dhcp\niface ens3.7 inet dhcp\n"), MINE, ["card-in-use"]),
     ("a route over the card",
