@@ -88,6 +88,7 @@ CHECK_NAMES: tuple[str, ...] = (
     "initrd-unread",
     "initrd-without-blkfront",
     "inside-guest",
+    "interfaces-by-cloud-init",
     "interfaces-elsewhere",
     "interfaces-not-utf8",
     "kernel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from steps import interfaces_file, not_known, xend_config
@@ -19,6 +20,7 @@ LESSON = lesson.LESSON
 QUESTIONS = ("host.bridge", "host.bridge_card")
 
 GUARD_SECONDS = 90
+_BY_CLOUD_INIT = "generated from information provided by the datasource"
 _MANAGERS = {
     "NetworkManager": "nmcli connection add type bridge ifname {bridge}, and then nmcli connection "
     "add type bridge-slave ifname {card} master {bridge}",
@@ -266,8 +268,28 @@ def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem
         )
     if not problems:
         changed = interfaces_file.with_bridge(files, card.name, name)
-        problems = [*_elsewhere(changed, card), *_unlike_text(changed)]
+        problems = [
+            *_elsewhere(changed, card),
+            *_unlike_text(changed),
+            *_written_anew(facts, files, changed),
+        ]
     return problems
+
+
+def _written_anew(
+    facts: Facts, files: dict[str, str], changed: dict[str, str]
+) -> Iterator[Problem]:
+    """Files that cloud-init wrote, and may write again."""
+    for path in changed:
+        if facts.network.cloud_init and _BY_CLOUD_INIT in files.get(path, ""):
+            yield Problem(
+                "interfaces-by-cloud-init",
+                f"cloud-init wrote {path}, and may write it anew at a boot: the bridge would be "
+                "gone.",
+                "Write `network: {config: disabled}` into "
+                "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg first.",
+                "warning",
+            )
 
 
 def _elsewhere(changed: dict[str, str], card: Card) -> list[Problem]:

@@ -115,6 +115,24 @@ def read_network(view: View) -> Network:
         gateway=gateway,
         nameservers=servers,
         domain=domain,
+        cloud_init=_cloud_init(view),
+    )
+
+
+def leaves_network_alone(text: str) -> bool:
+    """Whether a file of cloud-init's says `network: {config: disabled}`, on one line or two."""
+    return bool(
+        re.search(r"^network:\s*(?:\{\s*|\n\s+)config:\s*[\"']?disabled\b", text, re.MULTILINE)
+    )
+
+
+def _cloud_init(view: View) -> bool:
+    # Only what is said of the network is kept: such files may hold passwords.
+    if not view.program("cloud-init") or view.exists("/etc/cloud/cloud-init.disabled"):
+        return False
+    paths = ["/etc/cloud/cloud.cfg", *view.matching("/etc/cloud/cloud.cfg.d/*.cfg")]
+    return not any(
+        leaves_network_alone(view.text(path) or "") for path in paths if view.is_file(path)
     )
 
 

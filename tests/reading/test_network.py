@@ -257,3 +257,27 @@ def test_systemds_stub_is_not_taken_for_the_name_server(tmp_path: Path) -> None:
     }
     network = read_network(view_of(tmp_path, files))
     assert (network.nameservers, network.domain) == (("192.0.2.53",), "example.org")
+
+
+CLOUD = "/etc/cloud/cloud.cfg.d"
+
+
+@pytest.mark.parametrize(
+    ("files", "writes"),
+    [
+        ({}, True),
+        ({"/etc/cloud/cloud.cfg": "network:\n  version: 2\n"}, True),
+        ({f"{CLOUD}/99-off.cfg": "# network: {config: disabled}\n"}, True),
+        ({f"{CLOUD}/99-off.cfg.old": "network: {config: disabled}\n"}, True),
+        ({f"{CLOUD}/99-off.cfg": "network: {config: disabled}\n"}, False),
+        ({f"{CLOUD}/99-off.cfg": "users: []\nnetwork:\n  config: 'disabled'\n"}, False),
+        ({"/etc/cloud/cloud.cfg": "network: { config: disabled }\n"}, False),
+        ({"/etc/cloud/cloud-init.disabled": ""}, False),
+    ],
+)
+def test_cloud_init_may_write_the_network_unless_it_is_told_not_to(
+    tmp_path: Path, files: dict[str, str | bytes | None], writes: bool
+) -> None:
+    assert not read_network(view_of(tmp_path, DEVICE | files, ANSWERS)).cloud_init
+    program(tmp_path, "cloud-init")
+    assert writes == read_network(view_of(tmp_path, {}, ANSWERS)).cloud_init

@@ -41,6 +41,17 @@ def sourced(path: str) -> Callable[[Facts], Facts]:
     )
 
 
+def cloud_init(*, writes: bool) -> Callable[[Facts], Facts]:
+    """cloud-init wrote the card's file; and whether it may do so again."""
+    text = (
+        "# This file is generated from information provided by the datasource.  Changes\n"
+        "# to it will not persist across an instance reboot.\nauto ens3\niface ens3 inet dhcp\n"
+    )
+    return lambda facts: interfaces(text)(
+        replace(facts, network=replace(facts.network, cloud_init=writes))
+    )
+
+
 def manager(name: str) -> Callable[[Facts], Facts]:
     return lambda facts: replace(facts, network=replace(facts.network, manager=name))  # type: ignore[arg-type]
 
@@ -259,6 +270,8 @@ CHECKS: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str
     ("in a file of its own", sourced("/etc/network/cards"), MINE, []),
     ("in a file of the cloud image", sourced("/run/network/interfaces.d/ens3"), MINE,
      ["interfaces-elsewhere"]),
+    ("cloud-init writes it", cloud_init(writes=True), MINE, ["interfaces-by-cloud-init"]),
+    ("cloud-init wrote it once", cloud_init(writes=False), MINE, []),
     ("a VLAN on the card",
      interfaces("iface ens3 inet dhcp\niface ens3.7 inet dhcp\n"), MINE, ["card-in-use"]),
     ("a route over the card",
@@ -331,6 +344,13 @@ def test_what_the_network_read_again_shows(
     facts = change(stock())
     problems = network_bridge.verify(answered(stock(), MINE), facts)
     assert expected == [problem.name for problem in problems]
+
+
+def test_what_cloud_init_may_write_anew_is_only_warned_of() -> None:
+    facts = cloud_init(writes=True)(stock())
+    (problem,) = network_bridge.check(answered(facts, MINE), facts)
+    assert "warning" == problem.severity
+    assert "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg" in problem.hint
 
 
 def test_an_address_that_a_router_may_yet_announce_is_no_error() -> None:
