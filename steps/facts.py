@@ -194,6 +194,7 @@ class Bridge:
 class Network:
     """`manager` is who configures the card with the default route. `session_card`: the interface
     that this very session comes in by (SSH), or "". `gateway`: of the default route, or "".
+    `cloud_init`: it is installed, and may write the network's configuration at a boot.
     """
 
     manager: Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "unknown"]
@@ -203,6 +204,7 @@ class Network:
     gateway: str
     nameservers: tuple[str, ...] = ()
     domain: str = ""
+    cloud_init: bool = False
 
 
 # How the detail of a content begins for which blkid has no word: only wipefs finds it; or blkid

@@ -141,7 +141,8 @@ def _network(network: Network) -> Iterator[tuple[str, str]]:
     for bridge in network.bridges:
         ports = ", ".join(bridge.ports) or "no ports"
         yield "bridge", f"{bridge.name}: {ports}, {' '.join(bridge.addresses) or 'no address'}"
-    yield "network manager", network.manager
+    cloud = ", and cloud-init may write what it reads" if network.cloud_init else ""
+    yield "network manager", network.manager + cloud
     if network.gateway:
         yield "gateway", network.gateway
 

@@ -1,12 +1,14 @@
 """ifupdown's interfaces files: what they say of a card, and their text with a bridge over it.
 
 The format is interfaces(5): a word at the line's beginning opens a stanza, or stands alone; other
-lines are options of the stanza before; a backslash at the end goes on in the next line. Nothing
-here reads a file: texts go in and come out, and all that is not the card's stays as it is.
+lines are options of the stanza before; a backslash at the end goes on in the next line, but for a
+comment, which ends with its own (ifupdown 0.8.41 reads it so). Nothing here reads a file: texts go
+in and come out, and all that is not the card's stays as it is.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ _ALONE = ("source", "source-directory", "no-auto-down", "no-scripts", "rename")
 # Methods of interfaces(5) that a bridge can take over as they are.
 _METHODS = ("dhcp", "static", "manual", "auto")
 _PORTS = ("bridge_ports", "bridge-ports")
+_COMMANDS = ("pre-up", "up", "post-up", "pre-down", "down", "post-down")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,19 @@ class Line:
 
     text: str
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files that are sourced: their pattern, as an absolute path, and what names count."""
+
+    pattern: str
+    names: str
+
+    def fits(self, path: str) -> bool:
+        """Whether that file is one of them."""
+        name = path.rpartition("/")[2]
+        return _fits(path, [self.pattern]) and re.fullmatch(self.names, name) is not None
 
 
 @dataclass(frozen=True)
@@ -42,32 +58,37 @@ class Stanza:
 def logical_lines(text: str) -> list[Line]:
     """The lines of a file; a comment and an empty line have no words."""
     lines = []
-    for match in re.finditer(r"(?:[^\n]*\\\n)*[^\n]*(?:\n|\Z)", text):
-        if not match[0]:
-            continue
-        words = match[0].replace("\\\n", " ").split()
-        lines.append(Line(match[0], () if words[:1] and words[0][0] == "#" else tuple(words)))
+    for match in re.finditer(r"([ \t]*#[^\n]*(?:\n|\Z))|(?:[^\n]*\\\n)*[^\n]*(?:\n|\Z)", text):
+        if match[0]:
+            words = () if match[1] else tuple(match[0].replace("\\\n", " ").split())
+            lines.append(Line(match[0], words))
     return lines
 
 
-def files_in_use(files: Mapping[str, str]) -> dict[str, str]:
-    """The main file and, of the known ones, those that it sources."""
-    main = files.get(MAIN)
-    if main is None:
-        return {}
-    found = {MAIN: main}
-    for line in logical_lines(main):
+def sources(path: str, text: str) -> list[Source]:
+    """What a file with this text sources; relative places are so to the file's own directory."""
+    found = []
+    for line in logical_lines(text):
+        places = [posixpath.join(posixpath.dirname(path), word) for word in line.words[1:]]
+        places = [posixpath.normpath(place) for place in places]
         if line.words[:1] == ("source",):
-            patterns = [_absolute(word) for word in line.words[1:]]
-            found |= {path: text for path, text in files.items() if _fits(path, patterns)}
+            found += [Source(place, r".+") for place in places]
         elif line.words[:1] == ("source-directory",):
-            patterns = [f"{_absolute(word).rstrip('/')}/*" for word in line.words[1:]]
-            found |= {
-                path: text
-                for path, text in files.items()
-                # interfaces(5): only names of these characters are read in a directory.
-                if _fits(path, patterns) and re.fullmatch(r".*/[A-Za-z0-9_-]+", path)
-            }
+            # interfaces(5): only names of these characters are read in a directory.
+            found += [Source(f"{place}/*", r"[A-Za-z0-9_-]+") for place in places]
+    return found
+
+
+def files_in_use(files: Mapping[str, str]) -> dict[str, str]:
+    """The main file and, of the known ones, those that it sources, and that these do."""
+    found: dict[str, str] = {}
+    waiting = [MAIN]
+    while waiting:
+        path = waiting.pop(0)
+        if path in files and path not in found:
+            found[path] = files[path]
+            for source in sources(path, files[path]):
+                waiting += [other for other in files if source.fits(other)]
     return found
 
 
@@ -124,6 +145,31 @@ def obstacles(files: Mapping[str, str], card: str) -> list[str]:
                 if line.words[0] == "mapping" and card in line.words[1:]:
                     found.append(f"{path} has a mapping for {card}.")
     return found
+
+
+def commands_naming(files: Mapping[str, str], card: str) -> list[str]:
+    """The lines with commands that name the card, or what is on top of it: a sentence each.
+
+    As a port it has no address: a route over it leads nowhere, or cannot be set and `ifup` fails.
+    What the hardware is told (ethtool, /sys/class/net) is as true of a port. A VLAN on the card
+    counts, as its `iface` does: its address outlives the card's `ifdown`, and is then set twice.
+    """
+    name = re.escape(card)
+    named = re.compile(
+        # eth0 is neither in veth0 nor in eth0.rules; of sysctl, it is in conf.eth0.proxy_arp.
+        rf"(?<![\w.-]){name}(?:\.\d+|:\w+)?(?![\w.-])|(?:conf|neigh)\.{name}\.[a-z]"
+    )
+    return [
+        f"{stanza.path}, iface {stanza.name}: `{word} {rest}` names {card}."
+        for stanza in stanzas(files)
+        for word, rest in stanza.options
+        if word in _COMMANDS
+        for told in [rest.replace(f"/sys/class/net/{card}/", "")]
+        if any(
+            named.search(command) and not re.match(r"\s*(?:\S*/)?ethtool\s", command)
+            for command in re.split(r"[;&|]+", told)
+        )
+    ]
 
 
 def with_bridge(files: Mapping[str, str], card: str, bridge: str) -> dict[str, str]:
@@ -208,10 +254,6 @@ def _in_own_stanza(stanza: Stanza) -> list[str]:
 
 def _opens(word: str) -> bool:
     return word in _STANZAS or word in _ALONE or word == "auto" or word.startswith("allow-")
-
-
-def _absolute(word: str) -> str:
-    return word if word.startswith("/") else f"/etc/network/{word}"
 
 
 def _fits(text: str, patterns: Sequence[str]) -> bool:

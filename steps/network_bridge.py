@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from steps import interfaces_file, not_known, xend_config
@@ -19,6 +20,7 @@ LESSON = lesson.LESSON
 QUESTIONS = ("host.bridge", "host.bridge_card")
 
 GUARD_SECONDS = 90
+_BY_CLOUD_INIT = "generated from information provided by the datasource"
 _MANAGERS = {
     "NetworkManager": "nmcli connection add type bridge ifname {bridge}, and then nmcli connection "
     "add type bridge-slave ifname {card} master {bridge}",
@@ -107,7 +109,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     return Plan(
         tuple(actions),
         _afterwards(with_files(facts, changed), card, name),
-        guard=_guard(facts, card, name, files),
+        guard=_guard(facts, card, name),
         notes=(f"The connection over {card.name} pauses for some seconds.",)
         if card.addresses
         else (),
@@ -142,6 +144,16 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
                 "bridge-address",
                 f"The bridge {name} has no address.",
                 f"ifdown {name}; ifup {name} shows what the DHCP client says.",
+            )
+        )
+    elif "auto" in methods and not bridge.addresses:
+        problems.append(
+            Problem(
+                "bridge-address",
+                f"The bridge {name} has no address: no router has announced one yet.",
+                f"ifup does not wait for a router. `ip -6 address show dev {name}` must show one "
+                "soon; if not, look for the router that gave the card its address.",
+                "warning",
             )
         )
     return problems
@@ -242,9 +254,58 @@ def _check_manager(settings: Settings, facts: Facts, card: Card) -> list[Problem
                 "again: it is then used as it is. Or set host.bridge to none.",
             )
         )
+    commands = interfaces_file.commands_naming(files, card.name)
+    if commands:
+        problems.append(
+            Problem(
+                "card-in-commands",
+                f"{' '.join(commands)} {card.name} becomes a port of {name}, without an address: "
+                "a route or an address that it is given then is lost to the host.",
+                f"In what stands below `iface {card.name}`, write $IFACE instead of {card.name}: "
+                "ifupdown puts the interface's name there, the bridge's too. In another stanza, "
+                f"write {name}, or make the bridge by hand and start again.",
+            )
+        )
     if not problems:
-        problems += _unlike_text(interfaces_file.with_bridge(files, card.name, name))
+        changed = interfaces_file.with_bridge(files, card.name, name)
+        problems = [
+            *_elsewhere(changed, card),
+            *_unlike_text(changed),
+            *_written_anew(facts, files, changed),
+        ]
     return problems
+
+
+def _written_anew(
+    facts: Facts, files: dict[str, str], changed: dict[str, str]
+) -> Iterator[Problem]:
+    """Files that cloud-init wrote, and may write again."""
+    for path in changed:
+        if facts.network.cloud_init and _BY_CLOUD_INIT in files.get(path, ""):
+            yield Problem(
+                "interfaces-by-cloud-init",
+                f"cloud-init wrote {path}, and may write it anew at a boot: the bridge would be "
+                "gone.",
+                "Write `network: {config: disabled}` into "
+                "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg first.",
+                "warning",
+            )
+
+
+def _elsewhere(changed: dict[str, str], card: Card) -> list[Problem]:
+    """Files that would change, and are no configuration: made anew at a boot, or another's."""
+    return [
+        Problem(
+            "interfaces-elsewhere",
+            f"What ifupdown does with {card.name} stands in {path}, which this program does not "
+            "change: outside of /etc, files are mostly made anew at each boot.",
+            f"Move the lines about {card.name} from there to /etc/network/interfaces and start "
+            "again: Debian's cloud images write such a file for no card that ifupdown knows "
+            "already. Or make the bridge yourself: it is then used as it is.",
+        )
+        for path in changed
+        if not path.startswith("/etc/")
+    ]
 
 
 def _unlike_text(changed: dict[str, str]) -> list[Problem]:
@@ -314,34 +375,46 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
     )
 
 
-def _guard(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Guard | None:
+def _guard(facts: Facts, card: Card, name: str) -> Guard | None:
     session = facts.network.session_card == card.name
     if not card.addresses and not session:
         return None
     return Guard(
         seconds=GUARD_SECONDS,
-        probe=_reaches(facts, card, name, files),
+        probe=_reaches(facts, card, name),
         ask=session,
         question=f"The host's address is on {name} now. Are you still connected?",
     )
 
 
-def _reaches(facts: Facts, card: Card, name: str, files: dict[str, str]) -> Argv:
-    """A question whose exit status says that the host is still connected."""
+def _reaches(facts: Facts, card: Card, name: str) -> Argv:
+    """A question whose exit status says that the host is still connected, over the bridge.
+
+    `ip route get` would find a way over any other card, and `ip link show ... up` ends well for a
+    bridge that is down: it prints nothing then.
+    """
     gateway = facts.network.gateway if card.default_route else ""
-    if not gateway:
-        return ("ip", "link", "show", "dev", name, "up")
-    methods = {item.method for item in interfaces_file.stanzas(files) if item.name == card.name}
-    is_ipv6 = ipaddress.ip_address(gateway).version == 6
-    if not is_ipv6 and "iputils-arping" in facts.packages:
+    version = ipaddress.ip_address(gateway).version if gateway else 0
+    if version == 4 and "iputils-arping" in facts.packages:
         # Who forwards IPv4 on an Ethernet must answer this, whatever it thinks of ping.
         return ("arping", "-c", "1", "-w", "5", "-I", name, gateway)
-    if is_ipv6 or "dhcp" in methods:
-        # A route by DHCP is itself a sign: its lease came over the bridge, or dhclient took an
-        # older one whose gateway answered it. Many a gateway answers no ping: that would be a
-        # false alarm, and take a bridge back that works.
-        return ("ip", "route", "get", gateway)
-    return ("ping", "-c", "1", "-W", "5", gateway)
+    conditions = []
+    versions = {ipaddress.ip_interface(address).version for address in card.addresses}
+    if versions:
+        family = "inet6" if (version if version in versions else min(versions)) == 6 else "inet"
+        conditions.append(
+            f"ip -oneline address show dev {name} scope global | grep -q ' {family} '"
+        )
+    if gateway and "iputils-ping" in facts.packages:
+        # Many a gateway answers no ping, which would take a bridge back that works; but it must
+        # say its hardware address first, and the new bridge knew none before.
+        conditions.append(
+            f"{{ ping -c 1 -W 5 -I {name} {gateway}; "
+            f"ip neighbour show to {gateway} dev {name} | grep -q lladdr; }}"
+        )
+    elif card.up:
+        conditions.append(f"ip link show dev {name} up | grep -q LOWER_UP")
+    return ("sh", "-c", " && ".join(conditions))
 
 
 def _afterwards(facts: Facts, card: Card, name: str) -> Facts:

@@ -31,7 +31,7 @@ from steps.reading.hardware import (
     read_service_manager,
 )
 from steps.reading.kernels import read_kernels
-from steps.reading.network import begin_network, read_network
+from steps.reading.network import begin_network, ifupdown_files, read_network
 from steps.reading.packages import begin_packages, read_installable, read_packages
 from steps.reading.public_keys import read_public_keys
 from steps.reading.services import begin_services, read_services
@@ -234,18 +234,19 @@ def _space(view: View) -> Iterator[tuple[str, int]]:
 
 
 def _files(view: View) -> Iterator[tuple[str, str]]:
-    for pattern in FILES:
-        for path in view.matching(pattern):
-            name = path.rpartition("/")[2]
-            if any(fnmatchcase(name, left_out) for left_out in NO_FILES) or not view.is_file(path):
-                continue
-            text = view.text(path, LARGEST_FILE + 1)
-            if text is None:
-                view.not_known(path, "only root can read it")
-            elif len(text) > LARGEST_FILE:
-                view.not_known(path, "it is longer than any configuration: not read")
-            else:
-                yield path, text
+    found = [path for pattern in FILES for path in view.matching(pattern)]
+    # ifupdown's may source any other.
+    for path in dict.fromkeys([*found, *ifupdown_files(view)]):
+        name = path.rpartition("/")[2]
+        if any(fnmatchcase(name, left_out) for left_out in NO_FILES) or not view.is_file(path):
+            continue
+        text = view.text(path, LARGEST_FILE + 1)
+        if text is None:
+            view.not_known(path, "only root can read it")
+        elif len(text) > LARGEST_FILE:
+            view.not_known(path, "it is longer than any configuration: not read")
+        else:
+            yield path, text
 
 
 def _links(view: View) -> Iterator[tuple[str, str]]:

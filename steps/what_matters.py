@@ -84,7 +84,8 @@ TOOLS = (
     "grub-set-default",
 )
 
-# Texts that steps decide on; a pattern's last part may have * in it.
+# Texts that steps decide on; a pattern's last part may have * in it. Besides these, whatever
+# ifupdown's files source is read.
 FILES = (
     "/boot/grub/menu.lst",
     "/boot/grub/grub.conf",

@@ -238,3 +238,13 @@ def test_after_a_rollback_only_a_host_that_is_still_in_xen_is_told_to_boot(tmp_p
     tree(tmp_path, {"/sys/hypervisor/type": "xen\n"})
     ((command, _why),) = after_rollback(is_in_xen(tmp_path))
     assert "sudo reboot" == command
+
+
+def test_a_file_that_ifupdown_sources_is_read_wherever_it_lies(tmp_path: Path) -> None:
+    root, ask = practice(tmp_path)
+    added = {"/etc/network/cards": "iface eth7 inet dhcp\n", "/etc/network/others": ""}
+    main = root / "etc/network/interfaces"
+    main.write_text(f"{main.read_text()}\nsource cards\n")
+    files = read(tree(root, added), ask).files
+    assert added["/etc/network/cards"] == files["/etc/network/cards"]
+    assert "/etc/network/others" not in files

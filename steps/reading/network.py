@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from steps import interfaces_file
 from steps.facts import Bridge, Card, Network
 from steps.reading.view import View
 
@@ -17,6 +18,7 @@ Manager = Literal["ifupdown", "networkd", "NetworkManager", "netplan", "none", "
 _ADDRESSES = ("ip", "-json", "address")
 _ROUTES = ("ip", "-json", "route")
 _STUB = "127.0.0.53"  # systemd-resolved's own; the real servers stand in another file
+_MOST_FILES = 100  # of ifupdown's; more is no configuration that somebody wrote
 _FOREFATHERS = 64  # processes; a longer chain of parents is a loop
 
 
@@ -33,13 +35,19 @@ def parse_addresses(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def parse_default_route(text: str) -> tuple[str, str]:
-    """`ip -json route`: interface and gateway of the default route with the lowest metric."""
-    routes = [item for item in _json_list(text) if item.get("dst") == "default"]
+    """`ip -json route`: interface and gateway of the default route with the lowest metric; of
+    several ways beside each other (`nexthops`), the first.
+    """
+    routes: list[dict[str, Any]] = []
+    for item in _json_list(text):
+        if item.get("dst") == "default":
+            routes += [{**item, **hop} for hop in item.get("nexthops") or [{}]]
     routes = [item for item in routes if item.get("dev")]
     if not routes:
         return "", ""
     best = min(routes, key=lambda item: int(item.get("metric", 0)))
-    return str(best["dev"]), str(best.get("gateway", ""))
+    # IPv4 over a router with an IPv6 address (RFC 5549) has `via` instead.
+    return str(best["dev"]), str(best.get("gateway") or best.get("via", {}).get("host", ""))
 
 
 def parse_resolver(text: str) -> tuple[tuple[str, ...], str]:
@@ -54,18 +62,18 @@ def parse_resolver(text: str) -> tuple[tuple[str, ...], str]:
     return tuple(servers), domain
 
 
-def parse_interfaces(text: str) -> tuple[set[str], list[str]]:
-    """interfaces(5): the interfaces with an `iface` stanza, and the files that it sources."""
-    names, sources = set(), []
-    for line in text.replace("\\\n", " ").splitlines():
-        words = line.split()
-        if words[:1] == ["iface"] and len(words) > 1:
-            names.add(words[1])
-        elif words[:1] == ["source"] and len(words) > 1:
-            sources += words[1:]
-        elif words[:1] == ["source-directory"] and len(words) > 1:
-            sources += [f"{word.rstrip('/')}/*" for word in words[1:]]
-    return names, sources
+def ifupdown_files(view: View) -> list[str]:
+    """The files of ifupdown's that are there: the main one, and those that are sourced."""
+    found: list[str] = []
+    waiting = [interfaces_file.MAIN]
+    while waiting and len(found) < _MOST_FILES:
+        path = waiting.pop(0)
+        if path in found or not view.is_file(path):
+            continue
+        found.append(path)
+        for source in interfaces_file.sources(path, view.text(path) or ""):
+            waiting += [item for item in view.matching(source.pattern) if source.fits(item)]
+    return found
 
 
 def begin_network(view: View) -> None:
@@ -107,6 +115,24 @@ def read_network(view: View) -> Network:
         gateway=gateway,
         nameservers=servers,
         domain=domain,
+        cloud_init=_cloud_init(view),
+    )
+
+
+def leaves_network_alone(text: str) -> bool:
+    """Whether a file of cloud-init's says `network: {config: disabled}`, on one line or two."""
+    return bool(
+        re.search(r"^network:\s*(?:\{\s*|\n\s+)config:\s*[\"']?disabled\b", text, re.MULTILINE)
+    )
+
+
+def _cloud_init(view: View) -> bool:
+    # Only what is said of the network is kept: such files may hold passwords.
+    if not view.program("cloud-init") or view.exists("/etc/cloud/cloud-init.disabled"):
+        return False
+    paths = ["/etc/cloud/cloud.cfg", *view.matching("/etc/cloud/cloud.cfg.d/*.cfg")]
+    return not any(
+        leaves_network_alone(view.text(path) or "") for path in paths if view.is_file(path)
     )
 
 
@@ -191,21 +217,10 @@ def _fits(name: str, configured: set[str]) -> bool:
 
 
 def _ifupdown_names(view: View) -> set[str]:
-    found: set[str] = set()
-    waiting, seen = ["/etc/network/interfaces"], set[str]()
     if not view.program("ifup"):
-        return found
-    while waiting and len(seen) < 100:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        names, sources = parse_interfaces(view.text(path) or "")
-        found |= names
-        for source in sources:
-            absolute = source if source.startswith("/") else f"/etc/network/{source}"
-            waiting += [item for item in view.matching(absolute) if view.is_file(item)]
-    return found
+        return set()
+    texts = {path: view.text(path) or "" for path in ifupdown_files(view)}
+    return {stanza.name for stanza in interfaces_file.stanzas(texts)}
 
 
 def _session_card(view: View, addresses: dict[str, tuple[str, ...]]) -> str:

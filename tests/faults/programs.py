@@ -7,6 +7,7 @@ physical volume, lvremove of a volume that is not there, mkfs on one that is mou
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Generator
 
 from tests.faults import disk_programs, tree_programs
@@ -187,27 +188,61 @@ def _ip(model: Model, argv: Argv) -> Program:
             if name not in model.state.links:
                 return refused(f"Device {name} does not exist.")
             return Said(0, "".join(f"2: {port}: <UP> master {name}\n" for port in ports))
-        case ["link", "show", "dev", name, *_]:
+        case ["link", "show", "dev", name, *only_up]:
             link = model.state.links.get(name)
             if link is None:
                 return refused(f"Device {name} does not exist.")
+            if only_up and not link.up:
+                return OK  # prints nothing, and ends with 0
+            flags = _flags(model, name)
             if "-oneline" in argv:
-                return Said(0, f"3: {name}: <BROADCAST,UP> mtu 1500\n")
-            return Said(0, f"2: {name}: <UP> addrgenmode {link.mode} numtxqueues 1\n")
+                return Said(0, f"3: {name}: <{flags}> mtu 1500\n")
+            return Said(0, f"2: {name}: <{flags}> addrgenmode {link.mode} numtxqueues 1\n")
+        case ["neighbour", "show", "to", gateway, "dev", name]:
+            if name not in model.state.links:
+                return refused(f"Device {name} does not exist.")
+            known = "lladdr 52:55:0a:00:02:02 REACHABLE" if _carries(model, name) else "FAILED"
+            return Said(0, f"{gateway} {known}\n")
         case ["link", "set", "dev", name, "addrgenmode", mode]:
             yield
             model.state.links[name].mode = mode
-        case ["route", "get", _gateway]:
-            there = any(link.addresses for link in model.state.links.values())
-            return OK if there else refused("Network is unreachable")
         case _:
             raise AssertionError(argv)
     return OK
 
 
+def _carries(model: Model, name: str) -> bool:
+    """Whether an interface is up, with a cable in it; a bridge's is in its ports."""
+    link = model.state.links[name]
+    ports = [port for port in model.state.links.values() if port.master == name]
+    return link.up and (not link.bridge or any(port.up for port in ports))
+
+
+def _flags(model: Model, name: str) -> str:
+    carries = "BROADCAST,UP,LOWER_UP" if _carries(model, name) else "NO-CARRIER,BROADCAST,UP"
+    return carries if model.state.links[name].up else "BROADCAST"
+
+
 def _ping(model: Model, argv: Argv) -> Program:
+    """To a gateway that is reached, and says nothing to it."""
     yield from nothing()
-    return OK if any(link.addresses for link in model.state.links.values()) else refused("")
+    return refused("")
+
+
+def _sh(model: Model, argv: Argv) -> Program:
+    """What a guard asks: `one | grep -q words && { one; another; }`, and no more of a shell."""
+    said = OK
+    for condition in argv[2].split(" && "):
+        for command in condition.strip("{ }").removesuffix(";").split("; "):
+            first, *greps = command.split(" | ")
+            said = yield from program(model, tuple(shlex.split(first)))
+            for grep in greps:
+                name, option, words = shlex.split(grep)
+                assert (name, option) == ("grep", "-q"), argv
+                said = OK if words in said.out else Said(1)
+        if said.status != 0:
+            return said
+    return said
 
 
 # ---- domains
@@ -299,6 +334,7 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "pvremove": disk_programs.pvremove,
     "pvs": disk_programs.pvs,
     "rm": tree_programs.rm,
+    "sh": _sh,
     "systemctl": _systemctl,
     "update-rc.d": _update_rc_d,
     "systemd-run": _systemd_run,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from steps import network_bridge
 from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
 from tests.faults.state import State
@@ -305,3 +306,21 @@ def test_a_snapshot_that_somebody_made_of_a_guests_volume_keeps_it_from_being_ta
     host.roll_back()
     host.questions.clear()  # vgremove's, of a group that was not empty
     assert [] == ground.wrong_at_the_start()
+
+
+def test_the_bridges_guard_fails_on_a_host_that_is_cut_off(ground: Ground) -> None:
+    # `ip route get` found a way over another card, and a dead bridge was confirmed.
+    host = ground.host
+    host.restore(ground.undisturbed.before)
+    guard = network_bridge.plan(host.settings, host.read_facts()).guard
+    assert guard is not None
+    for cut in (None, "the address", "the port", "the bridge", "the cable"):
+        host.restore(ground.undisturbed.after)
+        links = host.model.state.links
+        card = links[host.settings.host.bridge_card]
+        if cut == "the address":
+            links["xenbr0"].addresses = ()
+        card.master = "" if cut == "the port" else card.master
+        card.up = cut != "the cable"
+        links["xenbr0"].up = cut != "the bridge"
+        assert (cut, cut is None) == (cut, host.machine().reads_well(guard.probe, 10.0))

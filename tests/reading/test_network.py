@@ -10,9 +10,9 @@ import pytest
 
 from steps.facts import Bridge, Card
 from steps.reading.network import (
+    ifupdown_files,
     parse_addresses,
     parse_default_route,
-    parse_interfaces,
     parse_resolver,
     read_network,
 )
@@ -63,6 +63,23 @@ def test_an_answer_that_is_none_gives_no_addresses(text: str) -> None:
             ("eth0", "10.0.0.1"),
         ),
         ([{"dst": "default", "flags": ["dead"]}], ("", "")),
+        (
+            [
+                {
+                    "dst": "default",
+                    "flags": [],
+                    "nexthops": [
+                        {"gateway": "192.0.2.1", "dev": "eth1", "weight": 1, "flags": []},
+                        {"gateway": "10.0.0.2", "dev": "eth0", "weight": 1, "flags": []},
+                    ],
+                }
+            ],
+            ("eth1", "192.0.2.1"),
+        ),
+        (
+            [{"dst": "default", "via": {"family": "inet6", "host": "fe80::1"}, "dev": "eth1"}],
+            ("eth1", "fe80::1"),
+        ),
     ],
 )
 def test_the_default_route_is_the_one_with_the_lowest_metric(
@@ -77,11 +94,43 @@ def test_the_resolver_has_servers_and_the_first_domain() -> None:
     assert parse_resolver("nameserver\nsearch\n") == ((), "")
 
 
-def test_interfaces_have_names_and_sources_over_continued_lines() -> None:
-    text = (
-        "source /etc/a/*\nsource-directory b\n# iface no\niface \\\n  eth0 inet dhcp\niface br0\n"
-    )
-    assert parse_interfaces(text) == ({"eth0", "br0"}, ["/etc/a/*", "b/*"])
+def test_files_that_ifupdown_sources_are_found_from_the_directory_of_each(tmp_path: Path) -> None:
+    # As ifupdown 0.8.41 finds them.
+    files: dict[str, str | bytes | None] = {
+        "/etc/network/interfaces": "source cards\nsource-directory \\\n /run/network/interfaces.d\n"
+        "# source not-this\n",
+        "/etc/network/cards": "source more/a\nsource ../extra\n",
+        "/etc/network/more/a": "source b\nsource nowhere\n",
+        "/etc/network/more/b": "",
+        "/etc/network/b": "",
+        "/etc/extra": "",
+        "/etc/network/not-this": "",
+        "/run/network/interfaces.d/ens3": IFACES,
+        "/run/network/interfaces.d/.ens3": IFACES,
+        "/run/network/interfaces.d/ens3.old": IFACES,
+    }
+    assert [
+        "/etc/network/interfaces",
+        "/etc/network/cards",
+        "/run/network/interfaces.d/ens3",
+        "/etc/network/more/a",
+        "/etc/extra",
+        "/etc/network/more/b",
+    ] == ifupdown_files(view_of(tmp_path, files))
+
+
+@pytest.mark.parametrize(
+    ("text", "manager"),
+    [
+        ("source /etc/network/interfaces.d/*\n", "unknown"),
+        ("# C:\\\niface \\\n ens3 inet dhcp\n", "ifupdown"),
+        ("source /etc/cards\n", "ifupdown"),
+    ],
+)
+def test_ifupdown_has_what_its_files_name(tmp_path: Path, text: str, manager: str) -> None:
+    program(tmp_path, "ifup")
+    files = DEVICE | {"/etc/network/interfaces": text, "/etc/cards": IFACES}
+    assert manager == read_network(view_of(tmp_path, files, ANSWERS)).manager
 
 
 def test_the_stock_machine_has_one_card_by_ifupdown(tmp_path: Path) -> None:
@@ -208,3 +257,27 @@ def test_systemds_stub_is_not_taken_for_the_name_server(tmp_path: Path) -> None:
     }
     network = read_network(view_of(tmp_path, files))
     assert (network.nameservers, network.domain) == (("192.0.2.53",), "example.org")
+
+
+CLOUD = "/etc/cloud/cloud.cfg.d"
+
+
+@pytest.mark.parametrize(
+    ("files", "writes"),
+    [
+        ({}, True),
+        ({"/etc/cloud/cloud.cfg": "network:\n  version: 2\n"}, True),
+        ({f"{CLOUD}/99-off.cfg": "# network: {config: disabled}\n"}, True),
+        ({f"{CLOUD}/99-off.cfg.old": "network: {config: disabled}\n"}, True),
+        ({f"{CLOUD}/99-off.cfg": "network: {config: disabled}\n"}, False),
+        ({f"{CLOUD}/99-off.cfg": "users: []\nnetwork:\n  config: 'disabled'\n"}, False),
+        ({"/etc/cloud/cloud.cfg": "network: { config: disabled }\n"}, False),
+        ({"/etc/cloud/cloud-init.disabled": ""}, False),
+    ],
+)
+def test_cloud_init_may_write_the_network_unless_it_is_told_not_to(
+    tmp_path: Path, files: dict[str, str | bytes | None], writes: bool
+) -> None:
+    assert not read_network(view_of(tmp_path, DEVICE | files, ANSWERS)).cloud_init
+    program(tmp_path, "cloud-init")
+    assert writes == read_network(view_of(tmp_path, {}, ANSWERS)).cloud_init

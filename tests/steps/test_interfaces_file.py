@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from steps.interfaces_file import (
     MAIN,
     bridge_ports,
+    commands_naming,
     files_in_use,
     logical_lines,
     obstacles,
@@ -93,6 +94,20 @@ def test_each_file_that_names_the_card_changes_and_no_other() -> None:
     assert "source interfaces.d/*\nauto xenbr0\n" == new[MAIN]
 
 
+def test_a_comment_ends_with_its_line_whatever_it_ends_in() -> None:
+    # As ifquery of ifupdown 0.8.41 reads it: the lines after these comments are live.
+    text = "# configured by \\\nauto eth0\niface eth0 inet dhcp\n\t# C:\\\niface eth0 inet6 auto\n"
+    assert ["dhcp", "auto"] == [stanza.method for stanza in stanzas({MAIN: text})]
+    new = with_bridge({MAIN: text}, "eth0", "xenbr0")[MAIN]
+    assert new.startswith("# configured by \\\nauto xenbr0\n# eth0 is a port")
+    assert new.endswith("\t# C:\\\niface xenbr0 inet6 auto\n")
+
+
+def test_in_a_line_that_goes_on_there_is_no_comment() -> None:
+    (line,) = logical_lines("auto eth0 \\\n  # eth9\n")
+    assert ("auto", "eth0", "#", "eth9") == line.words
+
+
 IN_USE = [
     ("source /etc/network/interfaces.d/*", {"a", "b.cfg"}),
     ("source interfaces.d/*.cfg", {"b.cfg"}),
@@ -107,6 +122,19 @@ def test_only_files_that_are_sourced_count(line: str, expected: set[str]) -> Non
     folder = "/etc/network/interfaces.d/"
     files = {MAIN: f"{line}\n", f"{folder}a": "", f"{folder}b.cfg": "", "/etc/fstab": ""}
     assert {MAIN, *(folder + name for name in expected)} == set(files_in_use(files))
+
+
+def test_what_a_sourced_file_sources_counts_too() -> None:
+    files = {
+        MAIN: "source cards\n",
+        "/etc/network/cards": "source more/a\nsource interfaces\n",
+        "/etc/network/more/a": "source b\n",
+        "/etc/network/more/b": "",
+        "/etc/network/b": "",
+    }
+    assert [MAIN, "/etc/network/cards", "/etc/network/more/a", "/etc/network/more/b"] == list(
+        files_in_use(files)
+    )
 
 
 def test_without_a_main_file_nothing_counts() -> None:
@@ -139,6 +167,37 @@ def test_what_a_bridge_cannot_take_over_is_said(text: str, words: str) -> None:
         assert any(words in sentence for sentence in found), found
     else:
         assert [] == found
+
+
+NAMED = [
+    ("up route add -net 192.0.2.0 netmask 255.255.255.224 gw 192.0.2.1 dev eth0", True),
+    ("post-up ip route add 10.9.0.0/16 dev eth0", True),
+    ("pre-up iptables -A INPUT -i eth0 -j DROP", True),
+    ("pre-down ip addr del 198.51.100.7/32 dev 'eth0'", True),
+    ("down ifconfig eth0:1 down", True),
+    ("post-down ip link delete eth0.5", True),
+    ("up echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp", True),
+    ("up sysctl -w net.ipv4.conf.eth0.proxy_arp=1", True),
+    ("up ethtool -K eth0 tso off && ip route add 10.9.0.0/16 dev eth0", True),
+    ("up ip route add 10.9.0.0/16 \\\n dev eth0", True),
+    ("up ip route add 10.9.0.0/16 dev $IFACE", False),
+    ("up ip link set veth0 up; ip link set eth01 up", False),
+    ("up iptables-restore /etc/eth0.rules", False),
+    ("up /sbin/ethtool -K eth0 tso off; ethtool -G eth0 rx 512", False),
+    ("up echo 2 > /sys/class/net/eth0/queues/rx-0/rps_cpus", False),
+    ("# up ip route add 10.9.0.0/16 dev eth0", False),
+    ("dns-search eth0", False),
+]
+
+
+@pytest.mark.parametrize(("line", "is_named"), NAMED)
+@pytest.mark.parametrize("stanza", ["eth0", "eth1"])
+def test_a_command_that_names_the_card_is_found_in_every_stanza(
+    line: str, is_named: bool, stanza: str
+) -> None:
+    found = commands_naming({MAIN: f"iface {stanza} inet dhcp\n    {line}\n"}, "eth0")
+    assert is_named == bool(found)
+    assert not found or f"iface {stanza}: `{' '.join(line.split()[:2])}" in found[0]
 
 
 def test_a_bridge_without_ports_has_none() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from steps.interfaces_file import MAIN
 from tests.machines import desktop, in_container, static_with_session, stock, with_bridge
 from tests.steps.answered import answered
 from wizard.actions import CommandShows, RunCommand, WriteFile, text_hash
+from wizard.commands import ask
 
 MINE = {"host.bridge": "xenbr0", "host.bridge_card": "ens3"}
 
@@ -29,6 +32,24 @@ def card(**changes: object) -> Callable[[Facts], Facts]:
 
 def interfaces(text: str) -> Callable[[Facts], Facts]:
     return lambda facts: with_file(facts, MAIN, text)
+
+
+def sourced(path: str) -> Callable[[Facts], Facts]:
+    """The card's lines stand in a file that the main one sources."""
+    return lambda facts: with_file(
+        interfaces(f"source {path}\n")(facts), path, "auto ens3\niface ens3 inet dhcp\n"
+    )
+
+
+def cloud_init(*, writes: bool) -> Callable[[Facts], Facts]:
+    """cloud-init wrote the card's file; and whether it may do so again."""
+    text = (
+        "# This file is generated from information provided by the datasource.  Changes\n"
+        "# to it will not persist across an instance reboot.\nauto ens3\niface ens3 inet dhcp\n"
+    )
+    return lambda facts: interfaces(text)(
+        replace(facts, network=replace(facts.network, cloud_init=writes))
+    )
 
 
 def manager(name: str) -> Callable[[Facts], Facts]:
@@ -122,23 +143,48 @@ def test_the_session_over_the_card_is_asked_for() -> None:
 
 
 def v6(facts: Facts) -> Facts:
-    return replace(facts, network=replace(facts.network, gateway="2001:db8::1"))
+    return replace(facts, network=replace(facts.network, gateway="fe80::1"))
+
+
+def without_ping(facts: Facts) -> Facts:
+    kept = {name: one for name, one in facts.packages.items() if name != "iputils-ping"}
+    return replace(facts, packages=kept)
+
+
+HAS_IPV4 = "ip -oneline address show dev xenbr0 scope global | grep -q ' inet '"
+HAS_IPV6 = HAS_IPV4.replace("inet", "inet6")
+IS_PLUGGED = "ip link show dev xenbr0 up | grep -q LOWER_UP"
+
+
+def answers(gateway: str) -> str:
+    return (
+        f"{{ ping -c 1 -W 5 -I xenbr0 {gateway}; "
+        f"ip neighbour show to {gateway} dev xenbr0 | grep -q lladdr; }}"
+    )
+
+
+def asks(*conditions: str) -> tuple[str, ...]:
+    return ("sh", "-c", " && ".join(conditions))
 
 
 GUARDS: list[tuple[str, Callable[[Facts], Facts], tuple[str, ...]]] = [
-    ("dhcp: the lease is the proof", lambda facts: facts, ("ip", "route", "get", "10.0.2.2")),
+    ("dhcp", lambda facts: facts, asks(HAS_IPV4, answers("10.0.2.2"))),
     ("dhcp, with arping", lambda facts: with_packages(facts, ("iputils-arping",)),
      ("arping", "-c", "1", "-w", "5", "-I", "xenbr0", "10.0.2.2")),
-    ("static", static_with_session, ("ping", "-c", "1", "-W", "5", "192.0.2.1")),
+    ("static", static_with_session, asks(HAS_IPV4, answers("192.0.2.1"))),
     ("static, with arping",
      lambda facts: with_packages(static_with_session(facts), ("iputils-arping",)),
      ("arping", "-c", "1", "-w", "5", "-I", "xenbr0", "192.0.2.1")),
-    ("static, IPv6", lambda facts: v6(static_with_session(facts)),
-     ("ip", "route", "get", "2001:db8::1")),
-    ("IPv6, with arping", lambda facts: v6(with_packages(facts, ("iputils-arping",))),
-     ("ip", "route", "get", "2001:db8::1")),
-    ("no way out over this card", card(default_route=False),
-     ("ip", "link", "show", "dev", "xenbr0", "up")),
+    ("IPv6 only", lambda facts: card(addresses=("2001:db8::2/64",))(v6(facts)),
+     asks(HAS_IPV6, answers("fe80::1"))),
+    ("IPv4 over a router with an IPv6 address", v6, asks(HAS_IPV4, answers("fe80::1"))),
+    ("IPv6, with arping",
+     lambda facts: card(addresses=("192.0.2.10/24", "2001:db8::2/64"))(
+         v6(with_packages(facts, ("iputils-arping",)))),
+     asks(HAS_IPV6, answers("fe80::1"))),
+    ("without ping", without_ping, asks(HAS_IPV4, IS_PLUGGED)),
+    ("no way out over this card", card(default_route=False), asks(HAS_IPV4, IS_PLUGGED)),
+    ("nor a cable in it", card(default_route=False, up=False), asks(HAS_IPV4)),
 ]  # fmt: skip
 
 
@@ -151,6 +197,43 @@ def test_what_confirms_that_the_host_is_still_connected(
     guard = network_bridge.plan(answered(facts, MINE), facts).guard
     assert guard is not None
     assert expected == guard.probe
+
+
+# As the ip of iproute2 6.1 says it: with nothing to show it ends with 0 all the same.
+ADDRESS = "3: xenbr0    inet 192.0.2.10/27 scope global xenbr0\\       valid_lft forever"
+ADDRESS_6 = "3: xenbr0    inet6 2001:db8::2/64 scope global nodad \\       valid_lft forever"
+PLUGGED = "3: xenbr0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP"
+UNPLUGGED = "3: xenbr0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state DOWN"
+KNOWN = "192.0.2.1 lladdr 02:00:00:00:00:01 REACHABLE"
+SAID: list[tuple[str, bool, tuple[str, str, str], bool]] = [
+    ("the gateway is known, and answers no ping", True, (ADDRESS, PLUGGED, KNOWN), True),
+    ("the gateway is silent", True, (ADDRESS, PLUGGED, "192.0.2.1 FAILED"), False),
+    ("the gateway was never seen", True, (ADDRESS, PLUGGED, ""), False),
+    ("no address", True, ("", PLUGGED, KNOWN), False),
+    ("an address of the other family", True, (ADDRESS_6, PLUGGED, KNOWN), False),
+    ("without a gateway, all is well", False, (ADDRESS, PLUGGED, ""), True),
+    ("without a gateway, no cable", False, (ADDRESS, UNPLUGGED, ""), False),
+    ("without a gateway, the bridge is down", False, (ADDRESS, "", ""), False),
+    ("without a gateway, no address", False, ("", PLUGGED, ""), False),
+]
+
+
+@pytest.mark.parametrize(("has_gateway", "said", "expected"), [row[1:] for row in SAID],
+                         ids=[row[0] for row in SAID])  # fmt: skip
+def test_the_guards_question_fails_once_the_host_is_cut_off(
+    tmp_path: Path, has_gateway: bool, said: tuple[str, str, str], expected: bool
+) -> None:
+    address, link, neighbour = said
+    words = f"case $* in *address*) echo '{address}';; *neigh*) echo '{neighbour}';; *link*) "
+    for name, text in (("ip", f"{words} echo '{link}';; esac"), ("ping", "exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    facts = static_with_session(stock())
+    facts = facts if has_gateway else card(default_route=False)(facts)
+    guard = network_bridge.plan(answered(facts, MINE), facts).guard
+    assert guard is not None
+    search = f"PATH={tmp_path}:{os.environ['PATH']}"
+    assert expected == (ask(("env", search, *guard.probe), 20.0).status == 0)
 
 
 def test_a_bridge_that_is_there_is_used_as_it_is() -> None:
@@ -184,8 +267,18 @@ CHECKS: list[tuple[str, Callable[[Facts], Facts], Mapping[str, object], list[str
     ("nobody knows", manager("unknown"), MINE, ["network-manager"]),
     ("a container", in_container, MINE, ["network-manager"]),
     ("an address from nowhere", interfaces("auto lo\n"), MINE, ["card-unconfigured"]),
+    ("in a file of its own", sourced("/etc/network/cards"), MINE, []),
+    ("in a file of the cloud image", sourced("/run/network/interfaces.d/ens3"), MINE,
+     ["interfaces-elsewhere"]),
+    ("cloud-init writes it", cloud_init(writes=True), MINE, ["interfaces-by-cloud-init"]),
+    ("cloud-init wrote it once", cloud_init(writes=False), MINE, []),
     ("a VLAN on the card",
      interfaces("iface ens3 inet dhcp\niface ens3.7 inet dhcp\n"), MINE, ["card-in-use"]),
+    ("a route over the card",
+     interfaces("iface ens3 inet dhcp\n    up ip route add 10.9.0.0/16 dev ens3\n"), MINE,
+     ["card-in-commands"]),
+    ("a route over whatever has the address",
+     interfaces("iface ens3 inet dhcp\n    up ip route add 10.9.0.0/16 dev $IFACE\n"), MINE, []),
     ("the bridge is in the file without the card",
      interfaces("iface ens3 inet dhcp\niface xenbr0 inet manual\n    bridge_ports none\n"),
      MINE, ["bridge-configured"]),
@@ -234,6 +327,11 @@ FOUND: list[tuple[str, Callable[[Facts], Facts], list[str]]] = [
     ("no bridge", lambda facts: facts, ["bridge-missing"]),
     ("no port", bridged(ports=()), ["bridge-ports"]),
     ("no address", bridged(addresses=()), ["bridge-address"]),
+    (
+        "no router has announced an address yet",
+        lambda facts: bridged(addresses=())(interfaces("iface ens3 inet6 auto\n")(facts)),
+        ["bridge-address"],
+    ),
     ("gone from the file", lambda facts: with_file(bridged()(facts), MAIN, "auto lo\n"), []),
 ]
 
@@ -246,6 +344,19 @@ def test_what_the_network_read_again_shows(
     facts = change(stock())
     problems = network_bridge.verify(answered(stock(), MINE), facts)
     assert expected == [problem.name for problem in problems]
+
+
+def test_what_cloud_init_may_write_anew_is_only_warned_of() -> None:
+    facts = cloud_init(writes=True)(stock())
+    (problem,) = network_bridge.check(answered(facts, MINE), facts)
+    assert "warning" == problem.severity
+    assert "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg" in problem.hint
+
+
+def test_an_address_that_a_router_may_yet_announce_is_no_error() -> None:
+    facts = bridged(addresses=())(interfaces("iface ens3 inet6 auto\n")(stock()))
+    (problem,) = network_bridge.verify(answered(stock(), MINE), facts)
+    assert "warning" == problem.severity
 
 
 def test_a_card_of_a_name_with_dots_is_not_taken_for_a_pattern() -> None:
