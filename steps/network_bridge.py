@@ -379,21 +379,25 @@ def _guard(facts: Facts, card: Card, name: str) -> Guard | None:
     session = facts.network.session_card == card.name
     if not card.addresses and not session:
         return None
+    gateway = facts.network.gateway if card.default_route else ""
+    probe = _reaches(facts, card, name, gateway)
     return Guard(
         seconds=GUARD_SECONDS,
-        probe=_reaches(facts, card, name),
+        probe=probe,
         ask=session,
         question=f"The host's address is on {name} now. Are you still connected?",
+        sign=f"the gateway {gateway} answers over {name}"
+        if gateway and gateway in " ".join(probe)
+        else f"{name} is up, with its address",
     )
 
 
-def _reaches(facts: Facts, card: Card, name: str) -> Argv:
+def _reaches(facts: Facts, card: Card, name: str, gateway: str) -> Argv:
     """A question whose exit status says that the host is still connected, over the bridge.
 
     `ip route get` would find a way over any other card, and `ip link show ... up` ends well for a
     bridge that is down: it prints nothing then.
     """
-    gateway = facts.network.gateway if card.default_route else ""
     version = ipaddress.ip_address(gateway).version if gateway else 0
     if version == 4 and "iputils-arping" in facts.packages:
         # Who forwards IPv4 on an Ethernet must answer this, whatever it thinks of ping.
@@ -412,7 +416,7 @@ def _reaches(facts: Facts, card: Card, name: str) -> Argv:
             f"{{ ping -c 1 -W 5 -I {name} {gateway}; "
             f"ip neighbour show to {gateway} dev {name} | grep -q lladdr; }}"
         )
-    elif card.up:
+    elif card.up or not conditions:
         conditions.append(f"ip link show dev {name} up | grep -q LOWER_UP")
     return ("sh", "-c", " && ".join(conditions))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -356,7 +355,7 @@ class Pipeline(Generic[S, F]):
         """Wait for the confirmation; raises `StepFailed` when it does not come in time."""
         confirm = self.wishes.confirm if guard.ask else None
         # A question that nobody is asked would look like one that waits for an answer.
-        words = guard.question if confirm else f"until `{shlex.join(guard.probe)}` succeeds"
+        words = guard.question if confirm else f"until {guard.condition}"
         self.reporter.waiting(words, guard.seconds)
         if confirm is not None:
             if self._asked(lambda: confirm(guard.question, guard.seconds)):
@@ -375,7 +374,8 @@ class Pipeline(Generic[S, F]):
             self.machine.interrupts.check()
             if self.machine.reads_well(guard.probe, _PROBE_TIME):
                 return True
-            if (left := deadline - time.monotonic()) <= 0:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 return False
             self.machine.interrupts.wait(min(1.0, left))
 

@@ -381,4 +381,4 @@ def _told(action: Action) -> str:
 def _net(guard: Guard | None) -> str:
     if guard is None:
         return "none"
-    return f"{guard.seconds} s, unless `{' '.join(guard.probe)}` succeeds"
+    return f"{guard.seconds} s, unless {guard.condition}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
@@ -40,13 +41,20 @@ class Guard:
     """A step that may cut the user's own connection: it is undone by itself unless confirmed.
 
     `seconds` is the time allowed. Unattended, `probe` (exit status 0) confirms; when
-    `ask` is true and a person is there, the person does, in the same session.
+    `ask` is true and a person is there, the person does, in the same session. `sign` says what the
+    probe looks for, for one whose command says it badly.
     """
 
     seconds: int
     probe: Argv
     ask: bool
     question: str
+    sign: str = ""  # "the gateway 10.0.2.2 answers over xenbr0"
+
+    @property
+    def condition(self) -> str:
+        """What keeps the step where nobody is asked, to be read after "until" or "unless"."""
+        return self.sign or f"`{shlex.join(self.probe)}` succeeds"
 
 
 F = TypeVar("F")

@@ -166,7 +166,7 @@ def undo_words(action: Action) -> str:
 
 def guard_words(guard: Guard) -> str:
     """What takes a guarded step back by itself, and what keeps it."""
-    kept = "you say that you are still there" if guard.ask else f"`{shown(guard.probe)}` succeeds"
+    kept = "you say that you are still there" if guard.ask else guard.condition
     return f"taken back by itself after {guard.seconds} s, unless {kept}"
 
 

@@ -197,6 +197,12 @@ def test_what_confirms_that_the_host_is_still_connected(
     guard = network_bridge.plan(answered(facts, MINE), facts).guard
     assert guard is not None
     assert expected == guard.probe
+    # A shell's conditions are no sentence for somebody who waits.
+    asked = facts.network.gateway in " ".join(expected)
+    told = (
+        f"the gateway {facts.network.gateway} answers over" if asked else "is up, with its address"
+    )
+    assert told in guard.condition
 
 
 # As the ip of iproute2 6.1 says it: with nothing to show it ends with 0 all the same.
