@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from steps import not_known
+from steps import identifiers, not_known
 from steps.boot_drop_in import xen_entry
 from steps.expected import (
     under_xen,
@@ -300,7 +300,7 @@ def _start_guest(
                 why=f"Makes the domain {guest.name} of its config, and starts it.",
                 # It is built paused, and let go at the end: cut off before, it stands still.
                 probe=CommandShows((tool, "list", guest.name), _not_paused(guest.name)),
-                traces=CommandShows((tool, "domid", guest.name), r"^\d+$", by_program=True),
+                traces=_is_there(guest, facts, tool),
                 undo=(tool, "destroy", guest.name),
                 undo_class="by removal",
                 undo_note="as by pulling the plug; the volume stays",
@@ -329,6 +329,16 @@ def _start_guest(
 
 
 _NO_DOMAIN = Domain("", 0, 0, 0, "")
+
+
+def _is_there(guest: GuestSettings, facts: Facts, tool: str) -> CommandShows:
+    """Whether this very domain is there, and no other one of its name: its config gives a UUID."""
+    uuid = identifiers.guest_uuid(facts, guest.name)
+    if tool == "xm":
+        shows = CommandShows((tool, "list", "--long", guest.name), rf"\(uuid {uuid}\)")
+    else:
+        shows = CommandShows((tool, "vm-list"), rf"^{uuid}\s+\d+\s+{re.escape(guest.name)}\s*$")
+    return replace(shows, by_program=True)
 
 
 def _not_paused(name: str) -> str:

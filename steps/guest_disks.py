@@ -66,9 +66,13 @@ def mount_point(guest: GuestSettings) -> str:
     return f"{MOUNT_DIRECTORY}/{guest.name}"
 
 
-def root_filesystem(settings: Settings, guest: GuestSettings, system: bool = False) -> Volume:
+def root_filesystem(
+    settings: Settings, facts: Facts, guest: GuestSettings, *, system: bool = False
+) -> Volume:
     """The guest's root volume as something to work inside of."""
-    return Volume(root_device(settings, guest), mount_point(guest), guest.filesystem, system=system)
+    device = root_device(settings, guest)
+    uuid = identifiers.filesystem_uuid(facts, device)
+    return Volume(device, mount_point(guest), guest.filesystem, system=system, uuid=uuid)
 
 
 def fstab(settings: Settings, facts: Facts, guest: GuestSettings) -> str:

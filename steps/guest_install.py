@@ -51,13 +51,13 @@ def install_actions(
     first, and in its place at the last.
     """
     return [
-        _begin(settings, guest),
+        _begin(settings, facts, guest),
         _bootstrap(settings, facts, guest, release),
         *_configuration(settings, facts, guest, release),
-        *_login(settings, guest),
+        *_login(settings, facts, guest),
         *_modules(settings, facts, guest),
         *_fresh_tls(settings, facts, guest),
-        *_finish(settings, guest),
+        *_finish(settings, facts, guest),
     ]
 
 
@@ -65,7 +65,7 @@ def _fresh_tls(settings: Settings, facts: Facts, guest: GuestSettings) -> list[A
     """What moves /lib/tls away in a system that nobody has looked into yet."""
     if not tls.is_moved(settings.host.tls, facts.architecture, facts.glibc):
         return []
-    place, inside = mount_point(guest), root_filesystem(settings, guest)
+    place, inside = mount_point(guest), root_filesystem(settings, facts, guest)
     # The slash: /lib is a link in releases of today. What is moved is not to be looked into.
     search = ("find", f"{place}/lib/", "-maxdepth", "2", "-name", "tls", "-type", "d", "-prune")
     move = ("mv", "--no-target-directory", "tls", f"tls{tls.DISABLED}")
@@ -81,11 +81,11 @@ def _fresh_tls(settings: Settings, facts: Facts, guest: GuestSettings) -> list[A
 
 
 def tls_actions(
-    settings: Settings, guest: GuestSettings, directories: Sequence[str]
+    settings: Settings, facts: Facts, guest: GuestSettings, directories: Sequence[str]
 ) -> list[Action]:
     """What moves these away in a system that is complete, and may have run: with an undo."""
     place = mount_point(guest)
-    inside = root_filesystem(settings, guest, system=True)
+    inside = root_filesystem(settings, facts, guest, system=True)
     ldconfig = ("chroot", place, "/sbin/ldconfig")
     # Twice: what is taken back is taken back in reverse, and the cache must come after the move.
     actions: list[Action] = [
@@ -121,13 +121,13 @@ def tls_actions(
     return actions
 
 
-def _begin(settings: Settings, guest: GuestSettings) -> WriteFile:
+def _begin(settings: Settings, facts: Facts, guest: GuestSettings) -> WriteFile:
     return WriteFile(
         f"{mount_point(guest)}{guest_files.INSTALLING}",
         guest_files.marker(guest),
         "Written first: by this file a system that is half installed is known for xen-setup's own, "
         "and not for one that somebody uses.",
-        inside=root_filesystem(settings, guest),
+        inside=root_filesystem(settings, facts, guest),
     )
 
 
@@ -135,7 +135,7 @@ def _bootstrap(
     settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
 ) -> RunCommand:
     place = mount_point(guest)
-    inside = root_filesystem(settings, guest)
+    inside = root_filesystem(settings, facts, guest)
     include = dict.fromkeys((*packages_for(release, guest.filesystem), *guest.packages))
     source = guest_files.mirror(facts, guest, release)
     return RunCommand(
@@ -196,7 +196,7 @@ def _bootstrap(
 def _configuration(
     settings: Settings, facts: Facts, guest: GuestSettings, release: GuestRelease
 ) -> list[Action]:
-    inside = root_filesystem(settings, guest)
+    inside = root_filesystem(settings, facts, guest)
 
     def write(path: str, text: str, why: str) -> WriteFile:
         return WriteFile(f"{mount_point(guest)}{path}", text, why, inside=inside)
@@ -245,9 +245,9 @@ def _configuration(
     return list(files)
 
 
-def _login(settings: Settings, guest: GuestSettings) -> list[Action]:
+def _login(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Action]:
     place = mount_point(guest)
-    inside = root_filesystem(settings, guest)
+    inside = root_filesystem(settings, facts, guest)
     actions: list[Action] = [
         MakeDirectory(
             f"{place}/{_PATIENCE}",
@@ -313,7 +313,7 @@ def _modules(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Act
     if kernel is None or kernel.modules is None:
         return []
     place = mount_point(guest)
-    inside = root_filesystem(settings, guest)
+    inside = root_filesystem(settings, facts, guest)
     copy = f"{place}/lib/modules/{kernel.version}"
     return [
         MakeDirectory(
@@ -340,9 +340,9 @@ def _modules(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Act
     ]
 
 
-def _finish(settings: Settings, guest: GuestSettings) -> list[Action]:
+def _finish(settings: Settings, facts: Facts, guest: GuestSettings) -> list[Action]:
     place = mount_point(guest)
-    inside = root_filesystem(settings, guest)
+    inside = root_filesystem(settings, facts, guest)
     cache = f"{place}/var/cache/apt/archives"
     packages = ("find", cache, "-name", "*.deb")
     return [

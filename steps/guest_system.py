@@ -196,7 +196,7 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             skipped.append(f"{device} holds a complete system.")
             tree = facts.tree(device)
             if tree is not None and tree.tls and _moves_tls(settings, facts):
-                actions += tls_actions(settings, guest, tree.tls)
+                actions += tls_actions(settings, facts, guest, tree.tls)
                 facts = with_tree(facts, replace(tree, tls=()))
             continue
         release = RELEASES.get(guest.release)

@@ -168,6 +168,8 @@ def _lvcreate(group: str, disk: GuestDisk) -> RunCommand:
         undo=("lvremove", "--yes", f"{group}/{disk.volume}"),
         undo_class="by removal",
         dependents=dependents(group, disk.volume),
+        # What was made on it is wiped before: whatever is there then was made since.
+        spared=("wipefs", "--noheadings", "--output", "TYPE", disk.device),
         timeout=120,
         space=disk.size,
     )

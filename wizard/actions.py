@@ -31,6 +31,8 @@ class Volume:
 
     `system` binds /dev (with pts), /proc and /sys below it too, for commands in a chroot.
 
+    `uuid` is the filesystem's; another one by the same device's name is not this volume. "": any.
+
     Files, links, directories and moves inside a volume have no undo of their own (see
     `undo_class`): they go with what filled it, since the system in it, once it has run, has
     changed such files as /etc/machine-id itself. Only a RunCommand inside has its undo.
@@ -40,6 +42,7 @@ class Volume:
     mount_point: str
     filesystem: str
     system: bool = False
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class RunCommand:
     not done, and yet to be cleared away); what `traces` shows before it begins is another's, and
     refused if the undo is "by removal". `dependents` is a command that lists what else would go
     with it, and prints nothing where there is none: what it lists keeps the undo from being run.
+    `spared` is a command, too: what it prints is somebody's by now, on what the undo would remove.
     Without `undo` the class must say so: "nothing to undo"
     with the reason in `undo_note` (a check, a cache, a thing that goes with another's undo), or
     "no undo", a point of no return; `agreed_by` is the answer that agrees to it, by naming what is
@@ -156,6 +160,7 @@ class RunCommand:
     traces: Probe | None = None
     own_log: str = ""
     dependents: Argv = ()
+    spared: Argv = ()
     kind: Literal["RunCommand"] = "RunCommand"
 
 

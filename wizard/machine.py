@@ -316,7 +316,7 @@ class Machine:
                 self.partition_tables.announce(action, self._running)
             if durable.is_kept(action, self.to_disk):
                 return True
-        if not isinstance(action, Reboot):
+        if not isinstance(action, Reboot) and undo_class(action) != "no undo":
             self.revert(action, undo, watch)
         return False
 
@@ -449,7 +449,7 @@ class Machine:
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
         self._mounts.only(action.inside)
-        self._running.refuse_to_take_along(action.dependents, action.undo)
+        self._running.refuse_harm(action.dependents, action.spared, action.undo)
         self._running.do(action.undo, _UNDO_TIME, watch)
         self.checkpoint("RunCommand: undo ended")
         if not isinstance(traces, Never) and self._still_there(traces):

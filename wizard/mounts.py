@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +33,7 @@ class Mounted:
     point: str
     device: str  # "MAJOR:MINOR"
     filesystem: str = ""  # its type: ext4
+    source: str = ""  # what is mounted, by the name that it was mounted by
 
 
 def parse_mountinfo(text: str) -> list[Mounted]:
@@ -40,8 +42,8 @@ def parse_mountinfo(text: str) -> list[Mounted]:
     for line in text.splitlines():
         fields = line.split(" ")
         if len(fields) > 4:
-            kind = line.partition(" - ")[2].partition(" ")[0]
-            result.append(Mounted(_unescape(fields[4]), fields[2], kind))
+            kind, source, *_ = (*line.partition(" - ")[2].split(" "), "", "")
+            result.append(Mounted(_unescape(fields[4]), fields[2], kind, _unescape(source)))
     return result
 
 
@@ -88,15 +90,18 @@ class Mounts:
             self._mount(volume)
 
     def can_hold(self, volume: Volume) -> bool:
-        """Whether there is a filesystem to mount: false when device or filesystem are missing."""
+        """Whether the filesystem is there to mount: false when device or filesystem are missing,
+        or another was made on the device, which is somebody's.
+        """
         if volume == self._held:
             return True
         if not Path(volume.device).exists():
             return False
-        answer = self._ask(
-            ("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", volume.device)
-        )
-        return answer.out.strip() == volume.filesystem
+        answer = self._ask(("blkid", "--probe", "--output", "export", volume.device))
+        on_it = dict(line.partition("=")[::2] for line in answer.out.splitlines())
+        if volume.uuid and on_it.get("UUID") != volume.uuid:
+            return False
+        return on_it.get("TYPE") == volume.filesystem
 
     def release(self) -> None:
         """Unmount what is held; processes that work in it are ended first."""
@@ -127,7 +132,13 @@ class Mounts:
             raise StepFailed(
                 f"Something else is mounted at {point}.", hint=f"Unmount it: umount {point}"
             )
-        self._refuse_guests_disk(volume)
+        self._refuse_in_use(volume)
+        if volume.uuid and not self.can_hold(volume):
+            raise StepFailed(
+                f"{volume.device} does not hold the {volume.filesystem} that was made on it.",
+                hint=f"See what `blkid --probe {volume.device}` says: its UUID was {volume.uuid}. "
+                "Nothing was mounted.",
+            )
         self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
         point.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._held = volume
@@ -157,16 +168,30 @@ class Mounts:
                 details=result.tail,
             )
 
-    def _refuse_guests_disk(self, volume: Volume) -> None:
-        """Mounting what a running guest writes to destroys it: ask Xen's block backend."""
+    def _refuse_in_use(self, volume: Volume) -> None:
+        """Refuse what somebody has mounted, and what a running guest writes to: mounting that
+        destroys it. Xen's block backend knows.
+        """
         try:
-            number = Path(volume.device).stat().st_rdev
+            state = Path(volume.device).stat()
         except OSError as error:
             raise StepFailed(
                 f"{volume.device} cannot be mounted: {error.strerror}.",
                 hint="See with `lsblk` what became of it.",
             ) from error
-        ours = f"{os.major(number):x}:{os.minor(number):x}"
+        major, minor = os.major(state.st_rdev), os.minor(state.st_rdev)
+        node = stat.S_ISBLK(state.st_mode)
+        real = os.path.realpath(volume.device)
+        for mount in self._mounted():
+            # btrfs shows a number that is no device's.
+            if (node and mount.device == f"{major}:{minor}") or (
+                mount.source.startswith("/") and os.path.realpath(mount.source) == real
+            ):
+                raise StepFailed(
+                    f"{volume.device} is mounted at {mount.point}: somebody uses it.",
+                    hint=f"Unmount it if nobody needs it (umount {mount.point}); then go on.",
+                )
+        ours = f"{major:x}:{minor:x}"
         for disk in self._guests_disks.glob("vbd-*/physical_device"):
             if disk.read_text().strip() == ours:
                 raise StepFailed(

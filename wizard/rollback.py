@@ -9,6 +9,7 @@ from itertools import groupby
 
 from wizard.actions import Action, RunCommand, undo_class
 from wizard.errors import (
+    Conflict,
     Interrupted,
     Locked,
     RebootNeeded,
@@ -33,6 +34,8 @@ from wizard.records import (
 from wizard.reporter import Reporter
 from wizard.scope import Scope, scope_of
 from wizard.undo import FileUndo, PackagesUndo
+
+_AGAIN = "cut off, and done again"
 
 
 def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[Entry]:
@@ -251,32 +254,49 @@ def take_back_entry(
     try:
         # A signal waits until this one is done: half an undo helps nobody.
         with machine.interrupts.shielded():
-            machine.revert(entry.action, entry.undo, reporter)
+            note = _stays_changed(entry, machine)
+            if undo_class(entry.action) != "no undo":
+                machine.revert(entry.action, entry.undo, reporter)
     except (Stopped, RebootNeeded):
         raise
     except SetupError as error:
-        text = f"{error.what} {error.hint}".strip()
         if after is not None and error.details:
             after.details = (
                 *after.details,
                 "Nor could it be taken back (that is tried again before anything else):",
                 *error.details,
             )
-        journal.append(NotUndone(entry.number, text))
-        machine.note(f"not taken back: {text}")
-        reporter.conflict(entry.action, text)
+        _stays(journal, machine, reporter, entry, error)
         return False
     machine.checkpoint("undo: before its end is journaled")
-    note = _stays_changed(entry)
     journal.append(Undone(entry.number, note))
+    if undo_class(entry.action) == "no undo":
+        reporter.conflict(entry.action, note)
+        return True
     if note:
         reporter.note(note)
     reporter.undone(entry.action)
     return True
 
 
-def _stays_changed(entry: Entry) -> str:
+def _stays(
+    journal: Journal, machine: Performer, reporter: Reporter, entry: Entry, error: SetupError
+) -> None:
+    """Write down and say why an action could not be taken back."""
+    text = f"{error.what} {error.hint}".strip()
+    journal.append(NotUndone(entry.number, text))
+    machine.note(f"not taken back: {text}")
+    reporter.conflict(entry.action, text)
+
+
+def _stays_changed(entry: Entry, machine: Performer) -> str:
     """What an undo leaves in another state than before, in a sentence."""
+    if isinstance(entry.action, RunCommand) and undo_class(entry.action) == "no undo":
+        # Nothing that anybody could mend: it must not keep the rollback from ever being complete.
+        whole = _is_done(machine, entry)
+        did = "cannot be taken back" if whole else "was cut off, and cannot be taken back"
+        because = entry.action.undo_note or "it was agreed to as a point of no return"
+        return f"`{shlex.join(entry.action.argv)}` {did}: {because}."
     if isinstance(entry.undo, PackagesUndo) and entry.undo.upgraded:
         names = ", ".join(entry.undo.upgraded)
         return f"Packages that were there and came in newer versions stay so: {names}."
@@ -312,10 +332,15 @@ def settle(
     for entry in journal.ledger.cut_off:
         if entry.state == "undoing":
             take_back_entry(journal, machine, reporter, entry)
-        elif machine.settle(entry.action, entry.undo, reporter):
-            journal.append(Done(entry.number))
-        else:
-            journal.append(Undone(entry.number, "cut off, and done again"))
+            continue
+        try:
+            done = machine.settle(entry.action, entry.undo, reporter)
+        except Conflict as error:
+            # What somebody has made of it meanwhile. The step looks at it anew, and goes on or says
+            # what to do: here it would stand in the way of every resume.
+            _stays(journal, machine, reporter, entry, error)
+            continue
+        journal.append(Done(entry.number) if done else Undone(entry.number, _AGAIN))
     left: list[Entry] = []
     for entry in behind:
         if _is_done(machine, entry) or not _take_back_unless(

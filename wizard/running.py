@@ -113,8 +113,10 @@ class Running:
         finally:
             self.seconds += time.monotonic() - started
 
-    def refuse_to_take_along(self, dependents: Argv, undo: Argv) -> None:
-        """Raise `Conflict` when `dependents`, if there is such a command, lists anything."""
+    def refuse_harm(self, dependents: Argv, spared: Argv, undo: Argv) -> None:
+        """Raise `Conflict` when one of the two, where there is such a command, lists anything: what
+        needs that which the undo removes, or what somebody has made on it.
+        """
         answer = self.ask(dependents, _LISTING_TIME) if dependents else Answer(0, "", "")
         if answer.status != 0:
             raise Conflict(
@@ -126,6 +128,21 @@ class Running:
                 f"`{shlex.join(undo)}` was not run: it would harm what depends on that and is not "
                 f"ours: {', '.join(names)}.",
                 hint="Remove that, or merge it; then take back again.",
+            )
+        answer = self.ask(spared, _LISTING_TIME) if spared else Answer(0, "", "")
+        look = shlex.join(spared)
+        if answer.status != 0:
+            raise Conflict(
+                f"`{shlex.join(undo)}` was not run: whether somebody uses by now what it removes "
+                "is not known.",
+                hint=f"See what this says: {look}",
+            )
+        if found := ", ".join(answer.out.split()):
+            raise Conflict(
+                f"`{shlex.join(undo)}` was not run: what it removes holds something that was made "
+                f"since, and is not ours: {found}.",
+                hint=f"See `{look}`. If it is not needed, remove it yourself; then take back "
+                "again.",
             )
 
     def follow(

@@ -230,19 +230,22 @@ create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are 
     ),
     "inside": Function(
         """\
-inside() { # TYPE DEVICE DIRECTORY [BIND…]: mount the volume; files below the directory are in it
+inside() { # TYPE UUID DEVICE DIRECTORY [BIND…]: mount it; files below the directory are in it
+    [ -z "$2" ] || [ "$(blkid --probe --match-tag UUID --output value "$3")" = "$2" ] ||
+        die "$3 does not hold the filesystem that was made on it: its UUID was $2."
+    ! findmnt --source "$3" || die "$3 is mounted already: somebody uses it."
     # Mounting what a running guest writes to destroys it: Xen knows its disks by their numbers.
-    number=$(stat --dereference --format=%t:%T "$2")
+    number=$(stat --dereference --format=%t:%T "$3")
     for disk in /sys/bus/xen-backend/devices/vbd-*/physical_device; do
         [ ! -e "$disk" ] || [ "$(cat "$disk")" != "$number" ] ||
-            die "$2 is the disk of a guest that is running: shut it down first."
+            die "$3 is the disk of a guest that is running: shut it down first."
     done
-    ! mountpoint --quiet "$3" || die "Something is mounted at $3: unmount it first."
-    mkdir --parents "$3"
-    chmod 0700 "$3"
-    root=$3
-    mount --types "$1" "$2" "$3"
-    shift 3
+    ! mountpoint --quiet "$4" || die "Something is mounted at $4: unmount it first."
+    mkdir --parents "$4"
+    chmod 0700 "$4"
+    root=$4
+    mount --types "$1" "$3" "$4"
+    shift 4
     for directory in "$@"; do
         mount --bind "$directory" "$root$directory"
     done

@@ -309,7 +309,8 @@ class _Script:
             self._command(("outside",))
             return
         system = _SYSTEM if volume.system else ()
-        self._command(("inside", volume.filesystem, volume.device, volume.mount_point, *system))
+        words = (volume.filesystem, volume.uuid, volume.device, volume.mount_point, *system)
+        self._command(("inside", *words))
 
     def _leave(self) -> None:
         if self.volume is not None:

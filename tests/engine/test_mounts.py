@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -122,6 +123,44 @@ def test_a_system_volume_has_dev_proc_and_sys_and_all_go_again(place: Place) -> 
     assert 5 == len(place.mounts())
     place.machine.release()
     assert [] == place.mounts()
+
+
+def test_another_filesystem_by_the_same_name_is_nobody_elses_to_empty(place: Place) -> None:
+    # Whoever makes the volume anew has something of his own by the old name.
+    was = subprocess.run(
+        ("blkid", "--probe", "--match-tag", "UUID", "--output", "value", place.volume.device),
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    place.volume = replace(place.volume, uuid=was)
+    action = touch(place, "ours")
+    undo = place.machine.prepare(action, "1")
+    place.machine.perform(action, undo, Unwatched())
+    place.machine.release()
+    tool("mkfs.ext4", "-q", "-F", place.volume.device)
+    assert not place.machine.is_done(action)
+    place.machine.revert(action, undo, Unwatched())
+    assert [] == place.mounts()
+    with pytest.raises(StepFailed, match="does not hold the ext4 that was made on it") as refused:
+        perform(place, action)
+    assert was in refused.value.hint
+    assert [] == place.mounts()
+
+
+@pytest.mark.parametrize("by", ["its name", "its number"])
+def test_what_somebody_has_mounted_is_not_mounted_a_second_time(place: Place, by: str) -> None:
+    # The kernel lets it be mounted twice; what is deleted here is gone there.
+    theirs = place.top / "theirs"
+    theirs.mkdir()
+    other = str(place.top / "node")
+    os.mknod(other, 0o600 | stat.S_IFBLK, Path(place.volume.device).stat().st_rdev)
+    tool("mount", place.volume.device if by == "its name" else other, str(theirs))
+    try:
+        with pytest.raises(StepFailed, match="is mounted at") as refused:
+            perform(place, touch(place, "ours"))
+        assert f"umount {theirs}" in refused.value.hint
+        assert [str(theirs)] == place.mounts()
+    finally:
+        tool("umount", str(theirs))
 
 
 def test_a_mount_that_a_command_made_inside_goes_too(place: Place) -> None:

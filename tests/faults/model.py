@@ -7,6 +7,7 @@ it: so a program that lies is seen to lie.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -178,7 +179,15 @@ class Model:
 
     def mounted(self) -> list[Mounted]:
         """As /proc/self/mountinfo would list it, by the names that this process uses."""
-        return [Mounted(str(self.place(point)), "0:0") for point, _ in self.state.mounts]
+        somebodys = [
+            (point, f"/dev/{name}")
+            for name, volume in self.state.volumes.items()
+            for point in volume.somebodys_mount
+        ]
+        return [
+            Mounted(str(self.place(point)), "0:0", source=str(self.place(device)))
+            for point, device in (*self.state.mounts, *somebodys)
+        ]
 
     def unmount(self, point: str) -> None:
         """Take the last mount at a place away."""
@@ -254,6 +263,8 @@ class Model:
             return False
         self.state.domain_count += 1
         self.state.domains[name] = self.state.domain_count
+        found = re.search('^uuid = "(.*)"$', config.read_text(), re.MULTILINE)
+        self.state.domain_uuids[name] = found[1] if found else ""
         return True
 
     def domain_shows(self, name: str) -> tuple[str, bool]:

@@ -266,9 +266,12 @@ def _xl(model: Model, argv: Argv) -> Program:
                 return refused(f"{name} is an invalid domain identifier")
             del model.state.domains[name]
             model.state.paused.discard(name)
-        case "domid":
-            number = model.state.domains.get(name)
-            return Said(0, f"{number}\n") if number else refused("invalid domain identifier")
+        case "vm-list":
+            rows = (
+                f"{model.state.domain_uuids[one]}  {number}    {one:30}\n"
+                for one, number in model.state.domains.items()
+            )
+            return Said(0, "UUID                                  ID    name\n" + "".join(rows))
         case "console":
             yield
             shown = name in model.state.domains and model.domain_shows(name)[1]

@@ -24,6 +24,7 @@ from tests.steps.answered import answered
 
 CANARY = "canary"
 TARBALL = "/root/xen.tgz"
+OVERWRITTEN = "/dev/vdb"
 PRECIOUS = "Nothing of ours: nobody may touch it.\n"
 
 
@@ -83,6 +84,14 @@ def with_canary(facts: Facts) -> Facts:
     return replace(facts, disks=(*facts.disks, whole), volume_groups=groups, packages=packages)
 
 
+def with_somebodys_disk(facts: Facts) -> Facts:
+    """A second disk that somebody made a filesystem on."""
+    held = ext4("old", "33333333-4444-4555-8666-777777777777")
+    first, second, *rest = with_second_disk(facts).disks
+    assert second.path == OVERWRITTEN
+    return replace(facts, disks=(first, replace(second, content=held), *rest))
+
+
 def _half_there() -> Facts:
     """Some of it is there already: the group, some of the packages, the service's directory."""
     facts = with_volume_group(stock())
@@ -110,6 +119,9 @@ SCENARIOS = {
         Scenario("second-disk", lambda: with_second_disk(stock()),
                  {"storage.use": "device", "storage.device": "/dev/vdb",
                   "host.bridge": "none", "host.make_default": False}),
+        Scenario("overwritten-disk", lambda: with_somebodys_disk(stock()),
+                 {"storage.use": "device", "storage.device": OVERWRITTEN,
+                  "storage.overwrite": OVERWRITTEN}),
         Scenario("tarball", stock,
                  {"host.xen_source": "tarball", "host.tarball": TARBALL}, tarball=True),
         Scenario("grub-legacy", lambda: with_debians_default(stock()), {}),

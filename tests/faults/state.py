@@ -78,6 +78,7 @@ class State:
     mounts: list[tuple[str, str]] = field(default_factory=list)  # (point, device), in order
     environment: dict[str, str] = field(default_factory=dict)  # GRUB's
     domains: dict[str, int] = field(default_factory=dict)
+    domain_uuids: dict[str, str] = field(default_factory=dict)
     domain_count: int = 0
     unfinished: set[str] = field(default_factory=set)  # devices with an XFS that mkfs did not end
     paused: set[str] = field(default_factory=set)  # domains that are built, and stand still

@@ -26,6 +26,7 @@ from wizard.running import Unwatched, Workplace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a script runs as root only")
 
+UUID = "0b5c2d5e-7c0f-4d0e-8a53-95f6f4a6f0a1"
 TEXTS = {
     "lines": "one\ntwo\n",
     "nothing": "",
@@ -200,8 +201,16 @@ def test_it_stops_where_the_engine_would(
 @pytest.fixture
 def guest(tmp_path: Path) -> Iterator[Volume]:
     with loop_disk(tmp_path / "disk.img", 32) as device:
-        tool("mkfs.ext4", "-q", device)
-        yield Volume(device, str(tmp_path / "run/vm01"), "ext4")
+        tool("mkfs.ext4", "-q", "-U", UUID, device)
+        yield Volume(device, str(tmp_path / "run/vm01"), "ext4", uuid=UUID)
+
+
+def mounting_shell(top: Path) -> Shell:
+    """A shell with the programs that volumes are mounted by."""
+    shell = Shell(top)
+    for name in ("blkid", "findmnt", "mount", "umount"):
+        (shell.programs / name).symlink_to(str(shutil.which(name, path="/usr/sbin:/usr/bin:/sbin")))
+    return shell
 
 
 @needs_loop
@@ -224,10 +233,7 @@ def test_in_a_volume_links_lead_where_the_guest_would_find_them(
         WriteFile(str(tmp_path / "outside"), "on the host\n", "It is unmounted for this."),
         WriteFile(f"{point}/etc/last", "last\n", "And mounted again.", inside=guest),
     ]
-    shell = Shell(tmp_path)
-    for name in ("mount", "umount"):
-        (shell.programs / name).symlink_to(f"/usr/bin/{name}")
-    done = shell.run(script_of(actions))
+    done = mounting_shell(tmp_path).run(script_of(actions))
     assert (0, "") == (done.returncode, done.stderr)
     assert not os.path.lexists(point)
     tool("mount", guest.device, str(mounting))
@@ -252,3 +258,25 @@ def test_a_volume_is_unmounted_when_a_command_in_it_fails(guest: Volume, tmp_pat
     assert done.returncode != 0
     assert str(point) not in Path("/proc/self/mounts").read_text()
     assert not os.path.lexists(point)
+
+
+@needs_loop
+@pytest.mark.parametrize("why", ["is mounted already", "does not hold the filesystem"])
+def test_a_volume_that_somebody_uses_is_not_worked_in(
+    guest: Volume, tmp_path: Path, why: str
+) -> None:
+    mounting = tmp_path / "look"
+    mounting.mkdir()
+    if "mounted" in why:
+        tool("mount", guest.device, str(mounting))
+    else:
+        tool("mkfs.ext4", "-q", "-F", guest.device)
+    action = WriteFile(f"{guest.mount_point}/file", "", "Inside.", inside=guest)
+    try:
+        done = mounting_shell(tmp_path).run(script_of([action]))
+        assert done.returncode != 0
+        assert why in done.stderr
+    finally:
+        if "mounted" in why:
+            assert [mounting / "lost+found"] == list(mounting.iterdir())
+            tool("umount", str(mounting))

@@ -29,6 +29,8 @@ from wizard.actions import (
     WriteFile,
     undo_class,
 )
+from wizard.commands import Answer
+from wizard.probing import shows
 from wizard.step import Plan
 
 BY_ITSELF = {"host.after_reboot": "by-itself"}
@@ -334,15 +336,47 @@ def test_a_guest_that_xl_has_built_and_not_let_go_is_not_started(state: str) -> 
     (create, *_) = first_boot.plan(answered(stock()), in_xen()).actions
     assert isinstance(create, RunCommand)
     assert isinstance(create.probe, CommandShows)
-    assert isinstance(create.traces, CommandShows)
-    assert (("xl", "list", "vm01"), ("xl", "domid", "vm01")) == (
-        create.probe.argv, create.traces.argv,
-    )  # fmt: skip
+    assert ("xl", "list", "vm01") == create.probe.argv
     listed = (
         "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
         f"vm01                                         1   512     1     {state}       0.0\n"
     )
     assert STATES[state] == bool(re.search(create.probe.pattern, listed, re.MULTILINE))
+
+
+VM_LIST = """\
+UUID                                  ID    name
+00000000-0000-0000-0000-000000000000  0    Domain-0
+{uuid}  3    {name:30}
+"""  # `xl vm-list`, of Xen 4.17
+LONG = """\
+(domain
+    (domid 3)
+    (uuid {uuid})
+    (vcpus 1)
+    (name {name})
+"""  # `xm list --long`, of Xen 3.0.3
+
+
+@pytest.mark.parametrize(("tool", "shown"), [("xl", VM_LIST), ("xm", LONG)])
+def test_only_the_very_domain_is_taken_for_the_guest_and_no_other_of_its_name(
+    tool: str, shown: str
+) -> None:
+    facts = replace(in_xen(), xen=replace(in_xen().xen, commands=(tool,)))
+    settings = answered(stock(), {"host.toolstack": tool})
+    (create, *_) = first_boot.plan(settings, facts).actions
+    assert isinstance(create, RunCommand)
+    assert isinstance(create.traces, CommandShows)
+    asked = {"xl": ("xl", "vm-list"), "xm": ("xm", "list", "--long", "vm01")}
+    assert asked[tool] == create.traces.argv
+    config = facts.files["/etc/xen/vm01.cfg"]
+    (uuid,) = re.findall('^uuid = "(.*)"$', config, re.MULTILINE)
+    other = "59e1cf6c-6ab9-4879-90e7-adc8d1c63bf5"
+    found = [
+        shows(create.traces, Answer(0, shown.format(uuid=number, name="vm01"), ""))
+        for number in (uuid, other)
+    ]
+    assert [True, False] == found
 
 
 # ---- verify

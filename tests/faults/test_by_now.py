@@ -1,0 +1,133 @@
+"""What somebody has made of our work since: no undo takes it for ours, and no resume is stuck."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steps.facts import Content
+from steps.identifiers import TAG
+from tests.faults.ground import Ground
+from tests.faults.host import Host, Image
+from tests.faults.state import Volume
+from wizard.errors import RollbackIncomplete
+from wizard.status import status
+
+ROOT = "xendisks/vm01-root"
+ANOTHER = "77777777-1111-4222-8333-444444444444"
+DROP_IN = "etc/default/grub.d/w-xen-setup.cfg"
+
+
+@pytest.fixture(scope="module")
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("fresh")
+
+
+def cut_off(images: list[Image], point: str, right: Callable[[Image], bool]) -> Image:
+    """The first moment at that point at which something is so."""
+    return next(image for image in images if image.point.endswith(point) and right(image))
+
+
+def made_anew(host: Host, kind: str = "ext4", tags: tuple[str, ...] = ()) -> Path:
+    """The guest's root volume is somebody's own now, by the old name: a file of theirs in it."""
+    inside = host.tree / "volumes" / ROOT
+    shutil.rmtree(inside)
+    inside.mkdir()
+    host.model.state.volumes[ROOT] = Volume(4096, tags)
+    host.model.state.content[f"/dev/{ROOT}"] = Content("filesystem", kind, "", ANOTHER)
+    precious = inside / "precious"
+    precious.write_text("mine")
+    return precious
+
+
+# --- volumes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "tags"), [("ext4", ()), ("ext4", (TAG,)), ("xfs", (TAG,))])
+def test_what_was_made_anew_on_a_guests_volume_is_not_taken_back(
+    ground: Ground, kind: str, tags: tuple[str, ...]
+) -> None:
+    # debootstrap's undo emptied the volume, and lvremove took what bore the tag.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.model.state.domains.clear()
+    precious = made_anew(host, kind, tags)
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert precious.read_text() == "mine"
+    assert tags == host.model.state.volumes[ROOT].tags
+    if tags:
+        assert any("holds something that was made since" in line for line in caught.value.details)
+
+
+def test_a_debootstrap_that_was_cut_off_empties_no_volume_that_was_made_anew(
+    ground: Ground,
+) -> None:
+    host = ground.host
+    image = cut_off(ground.applying, "during debootstrap", lambda _image: True)
+    ground.stands_after(image, power=True)
+    precious = made_anew(host)
+    with pytest.raises(RollbackIncomplete, match="guest_system cannot go on"):
+        host.resume()
+    assert precious.read_text() == "mine"
+
+
+def test_a_guests_volume_that_somebody_has_mounted_is_not_emptied(ground: Ground) -> None:
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.model.state.domains.clear()
+    volumes = host.model.state.volumes
+    mounted, free = replace(volumes[ROOT], somebodys_mount=("/mnt/look",)), volumes[ROOT]
+    volumes[ROOT] = mounted
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert any("is mounted at" in line for line in caught.value.details)
+    assert (host.tree / "volumes" / ROOT / "etc/fstab").is_file()
+    volumes[ROOT] = free
+    host.roll_back()
+    host.questions.clear()  # vgremove's, of a group that was not empty
+    assert [] == ground.wrong_at_the_start()
+
+
+# --- guests ---------------------------------------------------------------------------------------
+
+
+def test_a_domain_that_only_has_the_guests_name_is_not_destroyed(ground: Ground) -> None:
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.model.state.domains["vm01"] = 7
+    host.model.state.domain_uuids["vm01"] = ANOTHER
+    host.roll_back()
+    assert {"vm01": 7} == host.model.state.domains
+    assert ROOT not in host.model.state.volumes
+
+
+# --- resume ---------------------------------------------------------------------------------------
+
+
+def test_an_edit_after_a_cut_within_update_grub_does_not_keep_every_resume_from_going_on(
+    ground: Ground,
+) -> None:
+    # Each resume ended with the conflict before any step could say what to do.
+    host = ground.host
+    image = cut_off(
+        ground.applying, "during update-grub", lambda one: f"tree/{DROP_IN}" in one.files
+    )
+    ground.stands_after(image, power=True)
+    drop_in = host.tree / DROP_IN
+    drop_in.write_text(drop_in.read_text() + "GRUB_TIMEOUT=3\n")
+    edited = drop_in.read_text()
+    host.resume()
+    assert status(host.store, f"boot-{host.model.state.boots}").state == "finished"
+    # It is written anew, as by any run, and what was edited comes back with the rollback.
+    assert edited != drop_in.read_text()
+    with pytest.raises(RollbackIncomplete, match="could not be taken back"):
+        host.roll_back()
+    assert edited == drop_in.read_text()
+    drop_in.write_text(edited.removesuffix("GRUB_TIMEOUT=3\n"))
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
