@@ -12,7 +12,7 @@ from steps.hosts.boot_loaders import boot_loader, in_view, out_of_view
 from steps.hosts.guest_releases import FILESYSTEM_PACKAGES, RELEASES
 from steps.lessons import xen_packages as lesson
 from steps.settings import NO_BRIDGE, Settings
-from wizard.actions import Action, InstallPackages, RunCommand
+from wizard.actions import Action, InstallPackages, Need, RunCommand
 from wizard.step import Plan, Problem
 
 TITLE = "Xen itself: hypervisor and tools"
@@ -231,6 +231,36 @@ _DOWNLOADS = {_XEN: 3.4, "lvm2": 1.3, "xfsprogs": 1.2, "btrfs-progs": 0.8}
 _SPACES = {_XEN: 17.0, "lvm2": 7.2, "xfsprogs": 3.8, "btrfs-progs": 4.5}
 
 
+_SERVED = "xen-backend/devices"
+_WITH_FILESYSTEM = ("lsblk", "--noheadings", "--list", "--output", "NAME,FSTYPE")
+# Who has come to need them, in the words that a rollback says it with. A domain is known by its
+# disks and cards, which dom0 serves; what stops Xen's services would save it or shut it down.
+_NEEDS = (
+    Need(
+        _XEN,
+        "the domain that runs as number",
+        ("find", "/sys/bus", "-mindepth", "3", "-maxdepth", "3", "-path", f"*/{_SERVED}/*"),
+        rf"/{_SERVED}/[a-z]+-(\d+)-",
+        stops=True,
+    ),
+    Need("lvm2", "the volume group", ("vgs", "--noheadings", "--options", "vg_name"), r"(\S+)"),
+    Need(
+        "bridge-utils",
+        "the bridge in",
+        ("find", "/etc", "-path", "/etc/network/*", "-type", "f", "-exec", "grep", "--quiet", "--extended-regexp",
+         r"^\s*bridge[_-]ports\s", "{}", ";", "-print"),
+        "^(.+)$",
+    ),
+    *(
+        Need(package, f"the {name} on", _WITH_FILESYSTEM, rf"^(\S+)\s+{kinds}\s*$")
+        for package, name, kinds in (
+            ("xfsprogs", "XFS", "xfs"), ("btrfs-progs", "btrfs", "btrfs"),
+            ("e2fsprogs", "ext filesystem", "ext[234]"),
+        )
+    ),
+)  # fmt: skip
+
+
 def _install(missing: tuple[str, ...]) -> InstallPackages:
     reasons = "; ".join(f"{name} {_REASONS[name]}" for name in missing)
     return InstallPackages(
@@ -239,6 +269,7 @@ def _install(missing: tuple[str, ...]) -> InstallPackages:
         estimate=90.0 if _XEN in missing else 20.0,
         download=round(sum(_DOWNLOADS.get(name, 0.2) for name in missing), 1),
         space=round(sum(_SPACES.get(name, 0.3) for name in missing), 1),
+        needs=tuple(need for need in _NEEDS if need.package in missing),
     )
 
 

@@ -235,12 +235,27 @@ class MakeLink:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What needs a package: in the output of `argv`, a command that only reads and ends with 0,
+    each match of `pattern` (multi-line) has the name of one such thing as its first group; `what`
+    says in words what these are. With `stops` they keep all from being taken back until they are
+    gone; without it the package stays, and what it needs itself.
+    """
+
+    package: str
+    what: str
+    argv: Argv
+    pattern: str
+    stops: bool = False
+
+
+@dataclass(frozen=True)
 class InstallPackages:
     """Have the distribution's package manager install packages, without recommended ones.
 
     Before it begins, the transaction is simulated and the names that will come in are recorded;
-    the undo purges those of them that are there, and only those. `download` and `space` as in
-    RunCommand.
+    the undo purges those of them that are there, and only those. What somebody needs by then
+    stays: `needs` says how that is seen. `download` and `space` as in RunCommand.
     """
 
     packages: tuple[str, ...]
@@ -250,6 +265,7 @@ class InstallPackages:
     estimate: float = 90.0
     download: float = 0.0
     space: float = 0.0
+    needs: tuple[Need, ...] = ()
     inside: None = None
     kind: Literal["InstallPackages"] = "InstallPackages"
 

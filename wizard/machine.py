@@ -39,15 +39,7 @@ from wizard.actions import (
 )
 from wizard.commands import Answer, Ask, Run
 from wizard.errors import Conflict, RebootNeeded, StepFailed, from_os
-from wizard.files import (
-    Checkpoint,
-    is_regular,
-    keep_copy,
-    nothing,
-    resolve,
-    same_as,
-    without_copy,
-)
+from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, same_as, without_copy
 from wizard.identity import must_be_same
 from wizard.interrupts import Interrupts
 from wizard.mounts import GUESTS_DISKS, WORK, Mounted, Mounts, mounted_now
@@ -335,14 +327,16 @@ class Machine:
         except StepFailed:
             return True
 
-    def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+    def revert(self, action: Action, undo: Undo, watch: Watch) -> str:
         """Take back an action that was begun, however far it came; again is harmless.
 
-        Raises `Conflict` when that would destroy what is not ours, `StepFailed` when it fails.
+        What stays of it, as others need it by now, in a sentence; "" for nothing. Raises `Conflict`
+        when that would destroy what is not ours, `StepFailed` when it fails.
         """
         self.checkpoint(f"{action.kind}: undo starts")
         if not isinstance(action, RunCommand) and action.inside is not None:
-            return  # what is made inside a volume goes with what filled it
+            return ""  # what is made inside a volume goes with what filled it
+        stays = ""
         try:
             match action:
                 case RunCommand():
@@ -366,7 +360,7 @@ class Machine:
                         files.remove_link(action)
                 case InstallPackages():
                     assert isinstance(undo, PackagesUndo)
-                    self._packages.uninstall(undo, watch)
+                    stays = self._packages.uninstall(undo, watch, action.needs)
                 case InstallTree():
                     assert isinstance(undo, TreeUndo)
                     trees.take_back(action, undo, self._workplace(), self.checkpoint)
@@ -382,6 +376,7 @@ class Machine:
             raise from_os(error, action.why) from error
         durable.keep(action, self.to_disk, undone=True)
         self.checkpoint(f"{action.kind}: undo done")
+        return stays
 
     # --- commands -----------------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import fcntl
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wizard import emptied
-from wizard.actions import InstallPackages
+from wizard import emptied, needed
+from wizard.actions import InstallPackages, Need
 from wizard.apt import REPAIR, install_command, removal_command
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
@@ -136,24 +136,27 @@ class Packages:
             )
         return tuple(answer.out.split())
 
-    def ours_still_there(self, undo: PackagesUndo) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is to be purged, and what only to be removed, of what came in.
+    def ours_still_there(
+        self, undo: PackagesUndo, kept: Collection[str] = ()
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is to be purged, and what only to be removed, of what came in; not what is `kept`.
 
         Raises `Conflict` when something that did not come with it needs it by now.
         """
         states = self.states()
         keep = ("not-installed", None)
+        names = [name for name in undo.names if name.partition(":")[0] not in kept]
         purge = tuple(
-            name
-            for name in undo.names
-            if states.get(name) not in keep and name not in undo.configured
+            name for name in names if states.get(name) not in keep and name not in undo.configured
         )
         remove = tuple(
-            name for name in undo.configured if states.get(name) not in (*keep, "config-files")
+            name
+            for name in names
+            if name in undo.configured and states.get(name) not in (*keep, "config-files")
         )
         if purge or remove:
             transaction = self._simulate("purge", "--no-auto-remove", names=(*purge, *remove))
-            bare = {name.partition(":")[0] for name in undo.names}
+            bare = {name.partition(":")[0] for name in names}
             others = [name for name in transaction.removed if name.partition(":")[0] not in bare]
             if others:
                 raise Conflict(
@@ -181,13 +184,18 @@ class Packages:
                 hint="See what `dpkg --audit` says.",
             )
 
-    def uninstall(self, undo: PackagesUndo, watch: Watch) -> None:
-        """Take back what came in, and see that it is gone, and nothing else left half done."""
+    def uninstall(self, undo: PackagesUndo, watch: Watch, needs: Iterable[Need] = ()) -> str:
+        """Take back what came in, and see that it is gone, and nothing else left half done; what
+        stays, as it is needed by now, in a sentence.
+        """
+        states = self.states()
+        whole = [name for name, state in states.items() if state == "installed"]
+        kept = needed.kept(needs, whole, undo.names, self._ask)
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
         if half := self._make_whole(undo, watch):
             self._force_out(half, undo, watch)
-        purge, remove = self.ours_still_there(undo)
+        purge, remove = self.ours_still_there(undo, kept.names)
         try:
             emptied.fill_lists(purge, self._running, watch, self._root)
         except (StepFailed, OSError) as error:
@@ -201,7 +209,7 @@ class Packages:
                     failed = error  # perhaps only of what is not ours
         if undo.automatic:
             self._running.do(("apt-mark", "auto", *undo.automatic), _ASK_TIME, watch)
-        purge, remove = self.ours_still_there(undo)
+        purge, remove = self.ours_still_there(undo, kept.names)
         if failed and (purge or remove):
             raise failed
         if purge or remove:
@@ -220,6 +228,7 @@ class Packages:
                     "ends well, then roll back again.",
                     details=error.details,
                 ) from error
+        return kept.words
 
     def _make_whole(self, undo: PackagesUndo, watch: Watch) -> tuple[str, ...]:
         """Unpack once more what a cut left half unpacked, as far as that goes, and name it. Of such

@@ -256,7 +256,8 @@ def take_back_entry(
         with machine.interrupts.shielded():
             note = _stays_changed(entry, machine)
             if undo_class(entry.action) != "no undo":
-                machine.revert(entry.action, entry.undo, reporter)
+                stays = machine.revert(entry.action, entry.undo, reporter)
+                note = " ".join(filter(None, (note, stays)))
     except (Stopped, RebootNeeded):
         raise
     except SetupError as error:

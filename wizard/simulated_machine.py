@@ -150,12 +150,13 @@ class SimulatedMachine:
         """Whether it was done."""
         return action in self._done
 
-    def revert(self, action: Action, _undo: Undo, _watch: Watch) -> None:
+    def revert(self, action: Action, _undo: Undo, _watch: Watch) -> str:
         """As if it were taken back."""
         undo = action.undo if isinstance(action, RunCommand) else None
         self._log.note(f"taken back: {' '.join(undo) if undo else headline(action)}")
         self._wait(min(_SHORTEST, self._pace))
         self._done.discard(action)
+        return ""
 
     # --- the play -----------------------------------------------------------------------------
 

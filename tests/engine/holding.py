@@ -45,9 +45,9 @@ class Volumes:
                 volumes.held = "settle"
                 return super().settle(action, undo, watch)
 
-            def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+            def revert(self, action: Action, undo: Undo, watch: Watch) -> str:
                 volumes.held = "revert"
-                super().revert(action, undo, watch)
+                return super().revert(action, undo, watch)
 
             def release(self) -> None:
                 volumes.held = ""

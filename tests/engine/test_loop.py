@@ -363,10 +363,11 @@ def test_what_prepared_for_packages_stays_with_them_when_it_is_tried_again(world
         def is_done(self, action: Action, undo: Undo | None = None) -> bool:
             return False
 
-        def revert(self, action: Action, undo: Undo, watch: Watch) -> None:
+        def revert(self, action: Action, undo: Undo, watch: Watch) -> str:
             reverted.append(action.kind)
             if isinstance(action, InstallPackages):
                 raise Conflict("Something needs it.", hint="Look.")
+            return ""
 
     world.kind = Stubborn
     prepared = written(world.tree / "prepared", "x", "Why.")

@@ -51,6 +51,8 @@ def pvremove(model: Model, argv: Argv) -> Program:
 
 def vgs(model: Model, argv: Argv) -> Program:
     yield from nothing()
+    if argv[-1] == "vg_name":
+        return Said(0, "".join(f"  {name}\n" for name in model.state.groups))
     group = model.state.groups.get(argv[-1])
     if group is None:
         return refused(f'Volume group "{argv[-1]}" not found.')
@@ -220,6 +222,12 @@ def blockdev(model: Model, argv: Argv) -> Program:
 
 def lsblk(model: Model, argv: Argv) -> Program:
     yield from nothing()
+    if argv[-1] == "NAME,FSTYPE":
+        lines = (
+            f"{device.removeprefix('/dev/').replace('/', '-')} {content.detail}\n"
+            for device, content in model.state.content.items()
+        )
+        return Said(0, "".join(lines))
     disk = model.disk_of(model.device(argv[-1]))
     if disk is None:
         return Said(0, 'SERIAL="" PTUUID=""\n')

@@ -78,8 +78,13 @@ def dpkg(model: Model, argv: Argv) -> Program:
 
 
 def dpkg_query(model: Model, argv: Argv) -> Program:
-    """The states of all packages."""
+    """The states of all packages, or what they depend on."""
     yield from ()
+    if "Depends" in argv[-1]:
+        rows = (
+            f"{name}\t\t, {', '.join(_DEPENDS.get(name, ()))}\n" for name in model.state.packages
+        )
+        return Said(0, "".join(rows))
     lines = (f"{name} amd64 {one.state}\n" for name, one in model.state.packages.items())
     return Said(0, "".join(lines))
 

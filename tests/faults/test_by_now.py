@@ -13,7 +13,11 @@ from steps.facts import Content
 from steps.identifiers import TAG
 from tests.faults.ground import Ground
 from tests.faults.host import Host, Image
-from tests.faults.state import Volume
+from tests.faults.state import Group, Volume
+from tests.machines import stock, with_second_disk
+from tests.steps.answered import answered
+from wizard.actions import InstallPackages
+from wizard.commands import Answer
 from wizard.errors import RollbackIncomplete
 from wizard.status import status
 
@@ -101,9 +105,100 @@ def test_a_domain_that_only_has_the_guests_name_is_not_destroyed(ground: Ground)
     host.restore(ground.undisturbed.after)
     host.model.state.domains["vm01"] = 7
     host.model.state.domain_uuids["vm01"] = ANOTHER
-    host.roll_back()
+    with pytest.raises(RollbackIncomplete, match="2 things"):  # Xen's tools stay as long
+        host.roll_back()
     assert {"vm01": 7} == host.model.state.domains
     assert ROOT not in host.model.state.volumes
+    host.model.state.domains.clear()
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+# --- packages -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Host:
+    """A machine without LVM, after a run."""
+    facts = with_second_disk(stock())
+    host = Host(tmp_path / "host", facts, answered(facts, {"guests.0.filesystem": "xfs"}, guests=1))
+    host.apply()
+    for name in ("lvm2", "libaio1", "bridge-utils", "xfsprogs"):
+        assert name in host.model.state.packages
+    host.commands.clear()
+    return host
+
+
+def told(host: Host) -> str:
+    """What the newest run's packages were taken back with."""
+    (run,) = host.store.runs()
+    entries = host.store.ledger(run).entries.values()
+    (text,) = (one.text for one in entries if isinstance(one.action, InstallPackages))
+    return text
+
+
+def test_packages_that_somebody_needs_by_now_stay_and_no_others(bare: Host) -> None:
+    # Somebody's group on another disk, whose lvm2 was purged: it did not come up at the next boot.
+    state = bare.model.state
+    state.groups["data"] = Group((), "/dev/vdb", 4000)
+    state.content["/dev/vdb"] = Content("lvm", "LVM2_member", "", ANOTHER, (), ("data",))
+    bare.roll_back()
+    assert ("lvm2" in state.packages, "libaio1" in state.packages) == (True, True)
+    for name in ("bridge-utils", "xfsprogs", "xen-utils-common", "debootstrap"):
+        assert name not in state.packages
+    assert "lvm2, for the volume group data" in told(bare)
+    assert "apt-get purge dmsetup libaio1 lvm2" in told(bare)
+    assert status(bare.store, f"boot-{state.boots}").state == "rolled back"
+
+
+def test_a_group_of_ours_that_moved_to_another_disk_keeps_lvm(bare: Host) -> None:
+    # By the UUID of its physical volume it counted as gone.
+    state = bare.model.state
+    content = state.content.pop(state.groups["xendisks"].device)
+    state.groups["xendisks"].device = "/dev/vdb"
+    state.content["/dev/vdb"] = replace(content, uuid=ANOTHER)
+    state.volumes["xendisks/data"] = Volume(100, ())
+    bare.roll_back()
+    assert "lvm2" in state.packages
+    assert "xendisks/data" in state.volumes
+
+
+def test_a_bridge_and_an_xfs_of_somebodys_keep_what_they_need(bare: Host) -> None:
+    state = bare.model.state
+    (bare.tree / "etc/network/interfaces.d").mkdir(exist_ok=True)
+    own = bare.tree / "etc/network/interfaces.d/br1"
+    own.write_text("auto br1\niface br1 inet manual\n    bridge_ports none\n")
+    state.content["/dev/vdb"] = Content("filesystem", "xfs", "", ANOTHER)
+    bare.roll_back()
+    assert ("bridge-utils" in state.packages, "xfsprogs" in state.packages) == (True, True)
+    assert "lvm2" not in state.packages
+    assert "bridge-utils, for the bridge in /etc/network/interfaces.d/br1" in told(bare)
+    assert "xfsprogs, for the XFS on vdb" in told(bare)
+
+
+def test_xens_tools_stay_while_a_domain_of_somebodys_runs(bare: Host) -> None:
+    # Its services save domains, or shut them down, when they go.
+    state = bare.model.state
+    state.domains["mine"], state.domain_uuids["mine"] = 9, ANOTHER
+    with pytest.raises(RollbackIncomplete) as caught:
+        bare.roll_back()
+    assert "needed by now, for the domain that runs as number 9" in str(caught.value.details)
+    assert "xen-utils-common" in state.packages
+    del state.domains["mine"]
+    bare.roll_back()
+    assert "xen-utils-common" not in state.packages
+
+
+def test_what_cannot_say_whether_a_package_is_needed_is_asked_again(bare: Host) -> None:
+    # All that asks LVM has passed by then; packages are the last that go.
+    silent = Answer(5, "", "Can't get lock")
+    bare.mute = lambda argv: silent if argv[0] == "vgs" and argv[-1] == "vg_name" else None
+    with pytest.raises(RollbackIncomplete) as caught:
+        bare.roll_back()
+    assert "Whether lvm2 is needed by now cannot be told" in str(caught.value.details)
+    bare.mute = lambda _argv: None
+    bare.roll_back()
+    assert "lvm2" not in bare.model.state.packages
 
 
 # --- resume ---------------------------------------------------------------------------------------

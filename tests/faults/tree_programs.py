@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -53,10 +54,19 @@ def install_script(model: Model, argv: Argv) -> Program:
 
 
 def find(model: Model, argv: Argv) -> Program:
-    """The five ways in which plans call find."""
+    """The seven ways in which plans call find."""
+    if argv[1] == "/sys/bus":
+        served = (f"vbd-{number}-51713" for number in model.state.domains.values())
+        return Said(0, "".join(f"/sys/bus/xen-backend/devices/{name}\n" for name in served))
     top = model.place(argv[1])
     if not top.exists():
         return refused(f"find: '{argv[1]}': No such file or directory")
+    if "-exec" in argv:
+        pattern = re.compile(argv[argv.index("--extended-regexp") + 1], re.MULTILINE)
+        below = model.place(argv[argv.index("-path") + 1].removesuffix("/*"))
+        files = (item for item in sorted(below.rglob("*")) if item.is_file())
+        found = [item for item in files if pattern.search(item.read_text())]
+        return Said(0, "".join(f"{model.own(str(item))}\n" for item in found))
     if "-newer" in argv:
         reference = model.place(argv[-1])
         newer = top.stat().st_mtime_ns > reference.stat().st_mtime_ns
