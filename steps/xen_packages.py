@@ -247,8 +247,8 @@ _NEEDS = (
     Need(
         "bridge-utils",
         "the bridge in",
-        ("find", "/etc", "-path", "/etc/network/*", "-type", "f", "-exec", "grep", "--quiet", "--extended-regexp",
-         r"^\s*bridge[_-]ports\s", "{}", ";", "-print"),
+        ("find", "/etc", "-path", "/etc/network/*", "-type", "f",
+         "-exec", "grep", "--quiet", "--extended-regexp", r"^\s*bridge[_-]ports\s", "{}", ";", "-print"),
         "^(.+)$",
     ),
     *(
