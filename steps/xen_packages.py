@@ -248,7 +248,8 @@ _NEEDS = (
         "bridge-utils",
         "the bridge in",
         ("find", "/etc", "-path", "/etc/network/*", "-type", "f",
-         "-exec", "grep", "--quiet", "--extended-regexp", r"^\s*bridge[_-]ports\s", "{}", ";", "-print"),
+         "-exec", "grep", "--quiet", "--extended-regexp", r"^\s*bridge[_-]ports\s", "{}", ";",
+         "-print"),
         "^(.+)$",
     ),
     *(
