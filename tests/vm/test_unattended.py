@@ -151,6 +151,29 @@ def test_every_step_was_verified_and_most_of_the_time_was_the_commands_own(
     assert spent.commands > 0
 
 
+def test_what_needs_packages_and_which_domain_is_ours_is_seen(machine: PracticeMachine) -> None:
+    packages = next(
+        record["record"]["action"]
+        for record in records_of(machine)
+        if record["record"].get("action", {}).get("kind") == "InstallPackages"
+    )
+    found = {}
+    for need in packages["needs"]:
+        status, said = inside(machine, *need["argv"])
+        assert status == 0, said
+        found[need["package"]] = set(re.findall(need["pattern"], said, re.MULTILINE))
+    assert found["lvm2"] == {"xendisks"}
+    assert "/etc/network/interfaces" in found["bridge-utils"]
+    assert len(found["xen-system-amd64"]) == 1, "vm01, by its disks and its card"
+    created = next(
+        record["record"]["action"]
+        for record in records_of(machine)
+        if record["record"].get("action", {}).get("argv", [""])[:2] == ["xl", "create"]
+    )
+    status, said = inside(machine, *created["traces"]["argv"])
+    assert re.search(created["traces"]["pattern"], said, re.MULTILINE), said
+
+
 def test_rollback_gives_back_the_machine_as_it_was(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
