@@ -411,10 +411,10 @@ def _reaches(facts: Facts, card: Card, name: str, gateway: str) -> Argv:
         )
     if gateway and "iputils-ping" in facts.packages:
         # Many a gateway answers no ping, which would take a bridge back that works; but it must
-        # say its hardware address first, and the new bridge knew none before.
+        # say its hardware address first, when asked: what was known of it before is forgotten.
         conditions.append(
-            f"{{ ping -c 1 -W 5 -I {name} {gateway}; "
-            f"ip neighbour show to {gateway} dev {name} | grep -q lladdr; }}"
+            f"{{ ip neighbour flush to {gateway} dev {name}; ping -c 1 -W 5 -I {name} {gateway} || "
+            f"ip neighbour show to {gateway} dev {name} nud reachable | grep -q lladdr; }}"
         )
     elif card.up or not conditions:
         conditions.append(f"ip link show dev {name} up | grep -q LOWER_UP")

@@ -198,11 +198,13 @@ def _ip(model: Model, argv: Argv) -> Program:
             if "-oneline" in argv:
                 return Said(0, f"3: {name}: <{flags}> mtu 1500\n")
             return Said(0, f"2: {name}: <{flags}> addrgenmode {link.mode} numtxqueues 1\n")
-        case ["neighbour", "show", "to", gateway, "dev", name]:
+        case ["neighbour", "flush", *_]:
+            return OK
+        case ["neighbour", "show", "to", gateway, "dev", name, "nud", "reachable"]:
             if name not in model.state.links:
                 return refused(f"Device {name} does not exist.")
-            known = "lladdr 52:55:0a:00:02:02 REACHABLE" if _carries(model, name) else "FAILED"
-            return Said(0, f"{gateway} {known}\n")
+            known = f"{gateway} lladdr 52:55:0a:00:02:02 REACHABLE\n"
+            return Said(0, known if _carries(model, name) else "")
         case ["link", "set", "dev", name, "addrgenmode", mode]:
             yield
             model.state.links[name].mode = mode
@@ -230,16 +232,19 @@ def _ping(model: Model, argv: Argv) -> Program:
 
 
 def _sh(model: Model, argv: Argv) -> Program:
-    """What a guard asks: `one | grep -q words && { one; another; }`, and no more of a shell."""
+    """What a guard asks: `one | grep -q words && { one; two || three; }`; no more of a shell."""
     said = OK
     for condition in argv[2].split(" && "):
-        for command in condition.strip("{ }").removesuffix(";").split("; "):
-            first, *greps = command.split(" | ")
-            said = yield from program(model, tuple(shlex.split(first)))
-            for grep in greps:
-                name, option, words = shlex.split(grep)
-                assert (name, option) == ("grep", "-q"), argv
-                said = OK if words in said.out else Said(1)
+        for alternatives in condition.strip("{ }").removesuffix(";").split("; "):
+            for command in alternatives.split(" || "):
+                first, *greps = command.split(" | ")
+                said = yield from program(model, tuple(shlex.split(first)))
+                for grep in greps:
+                    name, option, words = shlex.split(grep)
+                    assert (name, option) == ("grep", "-q"), argv
+                    said = OK if words in said.out else Said(1)
+                if said.status == 0:
+                    break
         if said.status != 0:
             return said
     return said

@@ -158,8 +158,9 @@ IS_PLUGGED = "ip link show dev xenbr0 up | grep -q LOWER_UP"
 
 def answers(gateway: str) -> str:
     return (
-        f"{{ ping -c 1 -W 5 -I xenbr0 {gateway}; "
-        f"ip neighbour show to {gateway} dev xenbr0 | grep -q lladdr; }}"
+        f"{{ ip neighbour flush to {gateway} dev xenbr0; "
+        f"ping -c 1 -W 5 -I xenbr0 {gateway} || "
+        f"ip neighbour show to {gateway} dev xenbr0 nud reachable | grep -q lladdr; }}"
     )
 
 
@@ -230,7 +231,8 @@ def test_the_guards_question_fails_once_the_host_is_cut_off(
     tmp_path: Path, has_gateway: bool, said: tuple[str, str, str], expected: bool
 ) -> None:
     address, link, neighbour = said
-    words = f"case $* in *address*) echo '{address}';; *neigh*) echo '{neighbour}';; *link*) "
+    words = f"case $* in *address*) echo '{address}';; *flush*) ;; *neigh*) echo '{neighbour}';; "
+    words += "*link*) "
     for name, text in (("ip", f"{words} echo '{link}';; esac"), ("ping", "exit 1")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
