@@ -308,6 +308,21 @@ def test_a_snapshot_that_somebody_made_of_a_guests_volume_keeps_it_from_being_ta
     assert [] == ground.wrong_at_the_start()
 
 
+def test_a_partition_stays_while_another_disk_has_the_name_of_its_own(ground: Ground) -> None:
+    # Its number and place alone were compared: another disk's, as empty, would have gone.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    made = dict(host.model.state.parts)
+    host.model.state.serial = "another one"
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert any("does not look like the disk" in line for line in caught.value.details)
+    assert made == host.model.state.parts
+    host.model.state.serial = ""
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
 def test_the_bridges_guard_fails_on_a_host_that_is_cut_off(ground: Ground) -> None:
     # `ip route get` found a way over another card, and a dead bridge was confirmed.
     host = ground.host
