@@ -9,7 +9,7 @@ from pathlib import Path
 import parted
 import pytest
 
-from tests.script.running import Shell, script_of
+from tests.script.running import Shell, script_of, shellcheck
 from wizard.actions import CreatePartition, Identity, RunCommand, Volume
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a script runs as root only")
@@ -109,6 +109,34 @@ def test_a_device_that_is_another_now_is_not_touched(
     done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
     assert (words == "") is (("tell",) in shell.calls)
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "is_file", "words"),
+    [
+        (0, True, ""),
+        (2, True, ""),
+        (8, True, ""),
+        (2, False, "cannot be read"),
+        (0, False, "cannot be read"),
+        (124, True, "cannot be told: blkid ended with 124"),
+    ],
+)
+def test_nothing_is_on_a_device_only_where_that_can_be_seen(
+    status: int, is_file: bool, words: str, shell: Shell
+) -> None:
+    device = shell.top / "device"
+    # A directory stands for a device whose reads fail.
+    device.write_bytes(bytes(3 << 20)) if is_file else device.mkdir()
+    shell.stand_in("blockdev", f"echo {3 << 20}")
+    shell.stand_in("lsblk")
+    shell.stand_in("blkid", f"exit {status}")
+    shell.stand_in("tell")
+    identity = Identity(str(device), 3 << 20)
+    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
+    assert (words == "") is (("tell",) in shell.calls)
+    assert words in done.stderr
+    assert [] == shellcheck([shell.top / "plan.sh"])
 
 
 def test_what_a_running_guest_writes_to_is_not_mounted(shell: Shell) -> None:
