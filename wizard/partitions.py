@@ -99,20 +99,22 @@ def announce(action: CreatePartition, running: Running, wait: float = _NODE_WAIT
 
 
 def remove(action: CreatePartition, running: Running, wait: float = _NODE_WAIT) -> None:
-    """Remove the partition if it is still the one we made, and empty; none there is no error.
+    """Remove the partition if it is still the one we made, and empty; none that begins where it
+    did is no error.
 
-    Raises `Conflict` when it is another one, on another disk, when something is on it or uses it,
-    or when that cannot be told. `wait`: seconds for its device node.
+    Raises `Conflict` when it has another size or is on another disk, when something is on it or
+    uses it, or when that cannot be told. `wait`: seconds for its device node.
     """
     parted = _parted()
     disk = _table(action)
     found = _numbered(disk, action.number)
-    if found is None:
+    # Elsewhere it is somebody's own that got the number: ours was not made yet, or has gone.
+    if found is None or found.geometry.start != action.start:
         return
     if not _same_place(found, action):
         raise Conflict(
             f"Partition {action.number} of {action.disk.path} is not the one that was made: "
-            "its place or size differ.",
+            "its size differs.",
             hint="It was left as it is; remove it yourself if nothing needs it.",
         )
     refuse_another_disk(action, running.ask)

@@ -332,6 +332,17 @@ def test_another_partition_in_its_place_is_not_removed(
     assert machine.is_done(wanted)
 
 
+def test_a_partition_of_our_number_in_another_place_is_left_alone_and_stops_nothing(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    somebodys = replace(wanted, start=40 * 2048)
+    make(machine, somebodys)
+    assert not machine.settle(wanted, PlainUndo(), Unwatched())
+    machine.revert(wanted, PlainUndo(), Unwatched())
+    assert machine.is_done(somebodys)
+
+
 def test_a_logical_partition_is_made_in_an_extended_one(tmp_path: Path, machine: Machine) -> None:
     with loop_disk(tmp_path / "disk.img", 64) as device:
         tool("parted", "--script", device, "mklabel", "msdos")

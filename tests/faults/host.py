@@ -305,7 +305,8 @@ class Tables:
         disk = model.disk_of(model.device(model.own(action.disk.path)))
         assert disk is not None
         taken = [made for made in model.state.parts.values() if made.disk == disk.path]
-        if any(made.start < action.start + action.sectors for made in taken):
+        end = action.start + action.sectors
+        if any(made.start < end and action.start < made.start + made.sectors for made in taken):
             raise StepFailed("The space is not free any more.", hint="Start again.")
         model.state.parts[f"{disk.path}{action.number}"] = Part(
             disk.path, action.number, action.start, action.sectors
@@ -323,10 +324,10 @@ class Tables:
         model = self.host.model
         made = self._made(action)
         disk = model.disk_of(model.device(model.own(action.disk.path)))
-        if made is None or disk is None:
+        if made is None or disk is None or made.start != action.start:
             return
         path = f"{disk.path}{action.number}"
-        if (made.start, made.sectors) != (action.start, action.sectors):
+        if made.sectors != action.sectors:
             raise Conflict(f"{path} is another partition.", hint="It was left as it is.")
         partitions.refuse_another_disk(action, running.ask)
         if model.content(path).kind != "empty":
