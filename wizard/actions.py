@@ -316,7 +316,8 @@ class CreatePartition:
     """Make one partition in free space (libparted); sectors are the disk's logical sectors.
 
     `number` is the number that it will get. The undo removes the partition with that number
-    only when start and length are still these and nothing is on it or uses it.
+    only when start, length and disk are still these, and it is seen that nothing is on it or
+    uses it.
     """
 
     disk: Identity

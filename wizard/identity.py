@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from wizard.actions import Identity
-from wizard.commands import Answer
 from wizard.errors import StepFailed
-
-Ask = Callable[[tuple[str, ...], float], Answer]
+from wizard.signatures import Ask, Signatures, signatures_of
 
 _TIME = 30.0
 
@@ -32,14 +29,43 @@ def differences(expected: Identity, ask: Ask, *, table_counts: bool = False) -> 
     """
     if not Path(expected.path).exists():
         return [f"{expected.path} is not there"]
-    found = []
+    on_it = signatures_of(expected.path, ask)
+    found = [*_another_size(expected, ask), *_another_name(expected, on_it, ask)]
+    allowed = {expected.content}
+    if (table_counts or expected.or_table) and not expected.content:
+        allowed.add(on_it.properties.get("PTTYPE", ""))
+    if on_it.not_known and not on_it.word:
+        found.append(f"what is on it cannot be told: {on_it.not_known}")
+    elif on_it.word not in allowed:
+        found.append(f"{on_it.word or 'nothing'} is on it, not {expected.content or 'nothing'}")
+    return found
+
+
+def another_disk(expected: Identity, ask: Ask) -> list[str]:
+    """In words, how a disk differs from the one that is expected, whatever is on it; empty when
+    it is the same one.
+
+    Its size counts only where its table had no id: a disk may have grown.
+    """
+    on_it = signatures_of(expected.path, ask)
+    found = _another_name(expected, on_it, ask)
+    if not expected.table_id:
+        found += _another_size(expected, ask)
+    if found and on_it.not_known:
+        found.append(f"what is on it cannot be told: {on_it.not_known}")
+    return found
+
+
+def _another_size(expected: Identity, ask: Ask) -> list[str]:
     size = ask(("blockdev", "--getsize64", expected.path), _TIME).out.strip()
-    if size != str(expected.size):
-        found.append(f"its size is {size or 'unknown'} bytes, not {expected.size}")
-    on_it = _pairs(
-        ask(("blkid", "--probe", "--output", "export", expected.path), _TIME).out.splitlines()
-    )
-    tables = {on_it.get("PTUUID", "")}
+    if size == str(expected.size):
+        return []
+    return [f"its size is {size or 'unknown'} bytes, not {expected.size}"]
+
+
+def _another_name(expected: Identity, on_it: Signatures, ask: Ask) -> list[str]:
+    found = []
+    tables = {on_it.properties.get("PTUUID", "")}
     serials = set()
     # --inverse lists the disks that a partition is on too: they have serial and table id.
     answer = ask(
@@ -62,18 +88,7 @@ def differences(expected: Identity, ask: Ask, *, table_counts: bool = False) -> 
         found.append(f"its serial number is {_named(serials)}, not {expected.serial}")
     if expected.table_id and expected.table_id not in tables:
         found.append(f"its partition table's id is {_named(tables)}, not {expected.table_id}")
-    content = on_it.get("TYPE") or on_it.get("PTTYPE", "")
-    allowed = {expected.content}
-    if (table_counts or expected.or_table) and not expected.content:
-        allowed.add(on_it.get("PTTYPE", ""))
-    if content not in allowed:
-        found.append(f"{content or 'nothing'} is on it, not {expected.content or 'nothing'}")
     return found
-
-
-def _pairs(lines: list[str]) -> dict[str, str]:
-    pairs = (line.partition("=") for line in lines)
-    return {key: value for key, _equals, value in pairs}
 
 
 def _as_written(word: str) -> str:

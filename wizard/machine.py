@@ -367,7 +367,7 @@ class Machine:
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._mounts.only(None)
-                    self.partition_tables.remove(action, self._running.ask)
+                    self.partition_tables.remove(action, self._running)
                 case Reboot():
                     pass  # a boot that happened is no change to take back
                 case _:

@@ -6,19 +6,18 @@ be mounted. No lock is held on the disk meanwhile: libparted waits for udev, and
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from wizard.actions import CreatePartition
-from wizard.commands import Answer
 from wizard.errors import Conflict, StepFailed
+from wizard.identity import another_disk
 from wizard.mounts import mounted_now
 from wizard.running import Running
-
-Ask = Callable[[tuple[str, ...], float], Answer]
+from wizard.signatures import Ask, signatures_of
 
 
 class PartitionTables(Protocol):
@@ -27,7 +26,7 @@ class PartitionTables(Protocol):
     def is_there(self, action: CreatePartition, /) -> bool: ...
     def create(self, action: CreatePartition, running: Running, /) -> None: ...
     def announce(self, action: CreatePartition, running: Running, /) -> None: ...
-    def remove(self, action: CreatePartition, ask: Ask, /) -> None: ...
+    def remove(self, action: CreatePartition, running: Running, /) -> None: ...
 
 
 _NODE_WAIT = 10.0  # seconds for the new partition's device node
@@ -81,7 +80,7 @@ def create(action: CreatePartition, running: Running) -> None:
     announce(action, running)
 
 
-def announce(action: CreatePartition, running: Running) -> None:
+def announce(action: CreatePartition, running: Running, wait: float = _NODE_WAIT) -> None:
     """See that the kernel knows the partition in the table, and wait for its node."""
     node = Path(action.path)
     running.ask(("udevadm", "settle", f"--timeout={_NODE_WAIT:.0f}"), _NODE_WAIT + 5)
@@ -89,7 +88,7 @@ def announce(action: CreatePartition, running: Running) -> None:
         # A crash came between the table and the kernel.
         disk = str(Path(action.disk.path).resolve())
         running.quietly(("partx", "--add", "--nr", str(action.number), disk), _NODE_WAIT)
-    deadline = time.monotonic() + _NODE_WAIT
+    deadline = time.monotonic() + wait
     while not node.is_block_device():
         if time.monotonic() > deadline:
             raise StepFailed(
@@ -99,23 +98,28 @@ def announce(action: CreatePartition, running: Running) -> None:
         time.sleep(0.05)
 
 
-def remove(action: CreatePartition, ask: Ask) -> None:
-    """Remove the partition if it is still the one we made, and empty; none there is no error.
+def remove(action: CreatePartition, running: Running, wait: float = _NODE_WAIT) -> None:
+    """Remove the partition if it is still the one we made, and empty; none that begins where it
+    did is no error.
 
-    Raises `Conflict` when it is another one, or something is on it or uses it.
+    Raises `Conflict` when it has another size or is on another disk, when something is on it or
+    uses it, or when that cannot be told. `wait`: seconds for its device node.
     """
     parted = _parted()
     disk = _table(action)
     found = _numbered(disk, action.number)
-    if found is None:
+    # Elsewhere it is somebody's own that got the number: ours was not made yet, or has gone.
+    if found is None or found.geometry.start != action.start:
         return
     if not _same_place(found, action):
         raise Conflict(
             f"Partition {action.number} of {action.disk.path} is not the one that was made: "
-            "its place or size differ.",
+            "its size differs.",
             hint="It was left as it is; remove it yourself if nothing needs it.",
         )
-    use = _use_of(action, ask)
+    refuse_another_disk(action, running.ask)
+    _refuse_unseen(action, running, wait)
+    use = _use_of(action, running.ask)
     if use:
         raise Conflict(
             f"The partition {action.path} is not empty: {use}.",
@@ -130,6 +134,56 @@ def remove(action: CreatePartition, ask: Ask) -> None:
             f"The partition {action.path} could not be removed: {error}",
             hint="See what uses it with `lsblk`, then roll back again.",
         ) from error
+
+
+def refuse_another_disk(action: CreatePartition, ask: Ask) -> None:
+    """Raise `Conflict` unless the disk is seen to be the one that the partition was made on."""
+    if differs := another_disk(action.disk, ask):
+        raise Conflict(
+            f"{action.disk.path} does not look like the disk that partition {action.number} was "
+            "made on.",
+            hint="Its partition was left as it is. Disks may have changed their names: see "
+            "`lsblk --output NAME,SIZE,SERIAL,PTUUID`.",
+            details=tuple(differs),
+        )
+
+
+def _refuse_unseen(action: CreatePartition, running: Running, wait: float) -> None:
+    """Have the partition's device, by which alone it can be told whether it is empty."""
+    hint = (
+        f"Try `partprobe {action.disk.path}`, or boot: then roll back again. It is left as it is."
+    )
+    try:
+        announce(action, running, wait)
+    except StepFailed as error:
+        raise Conflict(
+            f"Whether the partition {action.path} is empty cannot be told: {error.what}", hint=hint
+        ) from error
+    if not _is_the_kernels(action):
+        raise Conflict(
+            f"Whether the partition is empty cannot be told: {action.path} is another one to the "
+            "kernel than in the table.",
+            hint=hint,
+        )
+
+
+def _is_the_kernels(action: CreatePartition) -> bool:
+    """Whether the device node is that part of that disk, as the kernel has it."""
+    node = Path("/sys/dev/block") / _device_number(Path(action.path))
+    try:
+        seen = [(node / name).read_text().strip() for name in ("partition", "start", "size")]
+        disk = (node.resolve().parent / "dev").read_text().strip()
+    except OSError:
+        return False
+    # The kernel counts in sectors of 512 bytes, whatever the disk's are.
+    start, sectors = (n * action.sector_size // 512 for n in (action.start, action.sectors))
+    wanted = [str(action.number), str(start), str(sectors)]
+    return seen == wanted and disk == _device_number(Path(action.disk.path))
+
+
+def _device_number(node: Path) -> str:
+    number = node.stat().st_rdev
+    return f"{os.major(number)}:{os.minor(number)}"
 
 
 def _parted() -> Any:
@@ -187,13 +241,12 @@ def _same_place(partition: Any, action: CreatePartition) -> bool:
 
 
 def _use_of(action: CreatePartition, ask: Ask) -> str:
-    """What is on the partition, or uses it; "" when nothing does."""
-    node = Path(action.path)
-    if not node.exists():
-        return ""
-    real = node.resolve()
-    number = real.stat().st_rdev
-    device = f"{os.major(number)}:{os.minor(number)}"
+    """What is on the partition, or uses it, or that this cannot be told; "" when nothing does.
+
+    Bytes without a signature are nothing: what the space held before is in it, LVM's leftovers too.
+    """
+    real = Path(action.path).resolve()
+    device = _device_number(real)
     for mount in mounted_now():
         if mount.device == device:
             return f"it is mounted at {mount.point}"
@@ -204,10 +257,18 @@ def _use_of(action: CreatePartition, ask: Ask) -> str:
     names = sorted(holder.name for holder in holders.iterdir()) if holders.is_dir() else []
     if names:
         return f"{', '.join(names)} is on it"
-    answer = ask(("blkid", "--probe", "--output", "export", str(real)), 20.0)
-    for line in answer.out.splitlines():
-        key, _equals, value = line.partition("=")
-        if key in ("TYPE", "PTTYPE"):
-            return f"blkid finds {value} on it"
-    # 2 is blkid's "nothing found"; 8 that it found several things at once.
-    return "" if answer.status in (0, 2) else "blkid cannot tell what is on it"
+    if _is_claimed(real):
+        return "something uses it, a guest perhaps"
+    on_it = signatures_of(str(real), ask)
+    if on_it.word:
+        return f"blkid finds {on_it.word} on it"
+    return on_it.not_known or ("blkid finds several things on it" if on_it.several else "")
+
+
+def _is_claimed(device: Path) -> bool:
+    """Whether something has the device for itself: a guest's disk, say (open(2), O_EXCL)."""
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False

@@ -190,7 +190,12 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the
     size=$(blockdev --getsize64 "$1")
     [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
     disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
-    on_it=$(blkid --probe --output export "$1" || true)
+    status=0
+    on_it=$(blkid --probe --output export "$1") || status=$?
+    case $status in
+        0 | 2 | 8) ;; # what it found; nothing; several things at once
+        *) die "What is on $1 cannot be told: blkid ended with $status." ;;
+    esac
     case $disks in
         *"SERIAL=\\"$3\\""*) ;;
         *) [ -z "$3" ] || die "$1 has another serial number than $3." ;;
@@ -202,6 +207,11 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the
     content=$(printf '%s\\n' "$on_it" | sed -n 's/^TYPE=//p')
     [ -n "$content" ] || content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
     [ "$content" = "$5" ] || die "$1 holds ${content:-nothing}, not ${5:-nothing}."
+    # blkid finds nothing where it can read nothing, too: signatures stand at both ends.
+    [ -n "$content" ] || {
+        dd if="$1" of=/dev/null bs=1M count=1 status=none &&
+            dd if="$1" of=/dev/null bs=1M skip="$(($2 / 1048576 - 1))" status=none
+    } || die "$1 cannot be read."
 }
 """,
         needs=("die",),

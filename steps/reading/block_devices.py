@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from steps.facts import REMAINS, SEVERAL, Content
 from steps.reading.view import View
+from wizard import signatures
 
 Kind = Literal[
     "empty", "filesystem", "swap", "lvm", "raid", "luks", "partition table", "other", "unknown"
@@ -23,9 +23,6 @@ Kind = Literal[
 
 # Not disks: memory, images, drives of other media, and devices made of other devices.
 _NO_DISKS = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|nbd|mtdblock|drbd)[0-9]*.*")
-_ENDS = 128 * 1024  # bytes: btrfs has its superblock at 64 KiB, md's 1.0 is 8 KiB before the end
-_AMBIVALENT = 8  # blkid's exit status for several contradicting signatures
-_NOTHING = 2
 
 # Names that stay with the device come first; those that follow its content are no use here.
 _BY_ID_LAST = ("wwn-", "nvme-eui.", "nvme-nvme.", "scsi-3", "ieee1394-")
@@ -308,20 +305,20 @@ class BlockDevices:
             self._view.not_known(f"content of {device}", error.strerror or "it cannot be opened")
             return None
         answer = self._view.ask(_probe(name), 60.0)
-        if answer.status == _AMBIVALENT:
+        if answer.status == signatures.SEVERAL:
             return {"TYPE": SEVERAL, "USAGE": "other"}
-        if answer.status == _NOTHING:
-            # It says the same of a device that it could not read.
-            if why := _why_unreadable(self._view.place(device)):
-                self._view.not_known(f"content of {device}", why)
-                return None
-            return self._remains(device)
-        if answer.status != 0:
+        if answer.status not in (0, signatures.NOTHING):
             self._view.not_known(f"content of {device}", "blkid does not answer")
             return None
         found = parse_export(answer.out)
-        # Of a partition it tells at least which one it is.
-        return found if "TYPE" in found or "PTTYPE" in found else found | self._remains(device)
+        if "TYPE" in found or "PTTYPE" in found:
+            return found
+        # It says the same of a device that it could not read. Of a partition it tells, with 0, at
+        # least which one it is.
+        if why := signatures.why_unreadable(self._view.place(device)):
+            self._view.not_known(f"content of {device}", why)
+            return None
+        return found | self._remains(device)
 
     def _remains(self, device: str) -> dict[str, str]:
         """What `wipefs` finds where blkid sees nothing whole: the copy that a GPT keeps at the end
@@ -337,21 +334,6 @@ class BlockDevices:
             if name in members:
                 return members
         return [name]
-
-
-def _why_unreadable(device: Path) -> str:
-    """Why a device cannot be read where signatures stand, at its beginning and its end; "" if it
-    can.
-    """
-    try:
-        with device.open("rb", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            for place in (0, max(0, size - _ENDS)):
-                file.seek(place)
-                file.read(_ENDS)
-    except OSError as error:
-        return error.strerror or "it cannot be read"
-    return ""
 
 
 def _probe(name: str) -> tuple[str, ...]:

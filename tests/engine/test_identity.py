@@ -53,3 +53,29 @@ def test_where_a_table_may_stay_nothing_else_may(tmp_path: Path) -> None:
     assert ["dos is on it, not nothing"] == differences(Identity(str(device), 512), ask)
     words["on it"] = "TYPE=ext4\nPTTYPE=dos\n"
     assert ["ext4 is on it, not nothing"] == differences(wiped, ask)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_file", "said"),
+    [
+        (2, True, ""),
+        (8, True, ""),  # several that contradict each other, of which the plan has no word either
+        (2, False, "it cannot be read (Is a directory)"),
+        (0, False, "it cannot be read (Is a directory)"),  # of a partition it tells its place
+        (124, True, "blkid does not tell (exit status 124)"),
+        (127, True, "blkid does not tell (exit status 127)"),
+    ],
+)
+def test_nothing_is_on_a_device_only_where_that_can_be_seen(
+    tmp_path: Path, status: int, is_file: bool, said: str
+) -> None:
+    device = tmp_path / "disk"
+    # A directory can be asked about, and each read of it fails.
+    device.touch() if is_file else device.mkdir()
+
+    def ask(argv: tuple[str, ...], _timeout: float) -> Answer:
+        return Answer(0, "512\n", "") if argv[0] == "blockdev" else Answer(status, "", "")
+
+    expected = [f"what is on it cannot be told: {said}"] if said else []
+    assert expected == differences(Identity(str(device), 512), ask)
+    assert expected == differences(Identity(str(device), 512, or_table=True), ask)

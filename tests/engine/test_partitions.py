@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,10 +13,13 @@ import pytest
 from steps.disks import read_table
 from tests.engine.devices import MIB, loop_disk, needs_loop, tool
 from tests.engine.world import Count, DieAt, Piece, Task, World, in_child
+from wizard import commands, partitions
 from wizard.actions import CreatePartition, Identity
 from wizard.errors import Conflict, StepFailed
+from wizard.interrupts import Interrupts
 from wizard.machine import Machine
-from wizard.running import Unwatched
+from wizard.running import Running, Unwatched
+from wizard.signatures import why_unreadable
 from wizard.undo import PlainUndo
 
 pytestmark = needs_loop
@@ -163,6 +167,141 @@ def test_a_partition_with_something_on_it_is_not_removed(
     assert not machine.is_done(wanted)
 
 
+def running(tmp_path: Path) -> Running:
+    return Running(commands.run, commands.ask, Interrupts(), lambda _name: None, tmp_path / "note")
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_a_partition_whose_device_is_away_is_not_taken_for_an_empty_one(
+    disk: tuple[str, str], machine: Machine, tmp_path: Path, instead: str
+) -> None:
+    """As while udev makes its links anew; blkid says of what is not there what it says of zeros."""
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("mkfs.ext4", "-q", wanted.path)
+    node = Path(wanted.path)
+    node.unlink()
+    if instead == "a file":
+        node.write_bytes(bytes(2 * MIB))
+    try:
+        with pytest.raises(Conflict, match=r"cannot be told: .* did not appear"):
+            partitions.remove(wanted, running(tmp_path), wait=0.1)
+    finally:
+        node.unlink(missing_ok=True)
+    assert machine.is_done(wanted)
+
+
+def test_a_partition_that_the_kernel_hid_is_looked_into_before_it_goes(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("mkfs.ext4", "-q", wanted.path)
+    tool("partx", "--delete", "--nr", "2", disk[0])
+    with pytest.raises(Conflict, match="blkid finds ext4 on it"):
+        machine.revert(wanted, PlainUndo(), Unwatched())
+    assert machine.is_done(wanted)
+
+
+def test_a_partition_that_is_another_to_the_kernel_is_not_removed(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("mkfs.ext4", "-q", wanted.path)
+    tool("partx", "--delete", "--nr", "2", disk[0])
+    tool("addpart", disk[0], "2", str(50 * 2048), str(2048))
+    with pytest.raises(Conflict, match="is another one to the kernel"):
+        machine.revert(wanted, PlainUndo(), Unwatched())
+    assert machine.is_done(wanted)
+
+
+def test_a_partition_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, machine: Machine
+) -> None:
+    with loop_disk(tmp_path / "disk.img", 64) as device:
+        tool("parted", "--script", device, "mklabel", "msdos")
+        wanted = action((device, "msdos"), number=1)
+        # Of a disk whose end fails blkid tells no table either.
+        wanted = replace(wanted, disk=replace(wanted.disk, table_id=""))
+        make(machine, wanted)
+        tool("mkfs.ext4", "-q", wanted.path)
+        tool("sync")
+        os.truncate(tmp_path / "disk.img", 20 * MIB)
+        tool("blockdev", "--flushbufs", wanted.path)
+        asked = commands.ask(("blkid", "--probe", wanted.path))
+        assert (2, "", "") == (asked.status, asked.out, asked.err)
+        with pytest.raises(Conflict, match="cannot be read"):
+            machine.revert(wanted, PlainUndo(), Unwatched())
+        assert machine.is_done(wanted)
+
+
+def test_a_device_that_can_be_read_in_part_is_none_that_can_be_read(tmp_path: Path) -> None:
+    with loop_disk(tmp_path / "disk.img", 8) as device:
+        assert "" == why_unreadable(Path(device))
+        os.truncate(tmp_path / "disk.img", MIB // 2)
+        tool("blockdev", "--flushbufs", device)
+        assert "Input/output error" == why_unreadable(Path(device))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"serial": "WD-123"}, "its serial number is unknown, not WD-123"),
+        ({"table_id": "cafe"}, "not cafe"),
+        ({"size": 63 * MIB, "table_id": ""}, "its size is 67108864 bytes, not 66060288"),
+    ],
+)
+def test_a_partition_of_another_disk_under_the_same_name_is_not_removed(
+    disk: tuple[str, str], machine: Machine, change: dict[str, object], said: str
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    then = replace(wanted, disk=replace(wanted.disk, **change))  # type: ignore[arg-type]
+    with pytest.raises(Conflict, match="does not look like the disk") as error:
+        machine.revert(then, PlainUndo(), Unwatched())
+    assert any(said in line for line in error.value.details)
+    assert machine.is_done(wanted)
+
+
+def test_a_partition_goes_from_a_disk_that_has_grown(tmp_path: Path, machine: Machine) -> None:
+    with loop_disk(tmp_path / "disk.img", 64) as device:
+        tool("parted", "--script", device, "mklabel", "msdos")
+        wanted = action((device, "msdos"), number=1)
+        make(machine, wanted)
+        os.truncate(tmp_path / "disk.img", 80 * MIB)
+        tool("losetup", "--set-capacity", device)
+        machine.revert(wanted, PlainUndo(), Unwatched())
+        assert not machine.is_done(wanted)
+
+
+def test_a_partition_that_something_has_for_itself_is_not_removed(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    """As a guest has its disk, which may hold what blkid has no word for."""
+    wanted = action(disk)
+    make(machine, wanted)
+    held = os.open(wanted.path, os.O_RDONLY | os.O_EXCL)
+    try:
+        with pytest.raises(Conflict, match="something uses it"):
+            machine.revert(wanted, PlainUndo(), Unwatched())
+    finally:
+        os.close(held)
+    assert machine.is_done(wanted)
+
+
+def test_a_partition_that_lvm_had_is_empty_though_not_all_zeros(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    make(machine, wanted)
+    with Path(wanted.path).open("r+b") as device:
+        device.seek(4096)
+        device.write(b"xendisks {\nid = 1\n" * 200)
+    machine.revert(wanted, PlainUndo(), Unwatched())
+    assert not machine.is_done(wanted)
+
+
 def test_a_partition_that_a_crash_hid_from_the_kernel_is_shown_to_it_again(
     disk: tuple[str, str], machine: Machine
 ) -> None:
@@ -191,6 +330,17 @@ def test_another_partition_in_its_place_is_not_removed(
     with pytest.raises(Conflict, match="not the one that was made"):
         machine.revert(replace(wanted, sectors=8 * 2048), PlainUndo(), Unwatched())
     assert machine.is_done(wanted)
+
+
+def test_a_partition_of_our_number_in_another_place_is_left_alone_and_stops_nothing(
+    disk: tuple[str, str], machine: Machine
+) -> None:
+    wanted = action(disk)
+    somebodys = replace(wanted, start=40 * 2048)
+    make(machine, somebodys)
+    assert not machine.settle(wanted, PlainUndo(), Unwatched())
+    machine.revert(wanted, PlainUndo(), Unwatched())
+    assert machine.is_done(somebodys)
 
 
 def test_a_logical_partition_is_made_in_an_extended_one(tmp_path: Path, machine: Machine) -> None:

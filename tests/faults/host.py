@@ -27,6 +27,7 @@ from tests.faults.model import Model, part_names
 from tests.faults.programs import program
 from tests.faults.said import Said
 from tests.faults.state import Part, State
+from wizard import partitions
 from wizard.actions import Action, CreatePartition
 from wizard.commands import Answer, Completed
 from wizard.errors import Conflict, RebootNeeded, StepFailed
@@ -36,6 +37,7 @@ from wizard.log import Log
 from wizard.machine import Machine
 from wizard.pipeline import Pipeline, Wishes
 from wizard.rollback import roll_back
+from wizard.running import Running
 from wizard.step import Step
 
 Entry = tuple[int, int, int, int, bytes | str | None]  # mode, uid, gid, mtime, content or target
@@ -303,7 +305,8 @@ class Tables:
         disk = model.disk_of(model.device(model.own(action.disk.path)))
         assert disk is not None
         taken = [made for made in model.state.parts.values() if made.disk == disk.path]
-        if any(made.start < action.start + action.sectors for made in taken):
+        end = action.start + action.sectors
+        if any(made.start < end and action.start < made.start + made.sectors for made in taken):
             raise StepFailed("The space is not free any more.", hint="Start again.")
         model.state.parts[f"{disk.path}{action.number}"] = Part(
             disk.path, action.number, action.start, action.sectors
@@ -317,15 +320,16 @@ class Tables:
         assert disk is not None
         model.make_nodes(sorted(part_names(disk, action.number)))
 
-    def remove(self, action: CreatePartition, ask: object, /) -> None:
+    def remove(self, action: CreatePartition, running: Running, /) -> None:
         model = self.host.model
         made = self._made(action)
         disk = model.disk_of(model.device(model.own(action.disk.path)))
-        if made is None or disk is None:
+        if made is None or disk is None or made.start != action.start:
             return
         path = f"{disk.path}{action.number}"
-        if (made.start, made.sectors) != (action.start, action.sectors):
+        if made.sectors != action.sectors:
             raise Conflict(f"{path} is another partition.", hint="It was left as it is.")
+        partitions.refuse_another_disk(action, running.ask)
         if model.content(path).kind != "empty":
             raise Conflict(f"{path} is not empty.", hint="It was left as it is.")
         self.host.at_point("during the table's change")

@@ -33,7 +33,7 @@ from steps.reading.view import MIB, View
 from steps.spare_place import with_partition
 from steps.what_matters import DIRECTORIES, FILES, LINKS, NO_FILES
 from tests.faults.menu import MENU, SAVED, boot_legacy, boot_loader, saved_text, update_grub
-from tests.faults.state import Link, State, stanzas, state_of
+from tests.faults.state import Link, State, beside, stanzas, state_of
 from wizard.actions import CreatePartition, Identity
 from wizard.commands import Answer
 from wizard.mounts import Mounted
@@ -349,7 +349,16 @@ class Model:
             disk.sector_size, "", path,
         )  # fmt: skip
         size = made.sectors * disk.sector_size // MIB
-        return with_partition(facts, disk, action, size)
+        facts = with_partition(facts, disk, action, size)
+        return replace(
+            facts,
+            disks=tuple(
+                replace(one, free=tuple(beside(made, disk.free, disk.sector_size)))
+                if one.path == made.disk
+                else one
+                for one in facts.disks
+            ),
+        )
 
     def _disk(self, disk: Disk) -> Disk:
         def part(one: Partition) -> Partition:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from steps.facts import Content, Facts
+from steps.facts import Content, Facts, FreeRegion
 
 
 @dataclass
@@ -127,6 +128,22 @@ def state_of(facts: Facts) -> State:
     if facts.boot.next_entry:
         state.environment["next_entry"] = facts.boot.next_entry
     return state
+
+
+def beside(made: Part, free: tuple[FreeRegion, ...], sector_size: int) -> Iterator[FreeRegion]:
+    """What stays free on a disk with this partition, as steps/disks.py would read it."""
+    per_mib = (1 << 20) // sector_size
+    for region in free:
+        number = region.next_number + (region.next_number == made.number)
+        end, after = region.start + region.sectors, made.start + made.sectors
+        pieces = [(region.start, end)]
+        if region.start < after and made.start < end:
+            pieces = [(region.start, made.start), (-(-after // per_mib) * per_mib, end)]
+        for start, stop in pieces:
+            if (mib := (stop - start) // per_mib) > 0:
+                yield replace(
+                    region, start=start, sectors=mib * per_mib, size=mib, next_number=number
+                )
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from steps import network_bridge
+from steps.facts import Content
 from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
-from tests.faults.state import State
+from tests.faults.state import Part, State
 from tests.faults.test_writes import BadDisk
 from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
 from wizard.journal import Means
@@ -305,6 +306,41 @@ def test_a_snapshot_that_somebody_made_of_a_guests_volume_keeps_it_from_being_ta
     del volumes["xendisks/before-upgrade"]
     host.roll_back()
     host.questions.clear()  # vgremove's, of a group that was not empty
+    assert [] == ground.wrong_at_the_start()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_partition_that_somebody_makes_after_a_cut_keeps_nothing_from_going_on(
+    ground: Ground, goes_on: bool
+) -> None:
+    # It had the number of ours, which was not made yet, and was taken for ours in another place.
+    host = ground.host
+    images = ground.applying
+    made = first(images, lambda one: bool(State.from_copy(one.state).parts))
+    ground.stands_after(images[images.index(made) - 1], power=True)
+    mine = Part("/dev/vda", 2, 2048 * 11_910, 2048 * 2_000)
+    host.model.state.parts["/dev/vda2"] = mine
+    host.model.state.content["/dev/vda2"] = Content("filesystem", "ext4", "", "mine")
+    if goes_on:
+        host.resume()
+        assert 2 == len(host.model.state.parts)
+    host.roll_back()
+    assert {"/dev/vda2": mine} == host.model.state.parts
+    assert Content("filesystem", "ext4", "", "mine") == host.model.content("/dev/vda2")
+
+
+def test_a_partition_stays_while_another_disk_has_the_name_of_its_own(ground: Ground) -> None:
+    # Its number and place alone were compared: another disk's, as empty, would have gone.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    made = dict(host.model.state.parts)
+    host.model.state.serial = "another one"
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert any("does not look like the disk" in line for line in caught.value.details)
+    assert made == host.model.state.parts
+    host.model.state.serial = ""
+    host.roll_back()
     assert [] == ground.wrong_at_the_start()
 
 

@@ -193,11 +193,12 @@ def test_every_answer_of_blkid_has_its_meaning(
     assert bool(view.unknown) == (content.kind == "unknown")
 
 
+@pytest.mark.parametrize("said", [Said(status=2), Said("PART_ENTRY_NUMBER=2\n")])
 def test_a_device_on_which_blkid_finds_nothing_as_it_cannot_be_read_is_not_empty(
-    tmp_path: Path,
+    tmp_path: Path, said: Said
 ) -> None:
     # A directory can be opened, and each read of it fails.
-    view = view_of(tmp_path, block("vdb", "254:16", GIB), {"blkid": Said(status=2)})
+    view = view_of(tmp_path, block("vdb", "254:16", GIB), {"blkid": said})
     device = tmp_path / "dev/vdb"
     device.unlink()
     device.mkdir()

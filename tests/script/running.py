@@ -25,8 +25,8 @@ MACHINE = "a test's machine"
 WAITING = "/run/waits-for-boot-of-xen-setup"
 # What the scripts' own functions call.
 _OWN = """
-base64 cat chmod chown cp dash grep head id ln mkdir mkfifo mktemp mountpoint mv openssl readlink rm
-rmdir script sed sh sha256sum sleep stat stty sync tail timeout touch tr
+base64 cat chmod chown cp dash dd grep head id ln mkdir mkfifo mktemp mountpoint mv openssl readlink
+rm rmdir script sed sh sha256sum sleep stat stty sync tail timeout touch tr
 """
 # No program takes a NUL in an argument, and half a character is no text.
 WORDS = tuple(

@@ -1,4 +1,4 @@
-"""How a script goes: where it stops, what it does not do twice, boots, secrets, consoles, disks."""
+"""How a script goes: where it stops, what it does not do twice, boots, secrets, consoles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import parted
 import pexpect
 import pytest
 
@@ -16,14 +15,11 @@ from tests.script.running import MACHINE, WORDS, Shell, Step, script_of, shellch
 from wizard.actions import (
     Action,
     CommandShows,
-    CreatePartition,
-    Identity,
     PathAbsent,
     PathPresent,
     Reboot,
     RunCommand,
     SecretInput,
-    Volume,
     WriteFile,
 )
 from wizard.preview import StepPreview
@@ -380,114 +376,3 @@ def test_a_console_without_the_prompt_ends_in_time_and_stops_it(
     assert 1 == done.returncode
     assert "vm01" in done.stderr
     assert ("tell", "after") not in shell.calls
-
-
-# ---- disks and partitions
-
-
-def disk_with(path: Path, layout: str) -> None:
-    with path.open("wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["/usr/sbin/sfdisk", "--quiet", path], input=layout, text=True, check=True)
-
-
-def table(path: Path) -> list[tuple[int, int, int]]:
-    disk = parted.newDisk(parted.getDevice(str(path)))
-    return [(p.number, p.geometry.start, p.geometry.length) for p in disk.partitions]
-
-
-MSDOS = "label: dos\nstart=2048,size=20480,type=83\n"
-GPT = "label: gpt\nstart=2048,size=20480\n"
-HOLE = "label: gpt\nx1 : start=2048,size=20480\nx3 : start=80960,size=2048\n"
-LOGICAL = (
-    "label: dos\nstart=2048,size=20480,type=83\nstart=22528,size=100000,type=5\n"
-    "start=24576,size=10240,type=83\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("layout", "number", "start"),
-    [(MSDOS, 2, 22528), (GPT, 2, 22528), (HOLE, 2, 22528), (LOGICAL, 6, 36864)],
-)
-def test_a_partition_is_made_sector_by_sector_and_only_once(
-    layout: str, number: int, start: int, shell: Shell
-) -> None:
-    image = shell.top / "disk.img"
-    disk_with(image, layout)
-    before = table(image)
-    text = partition_script(shell, image, number, start)
-    first = shell.run(text)
-    assert 0 == first.returncode, first.stderr
-    assert sorted([*before, (number, start, 40000)]) == sorted(table(image))
-    disk = parted.newDisk(parted.getDevice(str(image)))
-    made = next(p for p in disk.partitions if p.number == number)
-    assert made.getFlag(parted.PARTITION_LVM)
-    content = image.read_bytes()
-    assert 0 == shell.run(text).returncode
-    assert content == image.read_bytes()
-
-
-def partition_script(shell: Shell, image: Path, number: int, start: int) -> str:
-    for name in ("udevadm", "partx", "lsblk"):
-        shell.stand_in(name)
-    shell.stand_in("blockdev", f"echo {64 << 20}")
-    shell.stand_in("blkid", "echo PTTYPE=dos")
-    (shell.programs / "sfdisk").symlink_to("/usr/sbin/sfdisk")
-    # Any block device will do for a node that is there.
-    node = "/dev/loop0"
-    disk = Identity(str(image), 64 << 20)
-    return script_of([CreatePartition(disk, number, start, 40000, 512, "It is needed.", node)])
-
-
-def test_a_partition_in_another_place_stops_it(shell: Shell) -> None:
-    image = shell.top / "disk.img"
-    disk_with(image, MSDOS)
-    content = image.read_bytes()
-    done = shell.run(partition_script(shell, image, 1, 4096))
-    assert 1 == done.returncode
-    assert "has another partition 1 now" in done.stderr
-    assert content == image.read_bytes()
-
-
-SAME = {"size": "1000", "serial": "S 1", "table": "T1", "content": "dos"}
-
-
-@pytest.mark.parametrize(
-    ("now", "words"),
-    [
-        ({}, ""),
-        ({"size": "1001"}, "has 1001 bytes, not 1000"),
-        ({"serial": "S 12"}, "has another serial number than S 1."),
-        ({"table": "T12"}, "has another partition table than T1."),
-        ({"content": "gpt"}, "holds gpt, not dos"),
-    ],
-)
-def test_a_device_that_is_another_now_is_not_touched(
-    now: dict[str, str], words: str, shell: Shell
-) -> None:
-    seen = {**SAME, **now}
-    shell.stand_in("blockdev", f"echo {seen['size']}")
-    shell.stand_in("lsblk", f"""printf '%s\\n' 'SERIAL="{seen["serial"]}" PTUUID=""'""")
-    shell.stand_in("blkid", f"echo PTUUID={seen['table']}; echo PTTYPE={seen['content']}")
-    shell.stand_in("tell")
-    identity = Identity("/dev/some disk", 1000, "S 1", "T1", "dos")
-    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
-    assert (words == "") is (("tell",) in shell.calls)
-    assert words in done.stderr
-
-
-def test_what_a_running_guest_writes_to_is_not_mounted(shell: Shell) -> None:
-    # A stand-in for the guests' disks in /sys: the script's own text, with another place in it.
-    backend = shell.top / "backend/vbd-1-51713"
-    backend.mkdir(parents=True)
-    number = Path("/dev/null").stat().st_rdev
-    (backend / "physical_device").write_text(f"{os.major(number):x}:{os.minor(number):x}\n")
-    shell.stand_in("mount")
-    volume = Volume("/dev/null", str(shell.top / "mounted/vm01"), "ext4")
-    text = script_of([RunCommand(("tell",), "Inside.", inside=volume)])
-    place = "/sys/bus/xen-backend/devices"
-    assert text.count(place) == 1
-    done = shell.run(text.replace(place, str(shell.top / "backend")))
-    assert 1 == done.returncode
-    assert "is the disk of a guest that is running" in done.stderr
-    assert [] == shell.calls
