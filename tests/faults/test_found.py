@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 from steps import network_bridge
 from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
+from tests.faults.oracles import not_as_before
+from tests.faults.scenarios import SCENARIOS, TARBALL
 from tests.faults.state import State
 from tests.faults.test_writes import BadDisk
+from tests.reading.tarballs import TREE, member, tarball
 from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
 from wizard.journal import Means
 from wizard.status import status
@@ -324,3 +328,37 @@ def test_the_bridges_guard_fails_on_a_host_that_is_cut_off(ground: Ground) -> No
         card.up = cut != "the cable"
         links["xenbr0"].up = cut != "the bridge"
         assert (cut, cut is None) == (cut, host.machine().reads_well(guard.probe, 10.0))
+
+
+def test_what_is_the_users_below_a_tarballs_folders_stays(tmp_path: Path) -> None:
+    # /etc/xen, /var/lib/xen and others went with all that was in them: guests' configs, their
+    # disks, core dumps; a vm01.cfg, too, of which it had just said that it stays.
+    host = SCENARIOS["tarball"].host(tmp_path / "host")
+    folders = ("etc/xen", "var/lib/xen", "var/lib/xenstored", "var/log/xen", "var/crash", "var/xen")
+    own = [member(f"{TREE}/{name}", type=tarfile.DIRTYPE, mode=0o755) for name in folders]
+    tarball(host.tree / TARBALL.lstrip("/"), *own)
+    before = host.image()
+    host.apply()
+    vm01 = host.tree / "etc/xen/vm01.cfg"
+    vm01.write_text(vm01.read_text() + "# mine\n")
+    mine = ("etc/xen/mine.cfg", "var/lib/xen/images/disk.img", "var/lib/xen/save/vm02",
+            "var/crash/core", "var/xen/dump/vm02.core", "var/log/xen/backup.log")  # fmt: skip
+    xens = ("var/lib/xenstored/tdb", "var/log/xen/xl-vm01.log.1", "var/log/xen/xen-hotplug.log",
+            "var/log/xen/console/guest-vm01.log", "var/log/xen/qemu-dm-vm01.log.10",
+            f"var/lib/xen/userdata-d.0.{'0' * 8}-0000-0000-0000-{'0' * 12}.libxl-json")  # fmt: skip
+    for name in (*mine, *xens):
+        (host.tree / name).parent.mkdir(exist_ok=True)
+        (host.tree / name).write_text("years of it")
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    left = {name for name in (*mine, *xens, "etc/xen/vm01.cfg") if (host.tree / name).exists()}
+    assert left == {*mine, "etc/xen/vm01.cfg"}
+    told = " ".join(caught.value.details)
+    for name in ("etc/xen: it is not empty, mine.cfg", "var/log/xen: it is not empty, backup.log"):
+        assert f"{host.tree}/{name} is in it" in told
+    for name in (*mine, "etc/xen/vm01.cfg"):
+        (host.tree / name).unlink()
+    for folder in {(host.tree / name).parent for name in mine} - {host.tree / f for f in folders}:
+        folder.rmdir()
+    host.roll_back()
+    assert [] == not_as_before(host, before)
