@@ -15,7 +15,7 @@ from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
 from tests.faults.oracles import not_as_before
 from tests.faults.scenarios import SCENARIOS, TARBALL
-from tests.faults.state import State
+from tests.faults.state import State, Volume
 from tests.faults.test_writes import BadDisk
 from tests.reading.tarballs import TREE, member, tarball
 from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
@@ -362,3 +362,41 @@ def test_what_is_the_users_below_a_tarballs_folders_stays(tmp_path: Path) -> Non
         folder.rmdir()
     host.roll_back()
     assert [] == not_as_before(host, before)
+
+
+@pytest.mark.parametrize("scenario", ["grub-legacy", "grub-legacy-own-menu"])
+@pytest.mark.parametrize("volume", [True, False], ids=["lvm2 is needed", "apt does nothing"])
+def test_update_grub_is_there_where_a_rollback_leaves_xens_packages(
+    grounds: Callable[[str], Ground], scenario: str, volume: bool
+) -> None:
+    # It had been set aside for their going, and stayed so: kernels that came later were never in
+    # the menu, and nobody was told.
+    ground = grounds(scenario)
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+
+    def rolls_back_in_part() -> None:
+        with pytest.raises(RollbackIncomplete) as caught:
+            host.roll_back()
+        assert any("update-grub is put back" in line for line in caught.value.details)
+        assert "xen-utils-common" in host.model.state.packages
+        assert not host.model.state.diverted
+
+    if volume:
+        host.model.state.volumes["xendisks/data"] = Volume(100, ())
+    else:
+        host.lies = lambda argv: Lie("does nothing") if "purge" in argv else None
+    images = host.crashes_of(rolls_back_in_part)
+    finished = host.image()
+    aside = [one for one in images if State.from_copy(one.state).diverted]
+    assert aside
+    for image in aside:
+        host.restore(image)
+        rolls_back_in_part()
+    host.restore(finished)
+    if volume:
+        host.run(("lvremove", "--yes", "xendisks/data"), timeout=60.0)
+    host.lies = lambda _argv: None
+    host.roll_back()
+    host.questions.clear()  # vgremove's, of a group that was not empty
+    assert [] == ground.wrong_at_the_start()
