@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from steps.expected import with_directories, with_service
@@ -13,10 +13,27 @@ from steps.what_matters import DIRECTORIES
 from wizard.actions import InstallTree, TreeEntry
 from wizard.step import Problem
 
-# Where Xen's programs keep what they write while they run: the packages' removal clears these too.
-_LEAVINGS = (
-    "/etc/xen", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen", "/var/xen", "/var/crash",
-)  # fmt: skip
+# What Xen's programs write while they run, below folders of the tarball's: by name, as a user has
+# guests' disks, saved guests and core dumps beside it. A folder (/ at its end) goes when it is
+# empty. The distribution's packages leave all of it.
+_ROTATED = r"(\.\d+|-\d{8})?(\.(gz|bz2|xz))?"
+_LOGS = (
+    r"(xl(-[^/]+)?|xldevd|xend(-debug)?|xenstored(-[a-z]+)?|xen-hotplug|domain-builder-ng"
+    rf"|bootloader\.\d+|qemu-dm-[^/]+|qdisk-[^/]+)\.log{_ROTATED}"
+)
+_LEAVINGS: Mapping[str, tuple[str, ...]] = {
+    # xl's notes of each domain; a device model's state, while its guest is saved or restored.
+    "/var/lib/xen": (
+        "dump/",
+        r"userdata-[a-z]\.\d+\.[0-9a-f-]{36}\..+",
+        r"qemu-(save|resume)\.\d+",
+    ),
+    "/var/lib/xenstored": (r"tdb(\.0x[0-9a-f]+)?",),
+    # Below domains/ it would be a guest that somebody had xm keep.
+    "/var/lib/xend": ("(domains|state|storage)/", r"state/[a-z]+\.xml"),
+    "/var/log/xen": ("console/", rf"console/(hypervisor|guest-[^/]+)\.log{_ROTATED}", _LOGS),
+    "/var/xen": ("dump/",),
+}
 _README_LINES = 20
 _MIB = 1024 * 1024
 
@@ -144,7 +161,12 @@ def install(tarball: Tarball) -> InstallTree:
             for entry in tarball.entries
             if entry.here == "other" and entry.kind != "directory"
         ),
-        leavings=tuple(place for place in _LEAVINGS if place in _folders(tarball)),
+        leavings=tuple(
+            f"{folder}/{name}"
+            for folder, names in _LEAVINGS.items()
+            if folder in _folders(tarball)
+            for name in names
+        ),
         refresh=("ldconfig",),
         estimate=60.0,
         space=round(sum(entry.size for entry in tarball.entries) / _MIB, 1),

@@ -37,6 +37,7 @@ GROUPS = {
     "engine/test_durable.py": "machine",
     "engine/test_mounts.py": "machine",
     "engine/test_partitions.py": "machine",
+    "engine/test_trees.py": "machine",
     "reading/test_guest_tree.py": "machine",
     "reading/test_old_signatures.py": "machine",
     "test_read_facts.py": "machine",

@@ -290,8 +290,9 @@ class InstallTree:
     ""); `top` is the folder in the tar file that holds script and tree. The script installs into a
     folder of the run; what it made must be exactly `entries`, which are then put in place one by
     one, owned by root. The undo gives back every file that was replaced, and removes the others;
-    directories that this made go when they are empty, and with all that is in them if they are
-    `leavings`: where the installed programs keep their own state. `replaced` are the paths at
+    directories that this made go when they are empty. `leavings` are regular expressions for the
+    paths of what the installed programs write in those themselves, which goes first: files, and
+    with / at the end directories, which go when they are empty. `replaced` are the paths at
     which something else was when the plan was made. `refresh` runs after either.
     """
 

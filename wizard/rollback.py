@@ -33,6 +33,7 @@ from wizard.records import (
 )
 from wizard.reporter import Reporter
 from wizard.scope import Scope, scope_of
+from wizard.set_aside import put_back_after, stays_with_packages
 from wizard.undo import FileUndo, PackagesUndo
 
 _AGAIN = "cut off, and done again"
@@ -176,7 +177,8 @@ def take_back(
         machine.release()
     machine.disarm()  # a crash may have left the guard of a step that is not there any more
     journal.append(RollbackEnded(complete=not left))
-    return left
+    # With what was done again.
+    return _after(ledger.to_take_back, ledger.steps, scope.to)
 
 
 def must_take_back(journal: Journal, machine: Performer, reporter: Reporter, scope: Scope) -> None:
@@ -190,11 +192,38 @@ def _take_back_unless(
     why: str, journal: Journal, machine: Performer, reporter: Reporter, entry: Entry
 ) -> bool:
     """Take back one action, unless there is a reason why it must stay."""
-    if not why:
-        return take_back_entry(journal, machine, reporter, entry)
+    if why:
+        _note_that_it_stays(journal, reporter, entry, why)
+    elif take_back_entry(journal, machine, reporter, entry):
+        return True
+    for other in put_back_after(entry, journal.ledger.entries.values()):
+        _do_again(journal, machine, reporter, other)
+    return False
+
+
+def _note_that_it_stays(journal: Journal, reporter: Reporter, entry: Entry, why: str) -> None:
     journal.append(NotUndone(entry.number, why))
     reporter.conflict(entry.action, why)
-    return False
+
+
+def _do_again(journal: Journal, machine: Performer, reporter: Reporter, entry: Entry) -> None:
+    """Have what was taken back, for packages that stay after all, as the run left it."""
+    if entry.to_take_back:
+        return
+    # First the record: should the power go now, a rollback takes it back, or does it again.
+    _note_that_it_stays(journal, reporter, entry, stays_with_packages(entry))
+    try:
+        with machine.interrupts.shielded():
+            if not _is_done(machine, entry):
+                machine.perform(entry.action, entry.undo, reporter)
+    except (Stopped, RebootNeeded):
+        raise
+    except SetupError as error:
+        text = (
+            f"It was taken back before packages that stay, and cannot be done again: {error.what}"
+        )
+        machine.note(text)
+        _note_that_it_stays(journal, reporter, entry, f"{text} {error.hint}".strip())
 
 
 def _kept_whole(machine: Performer, entries: Sequence[Entry]) -> dict[int, str]:

@@ -10,10 +10,12 @@ system whose /lib is a link what `tar` would do to it: replace the link by a fol
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,6 +40,7 @@ LEFT_OUT = ("/etc/hotplug", "/etc/udev")
 # cp in the script needs these to be there.
 _EXPECTED_BY_SCRIPT = ("etc/init.d", "etc/udev/rules.d", "etc/hotplug")
 _SCRIPT = "install.sh"
+_NAMED = 10  # of the places that stay, in the sentence that says so
 
 
 def is_left_out(path: str) -> bool:
@@ -124,13 +127,16 @@ def take_back(
             left.append(f"{before.target}: {words}")
         checkpoint("InstallTree: entry taken back")
     for folder in reversed(undo.made):
-        left += _remove_folder(Path(folder), folder in action.leavings)
+        left += _remove_folder(Path(folder), action.leavings)
         checkpoint("InstallTree: folder removed")
     if left:
+        stay = (
+            "One place stays as it is" if len(left) == 1 else f"{len(left)} places stay as they are"
+        )
+        named = "; ".join(left[:_NAMED]) + ("; …" if len(left) > _NAMED else "")
         raise Conflict(
-            f"Of {action.source}, {len(left)} {'place stays' if len(left) == 1 else 'places stay'}"
-            " as they are.",
-            hint="Look at each, and roll back again.",
+            f"{stay} of what {action.source} brought: {named}.",
+            hint="Look at each: move away what is yours, and roll back again.",
             details=tuple(left[:20]),
         )
 
@@ -365,19 +371,45 @@ def _is_ours(target: Path, entry: TreeEntry) -> bool:
     return is_regular(target) and sha256_of(target) == entry.content
 
 
-def _remove_folder(folder: Path, with_content: bool) -> list[str]:
+def _remove_folder(folder: Path, leavings: tuple[str, ...]) -> list[str]:
     """Remove a folder that was made, if nothing of another's is in it; why not, if it must stay."""
     if not folder.is_dir() or folder.is_symlink():
         return []
     # Python keeps what it has compiled beside a program's modules.
-    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-    if with_content:
-        shutil.rmtree(folder, ignore_errors=True)
+    compiled = rf"{re.escape(str(folder))}/__pycache__(/|/[^/]+\.pyc)"
+    with suppress(OSError):  # what cannot be removed is seen below
+        device = folder.parent.lstat().st_dev
+        _remove_leavings(folder, re.compile("|".join((compiled, *leavings))), device)
     try:
         folder.rmdir()
     except FileNotFoundError:
         pass
-    except OSError:
-        return [f"{folder}: it is not empty"]
+    except OSError as error:
+        return [f"{folder}: {_why_it_stays(folder, error)}"]
     sync_directory(folder.parent)
     return []
+
+
+def _remove_leavings(folder: Path, leavings: re.Pattern[str], device: int) -> None:
+    """Remove what the installed programs have written: files by name, and folders once they are
+    empty. No link is followed, and nothing is looked at that is mounted there.
+    """
+    if folder.lstat().st_dev != device:
+        return
+    for item in sorted(folder.iterdir()):
+        mode = item.lstat().st_mode
+        if stat.S_ISREG(mode) and leavings.fullmatch(str(item)):
+            item.unlink()
+        elif stat.S_ISDIR(mode) and leavings.fullmatch(f"{item}/"):
+            _remove_leavings(item, leavings, device)
+            with suppress(OSError):  # then the folder above is not empty
+                item.rmdir()
+
+
+def _why_it_stays(folder: Path, error: OSError) -> str:
+    with suppress(OSError):
+        if folder.is_mount():
+            return "something is mounted there"
+        for item in sorted(folder.iterdir()):
+            return f"it is not empty, {item.name} is in it"
+    return error.strerror or "it cannot be removed"

@@ -154,7 +154,10 @@ def undo_words(action: Action) -> str:
         case InstallPackages():
             words = "the packages that came in are purged, and no others"
         case InstallTree():
-            words = "what it replaced comes back to the byte, all else that it brought is removed"
+            words = (
+                "what it replaced comes back to the byte, all else that it brought is removed; a "
+                "folder with something of yours in it stays"
+            )
         case CreatePartition():
             words = "the partition is removed if nothing is on it"
         case Reboot():

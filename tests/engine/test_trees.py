@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import stat
+import subprocess
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -289,17 +291,60 @@ def test_what_was_edited_since_stays_and_the_rest_goes(
     assert b"as it was \xff\n" == (tree / "etc" / "replaced").read_bytes()
 
 
-def test_a_programs_own_state_goes_with_it_where_the_plan_says_so(
+def test_what_programs_wrote_goes_by_its_name_and_all_else_stays(
     machine: Machine, tree: Path, prepared: Path
 ) -> None:
-    action = planned(prepared, tree, leavings=(str(tree / "opt" / "deep"), str(tree / "etc")))
+    # A folder of which the plan said so went with all that was in it: disks of guests, too.
+    deep = tree / "opt" / "deep"
+    own = (r"opt/deep/(old/)?\d\.log", "opt/deep/(old|link|busy)/", r"etc/\d\.log")
+    leavings = tuple(re.escape(f"{tree}/") + name for name in own)
+    action = planned(prepared, tree, leavings=leavings)
     undo = do(machine, action)
-    (tree / "opt" / "deep" / "log").write_text("log\n")
-    (tree / "opt" / "__pycache__").mkdir()
-    (tree / "etc" / "not-ours").write_text("x\n")
+    for folder in ("old", "busy", "../__pycache__", "../elsewhere"):
+        (deep / folder).mkdir()
+    files = ("deep/1.log", "deep/old/2.log", "elsewhere/3.log", "deep/mine.log", "deep/busy/my.img",
+             "__pycache__/a.pyc", "__pycache__/notes", "../etc/4.log")  # fmt: skip
+    for name in files:
+        (tree / "opt" / name).write_text("x\n")
+    (deep / "link").symlink_to("../elsewhere")
+    (deep / "9.log").symlink_to("../elsewhere/3.log")
+    with pytest.raises(Conflict) as caught:
+        machine.revert(action, undo, Unwatched())
+    assert f"{deep}: it is not empty, 9.log is in it" in caught.value.what
+    assert f"{tree}/opt: it is not empty, __pycache__ is in it" in caught.value.what
+    left = {name for name in files if (tree / "opt" / name).exists()}
+    assert left == {*files} - {"deep/1.log", "deep/old/2.log", "__pycache__/a.pyc"}
+    assert not (deep / "old").exists()
+    assert (deep / "link").is_symlink()
+    for mine in (deep / "busy", tree / "opt" / "__pycache__", tree / "opt" / "elsewhere"):
+        shutil.rmtree(mine)
+    for name in ("link", "9.log", "mine.log"):
+        (deep / name).unlink()
     take_back(machine, action, undo)
     assert not (tree / "opt").exists()
-    assert (tree / "etc" / "not-ours").exists(), "the directory was there before"
+    assert (tree / "etc" / "4.log").exists(), "the directory was there before"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts, as root")
+def test_what_is_mounted_in_a_programs_folder_is_not_looked_at(
+    machine: Machine, tree: Path, prepared: Path
+) -> None:
+    deep = tree / "opt" / "deep"
+    own = re.escape(str(deep))
+    action = planned(prepared, tree, leavings=(rf"{own}/\d\.log", f"{own}/disks/",
+                                               rf"{own}/disks/\d\.log"))  # fmt: skip
+    undo = do(machine, action)
+    (deep / "disks").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "disks", str(deep / "disks")], check=True)
+    try:
+        (deep / "disks" / "1.log").write_text("mine\n")
+        with pytest.raises(Conflict, match="it is not empty, disks is in it"):
+            machine.revert(action, undo, Unwatched())
+        assert "mine\n" == (deep / "disks" / "1.log").read_text()
+    finally:
+        subprocess.run(["umount", str(deep / "disks")], check=True)
+    take_back(machine, action, undo)
+    assert not deep.exists()
 
 
 # ---- crashes

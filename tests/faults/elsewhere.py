@@ -6,6 +6,7 @@ Commands stay as they are: the simulated programs know where the tree is.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,7 +119,7 @@ def moved_action(action: Action, tree: Path) -> Action:
                 entries=tuple(
                     replace(entry, path=_below(entry.path, tree)) for entry in action.entries
                 ),
-                leavings=tuple(_below(path, tree) for path in action.leavings),
+                leavings=tuple(f"{re.escape(str(tree))}{path}" for path in action.leavings),
             )
     assert_never(action)
 

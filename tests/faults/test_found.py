@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,11 @@ from steps import network_bridge
 from steps.facts import Content
 from tests.faults.ground import Ground
 from tests.faults.host import Image, Lie
-from tests.faults.state import Part, State
+from tests.faults.oracles import not_as_before
+from tests.faults.scenarios import SCENARIOS, TARBALL
+from tests.faults.state import Part, State, Volume
 from tests.faults.test_writes import BadDisk
+from tests.reading.tarballs import TREE, member, tarball
 from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
 from wizard.journal import Means
 from wizard.status import status
@@ -360,3 +364,75 @@ def test_the_bridges_guard_fails_on_a_host_that_is_cut_off(ground: Ground) -> No
         card.up = cut != "the cable"
         links["xenbr0"].up = cut != "the bridge"
         assert (cut, cut is None) == (cut, host.machine().reads_well(guard.probe, 10.0))
+
+
+def test_what_is_the_users_below_a_tarballs_folders_stays(tmp_path: Path) -> None:
+    # /etc/xen, /var/lib/xen and others went with all that was in them: guests' configs, their
+    # disks, core dumps; a vm01.cfg, too, of which it had just said that it stays.
+    host = SCENARIOS["tarball"].host(tmp_path / "host")
+    folders = ("etc/xen", "var/lib/xen", "var/lib/xenstored", "var/log/xen", "var/crash", "var/xen")
+    own = [member(f"{TREE}/{name}", type=tarfile.DIRTYPE, mode=0o755) for name in folders]
+    tarball(host.tree / TARBALL.lstrip("/"), *own)
+    before = host.image()
+    host.apply()
+    vm01 = host.tree / "etc/xen/vm01.cfg"
+    vm01.write_text(vm01.read_text() + "# mine\n")
+    mine = ("etc/xen/mine.cfg", "var/lib/xen/images/disk.img", "var/lib/xen/save/vm02",
+            "var/crash/core", "var/xen/dump/vm02.core", "var/log/xen/backup.log")  # fmt: skip
+    xens = ("var/lib/xenstored/tdb", "var/log/xen/xl-vm01.log.1", "var/log/xen/xen-hotplug.log",
+            "var/log/xen/console/guest-vm01.log", "var/log/xen/qemu-dm-vm01.log.10",
+            f"var/lib/xen/userdata-d.0.{'0' * 8}-0000-0000-0000-{'0' * 12}.libxl-json")  # fmt: skip
+    for name in (*mine, *xens):
+        (host.tree / name).parent.mkdir(exist_ok=True)
+        (host.tree / name).write_text("years of it")
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    left = {name for name in (*mine, *xens, "etc/xen/vm01.cfg") if (host.tree / name).exists()}
+    assert left == {*mine, "etc/xen/vm01.cfg"}
+    told = " ".join(caught.value.details)
+    for name in ("etc/xen: it is not empty, mine.cfg", "var/log/xen: it is not empty, backup.log"):
+        assert f"{host.tree}/{name} is in it" in told
+    for name in (*mine, "etc/xen/vm01.cfg"):
+        (host.tree / name).unlink()
+    for folder in {(host.tree / name).parent for name in mine} - {host.tree / f for f in folders}:
+        folder.rmdir()
+    host.roll_back()
+    assert [] == not_as_before(host, before)
+
+
+@pytest.mark.parametrize("scenario", ["grub-legacy", "grub-legacy-own-menu"])
+@pytest.mark.parametrize("volume", [True, False], ids=["lvm2 is needed", "apt does nothing"])
+def test_update_grub_is_there_where_a_rollback_leaves_xens_packages(
+    grounds: Callable[[str], Ground], scenario: str, volume: bool
+) -> None:
+    # It had been set aside for their going, and stayed so: kernels that came later were never in
+    # the menu, and nobody was told.
+    ground = grounds(scenario)
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+
+    def rolls_back_in_part() -> None:
+        with pytest.raises(RollbackIncomplete) as caught:
+            host.roll_back()
+        assert any("update-grub is put back" in line for line in caught.value.details)
+        assert "xen-utils-common" in host.model.state.packages
+        assert not host.model.state.diverted
+
+    if volume:
+        host.model.state.volumes["xendisks/data"] = Volume(100, ())
+    else:
+        host.lies = lambda argv: Lie("does nothing") if "purge" in argv else None
+    images = host.crashes_of(rolls_back_in_part)
+    finished = host.image()
+    aside = [one for one in images if State.from_copy(one.state).diverted]
+    assert aside
+    for image in aside:
+        host.restore(image)
+        rolls_back_in_part()
+    host.restore(finished)
+    if volume:
+        host.run(("lvremove", "--yes", "xendisks/data"), timeout=60.0)
+    host.lies = lambda _argv: None
+    host.roll_back()
+    host.questions.clear()  # vgremove's, of a group that was not empty
+    assert [] == ground.wrong_at_the_start()
