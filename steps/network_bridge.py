@@ -87,9 +87,9 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
     files = interfaces_file.files_in_use(facts.files)
     actions: list[Action] = []
     if card.addresses:
-        actions.append(_card_down(card))
+        actions.append(_card_down(card, name))
     if "ipv6.disable=1" not in facts.kernel_options.split():
-        actions.append(_no_link_local(card))
+        actions.append(_no_link_local(card, name))
     changed: dict[str, str] = {}
     if interfaces_file.bridge_ports(files, name) is None:
         changed = interfaces_file.with_bridge(files, card.name, name)
@@ -323,7 +323,7 @@ def _unlike_text(changed: dict[str, str]) -> list[Problem]:
     ]
 
 
-def _card_down(card: Card) -> RunCommand:
+def _card_down(card: Card, bridge: str) -> RunCommand:
     return RunCommand(
         ("ifdown", "--force", card.name),
         f"{card.name} gives up its address before it goes into the bridge: two interfaces with "
@@ -331,6 +331,12 @@ def _card_down(card: Card) -> RunCommand:
         probe=CommandShows(
             ("ip", "-oneline", "address", "show", "dev", card.name, "scope", "global"),
             r" inet6? ",
+            lacks=True,
+        ),
+        # As a port of a bridge that somebody has made it has none, and is to have none.
+        traces=CommandShows(
+            ("ip", "address", "show", "dev", card.name, "scope", "global"),
+            rf" inet6? | master (?!{re.escape(bridge)} )",
             lacks=True,
         ),
         # An ifdown that was cut off has taken the address, and not noted it: without --force ifup
@@ -342,13 +348,15 @@ def _card_down(card: Card) -> RunCommand:
     )
 
 
-def _no_link_local(card: Card) -> RunCommand:
+def _no_link_local(card: Card, bridge: str) -> RunCommand:
+    show = ("ip", "-details", "link", "show", "dev", card.name)
     # bridge-utils does this when it takes the card in, and does not take it back afterwards.
     return RunCommand(
         ("ip", "link", "set", "dev", card.name, "addrgenmode", "none"),
         f"As a port, {card.name} makes no IPv6 address of its own: the bridge has one.",
-        probe=CommandShows(
-            ("ip", "-details", "link", "show", "dev", card.name), "addrgenmode none"
+        probe=CommandShows(show, "addrgenmode none"),
+        traces=CommandShows(
+            show, rf"\A(?![^\n]* master (?!{re.escape(bridge)} ))(.|\n)*addrgenmode none"
         ),
         undo=("ip", "link", "set", "dev", card.name, "addrgenmode", "eui64"),
         undo_class="exact",

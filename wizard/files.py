@@ -248,9 +248,9 @@ def _to_be_put_back(undo: FileUndo, backups: Path) -> str | None:
         if now not in (None, undo.sha256):
             raise _edited(undo, "it was edited since it was written", backups)
         return now
-    if now is None:
+    if now is None and not undo.may_be_missing:
         raise _edited(undo, "it was removed since it was written", backups)
-    if now not in (undo.sha256, before.sha256):
+    if now not in (None, undo.sha256, before.sha256):
         raise _edited(undo, "it was edited since it was written", backups)
     backup = backups / before.backup
     if not is_regular(backup) or sha256_of(backup) != before.sha256:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import groupby
 
 from wizard.actions import Action, RunCommand, undo_class
@@ -24,6 +25,7 @@ from wizard.performer import Performer
 from wizard.records import (
     Done,
     Entry,
+    Ledger,
     NotUndone,
     Paused,
     RollbackBegun,
@@ -34,7 +36,7 @@ from wizard.records import (
 from wizard.reporter import Reporter
 from wizard.scope import Scope, scope_of
 from wizard.set_aside import put_back_after, stays_with_packages
-from wizard.undo import FileUndo, PackagesUndo
+from wizard.undo import FileUndo, PackagesUndo, Undo
 
 _AGAIN = "cut off, and done again"
 
@@ -285,7 +287,8 @@ def take_back_entry(
         with machine.interrupts.shielded():
             note = _stays_changed(entry, machine)
             if undo_class(entry.action) != "no undo":
-                stays = machine.revert(entry.action, entry.undo, reporter)
+                undo = _undo_of(entry, journal.ledger)
+                stays = machine.revert(entry.action, undo, reporter)
                 note = " ".join(filter(None, (note, stays)))
     except (Stopped, RebootNeeded):
         raise
@@ -307,6 +310,22 @@ def take_back_entry(
         reporter.note(note)
     reporter.undone(entry.action)
     return True
+
+
+def _undo_of(entry: Entry, ledger: Ledger) -> Undo:
+    """What takes it back: as recorded; and a file that was not there before the oldest of the
+    changes to it that are taken back may be missing by now. It comes, and goes with the last one:
+    what is taken back between them may need it.
+    """
+    undo = entry.undo
+    if not isinstance(undo, FileUndo) or ledger.state != "rolling back":
+        return undo
+    changes = [
+        one.undo.before
+        for one in _after(ledger.to_take_back, ledger.steps, ledger.rollback_to)
+        if isinstance(one.undo, FileUndo) and one.undo.target == undo.target
+    ]
+    return replace(undo, may_be_missing=changes[-1:] == [None])
 
 
 def _stays(

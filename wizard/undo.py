@@ -22,11 +22,15 @@ class FileBefore:
 
 @dataclass(frozen=True)
 class FileUndo:
-    """Of WriteFile. `target` is the file behind all links; `sha256` that of what we write."""
+    """Of WriteFile. `target` is the file behind all links; `sha256` that of what we write.
+
+    `may_be_missing` is not recorded: a rollback says so of what older changes have made.
+    """
 
     target: str
     before: FileBefore | None
     sha256: str
+    may_be_missing: bool = False
 
 
 @dataclass(frozen=True)

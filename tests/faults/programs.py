@@ -182,7 +182,11 @@ def _ip(model: Model, argv: Argv) -> Program:
             link = model.state.links.get(name)
             if link is None:
                 return refused(f"Device {name} does not exist.")
-            return Said(0, "".join(f"2: {name}    inet {one} brd\n" for one in link.addresses))
+            if "-oneline" in argv:
+                return Said(0, "".join(f"2: {name}    inet {one} brd\n" for one in link.addresses))
+            shown = [f"2: {name}: <UP>{_master(link)} qlen 1\n"]
+            shown += [f"    inet {one} scope global {name}\n" for one in link.addresses]
+            return Said(0, "".join(shown))
         case ["link", "show", "master", name]:
             ports = [port for port, one in model.state.links.items() if one.master == name]
             if name not in model.state.links:
@@ -197,7 +201,8 @@ def _ip(model: Model, argv: Argv) -> Program:
             flags = _flags(model, name)
             if "-oneline" in argv:
                 return Said(0, f"3: {name}: <{flags}> mtu 1500\n")
-            return Said(0, f"2: {name}: <{flags}> addrgenmode {link.mode} numtxqueues 1\n")
+            modes = f"    addrgenmode {link.mode} numtxqueues 1"
+            return Said(0, f"2: {name}: <{flags}>{_master(link)} qlen 1\n{modes}\n")
         case ["neighbour", "flush", *_]:
             return OK
         case ["neighbour", "show", "to", gateway, "dev", name, "nud", "reachable"]:
@@ -211,6 +216,10 @@ def _ip(model: Model, argv: Argv) -> Program:
         case _:
             raise AssertionError(argv)
     return OK
+
+
+def _master(link: Link) -> str:
+    return f" master {link.master}" if link.master else ""
 
 
 def _carries(model: Model, name: str) -> bool:

@@ -19,6 +19,7 @@ from tests.steps.answered import answered
 from wizard.actions import InstallPackages
 from wizard.commands import Answer
 from wizard.errors import RollbackIncomplete
+from wizard.rollback import roll_back
 from wizard.status import status
 
 ROOT = "xendisks/vm01-root"
@@ -112,6 +113,48 @@ def test_a_domain_that_only_has_the_guests_name_is_not_destroyed(ground: Ground)
     host.model.state.domains.clear()
     host.roll_back()
     assert [] == ground.wrong_at_the_start()
+
+
+# --- files, network -------------------------------------------------------------------------------
+
+
+def test_a_file_of_ours_that_somebody_removed_is_gone_however_often_it_was_written(
+    ground: Ground,
+) -> None:
+    # Our own earlier text was to be put back first, by hand.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    (host.tree / DROP_IN).unlink()
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_file_that_a_step_to_stay_wrote_is_missed(ground: Ground) -> None:
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    (host.tree / DROP_IN).unlink()
+    with pytest.raises(RollbackIncomplete, match="One thing") as caught:
+        roll_back(host.store, host.machine(), host.reporter, "grub_entry")
+    assert "it was removed since it was written" in str(caught.value.details)
+
+
+def test_a_card_that_is_the_port_of_somebodys_bridge_is_left_there(ground: Ground) -> None:
+    # It was brought up with an address of its own, in vain, at every rollback; Xen stayed for it.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    host.model.state.domains.clear()
+    interfaces = host.tree / "etc/network/interfaces"
+    interfaces.write_text(interfaces.read_text().replace("xenbr0", "br0"))
+    links = host.model.state.links
+    links["br0"] = links.pop("xenbr0")
+    links["ens3"].master = "br0"
+    own = (interfaces.read_text(), replace(links["br0"]), replace(links["ens3"]))
+    with pytest.raises(RollbackIncomplete, match="One thing") as caught:
+        host.roll_back()
+    assert "interfaces stays as it is" in str(caught.value.details)
+    assert own == (interfaces.read_text(), links["br0"], links["ens3"])
+    assert "xen-utils-common" not in host.model.state.packages
+    assert not any(argv[0] in ("ifup", "ifdown") for argv in host.commands)
 
 
 # --- packages -------------------------------------------------------------------------------------
