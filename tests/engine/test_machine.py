@@ -204,6 +204,12 @@ def test_what_cannot_be_taken_back_says_why(machine: Machine, note: str, words: 
     assert refused.value.hint == words
 
 
+def test_a_point_of_no_return_that_was_cut_off_is_simply_not_done(machine: Machine) -> None:
+    # It stood in the way of every resume: it cannot be taken back.
+    action = RunCommand(("wipefs", "/dev/x"), "Why.", probe=Never(), undo_class="no undo")
+    assert not machine.settle(action, PlainUndo(), Unwatched())
+
+
 def test_what_leaves_nothing_behind_is_taken_back_in_silence(machine: Machine) -> None:
     action = RunCommand(("true",), "Why.", probe=Never(), undo_class="nothing to undo")
     machine.revert(action, PlainUndo(), Unwatched())
