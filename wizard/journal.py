@@ -446,9 +446,15 @@ class Store:
 
 
 def unfinished_run(store: Store) -> RunDirectory | None:
-    """The newest run, if it can go on."""
-    runs = store.runs()
-    return runs[-1] if runs and store.ledger(runs[-1]).open else None
+    """The run that can go on: one whose rollback was cut off, whichever it is, and first one of
+    which something is left; or the newest. One that never began counts for nothing.
+    """
+    known = [(run, store.ledger(run)) for run in reversed(store.runs())]
+    known = [(run, ledger) for run, ledger in known if ledger.steps]
+    back = [(run, ledger) for run, ledger in known if ledger.state == "rolling back"]
+    for run, _ledger in sorted(back, key=lambda one: not one[1].to_take_back):
+        return run
+    return known[0][0] if known and known[0][1].open else None
 
 
 def _cannot(path: Path, error: OSError) -> Stopped:

@@ -61,9 +61,9 @@ from wizard.records import (
 )
 from wizard.reporter import Reporter
 from wizard.rollback import (
-    must_take_back,
     not_confirmed,
     open_run,
+    roll_back_all,
     settle,
     take_back,
     take_back_entry,
@@ -154,11 +154,11 @@ class Pipeline(Generic[S, F]):
             run = unfinished_run(self.store)
             if run is None:
                 return self._outcome(None, started)
-            journal = open_run(self.store, self.machine, run)
-            if journal.ledger.state == "rolling back":
-                scope = scope_of(journal.ledger, run)
-                must_take_back(journal, self.machine, self.reporter, scope)
+            ledger = self.store.ledger(run)
+            if ledger.state == "rolling back":
+                roll_back_all(self.store, self.machine, self.reporter, scope_of(ledger, run))
                 return self._outcome(run, started)
+            journal = open_run(self.store, self.machine, run)
             remember(journal, self.companion, ends=self.wishes.lesson_ends)
             self._refuse_same_boot(journal)
             self._go(run, journal, settings, None)
@@ -478,15 +478,13 @@ class Pipeline(Generic[S, F]):
     # --- small things -------------------------------------------------------------------------
 
     def _refuse_unfinished(self) -> None:
-        run = unfinished_run(self.store)
-        if run is None:
-            return
-        journal = self.store.journal(run)
-        if journal.ledger.to_take_back:
-            raise Stopped("An earlier run is not finished.", hint=go_on(run))
-        # It changed nothing that is still there: this run takes its place.
-        journal.append(RollbackBegun(""))
-        journal.append(RollbackEnded(complete=True))
+        while (run := unfinished_run(self.store)) is not None:
+            journal = self.store.journal(run)
+            if journal.ledger.to_take_back:
+                raise Stopped("An earlier run is not finished.", hint=go_on(run))
+            # It changed nothing that is still there: this run takes its place.
+            journal.append(RollbackBegun(""))
+            journal.append(RollbackEnded(complete=True))
 
     def _verify_all(self, settings: S, facts: F) -> None:
         for step in self.steps:

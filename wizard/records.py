@@ -208,6 +208,7 @@ class Ledger:
     entries: dict[int, Entry] = field(default_factory=dict)
     step_states: dict[str, StepState] = field(default_factory=dict)
     booted_for: set[str] = field(default_factory=set)  # steps, since the run last paused
+    lost: set[str] = field(default_factory=set)  # steps of which something was taken back since
 
     @property
     def to_take_back(self) -> list[Entry]:
@@ -297,6 +298,7 @@ class Ledger:
                     self.booted_for.add(entry.step)
             case UndoBegun():
                 self.entries[record.entry].state = "undoing"
+                self.lost.add(self.entries[record.entry].step)
             case Undone():
                 self.entries[record.entry].state = "undone"
                 self.entries[record.entry].text = record.note
@@ -307,6 +309,7 @@ class Ledger:
                 self.guard_open = False
             case StepVerified():
                 self.step_states[record.step] = "verified"
+                self.lost.discard(record.step)
                 self.guard_open = False
             case StepLeftOut():
                 self.step_states[record.step] = "left out"
@@ -330,7 +333,10 @@ class Ledger:
     def _end_rollback(self, *, complete: bool) -> None:
         kept = self.steps[: self.steps.index(self.rollback_to) + 1] if self.rollback_to else ()
         for step in self.steps:
-            if step not in kept and self.step_states[step] != "to do":
+            # Of one that stays, something may have gone another way: by a wider rollback that was
+            # cut off, by `guests remove`. It is done again then.
+            gone = step in self.lost if step in kept else self.step_states[step] != "to do"
+            if gone:
                 self.step_states[step] = "rolled back"
         if not complete:
             self.state = "incomplete"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import groupby
+from types import MappingProxyType
 
 from wizard.actions import Action, RunCommand, undo_class
 from wizard.errors import (
@@ -36,6 +37,7 @@ from wizard.records import (
 from wizard.reporter import Reporter
 from wizard.scope import Scope, scope_of
 from wizard.set_aside import put_back_after, stays_with_packages
+from wizard.taken_over import later_entries, taken_over
 from wizard.undo import FileUndo, PackagesUndo, Undo
 
 _AGAIN = "cut off, and done again"
@@ -44,12 +46,27 @@ _AGAIN = "cut off, and done again"
 def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[Entry]:
     """What `roll_back` would take back, newest first, for showing beforehand."""
     found = []
-    for run in _runs(store, only):
+    for run in _chosen(store, Scope(to, only)):
         ledger = store.ledger(run)
         found += _after(ledger.to_take_back, ledger.steps, to)
-        if to and to in ledger.steps:
-            break
     return found
+
+
+def _chosen(store: Store, scope: Scope) -> list[RunDirectory]:
+    """The runs that are taken back, newest first: with a step to go back to, the newest of which
+    anything is left.
+    """
+    runs = [run for run in _runs(store, scope.only) if store.ledger(run).steps]
+    if not scope.to:
+        return runs
+    runs = [run for run in runs if store.ledger(run).to_take_back][:1] or runs[:1]
+    known = store.ledger(runs[0]).steps if runs else ()
+    if scope.to not in known:
+        raise UsageError(
+            f"There is no step {scope.to} to go back to.",
+            hint=f"The steps are: {', '.join(known)}." if known else "No run was begun.",
+        )
+    return runs
 
 
 def _runs(store: Store, only: int | None) -> list[RunDirectory]:
@@ -85,29 +102,32 @@ def roll_back(
     undone is finished first), `UsageError` when no run has that step.
     """
     with store.lock("rollback"), machine.interrupts:
-        runs = [run for run in _runs(store, only) if store.ledger(run).steps]
-        if to:
-            runs = runs[:1]
-            known = store.ledger(runs[0]).steps if runs else ()
-            if to not in known:
-                raise UsageError(
-                    f"There is no step {to} to go back to.",
-                    hint=f"The steps are: {', '.join(known)}." if known else "No run was begun.",
-                )
-        scope = Scope(to, only)
-        count = 0
-        left: list[Entry] = []
-        for run in runs:
-            journal = open_run(store, machine, run)
-            before = len(_after(journal.ledger.to_take_back, journal.ledger.steps, to))
-            if before == 0 and not journal.ledger.open:
-                continue
-            stays = take_back(journal, machine, reporter, scope, left)
-            count += before - len(stays)
-            left += stays
-        if left:
-            raise incomplete(left, scope)
-        return count
+        return roll_back_all(store, machine, reporter, Scope(to, only))
+
+
+def roll_back_all(store: Store, machine: Performer, reporter: Reporter, scope: Scope) -> int:
+    """What `roll_back` does, for who holds the lock and minds signals."""
+    count = 0
+    left: list[Entry] = []
+    chosen = []
+    for run in _chosen(store, scope):
+        ledger = store.ledger(run)
+        if _after(ledger.to_take_back, ledger.steps, scope.to) or ledger.open:
+            chosen.append(run)
+    for place, run in enumerate(chosen):
+        journal = open_run(store, machine, run)
+        # Cut off between two runs, it is one rollback still.
+        following = [store.journal(older) for older in chosen[place + 1 : place + 2]]
+        before = len(_after(journal.ledger.to_take_back, journal.ledger.steps, scope.to))
+        theirs = later_entries(store, run) if scope.only is not None else {}
+        stays = take_back(
+            journal, machine, reporter, scope, later=left, theirs=theirs, following=following
+        )
+        count += before - len(stays)
+        left += stays
+    if left:
+        raise incomplete(left, scope)
+    return count
 
 
 def take_back_some(
@@ -150,12 +170,17 @@ def take_back(
     machine: Performer,
     reporter: Reporter,
     scope: Scope,
+    *,
     later: Sequence[Entry] = (),
+    theirs: Mapping[int, Sequence[Entry]] = MappingProxyType({}),
+    following: Sequence[Journal] = (),
 ) -> list[Entry]:
     """Take back one run (or what came after a step); what stays, newest first. `later`: what stays
-    of later runs, and may need something of this one. The lock is held.
+    of later runs, and may need something of this one; `theirs`: what later runs that are not to be
+    taken back have made, by their number; `following`: whose turn is next. The lock is held.
     """
-    journal.append(RollbackBegun(scope.to, only=scope.only is not None))
+    begun = RollbackBegun(scope.to, only=scope.only is not None)
+    journal.append(begun)
     left: list[Entry] = []
     ledger = journal.ledger
     entries = _after(ledger.to_take_back, ledger.steps, scope.to)
@@ -169,7 +194,11 @@ def take_back(
                 kept = _kept_whole(machine, group) if guarded else {}
                 for entry in group:
                     machine.interrupts.check()
-                    why = kept.get(entry.number) or _needed_by(entry, [*later, *left])
+                    why = (
+                        kept.get(entry.number)
+                        or taken_over(entry, theirs)
+                        or _needed_by(entry, [*later, *left])
+                    )
                     if not _take_back_unless(why, journal, machine, reporter, entry):
                         left.append(entry)
     except Interrupted as error:
@@ -178,6 +207,8 @@ def take_back(
     finally:
         machine.release()
     machine.disarm()  # a crash may have left the guard of a step that is not there any more
+    for other in following:
+        other.append(begun)
     journal.append(RollbackEnded(complete=not left))
     # With what was done again.
     return _after(ledger.to_take_back, ledger.steps, scope.to)
@@ -430,14 +461,17 @@ def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) 
 
 
 def refuse_half_taken_back(store: Store) -> None:
-    """Raise `RollbackIncomplete` where the newest run was taken back, but not all of it."""
-    runs = [run for run in store.runs() if store.ledger(run).steps]
-    ledger = store.ledger(runs[-1]) if runs else None
-    if ledger is not None and ledger.state == "incomplete":
+    """Raise `RollbackIncomplete` where the newest run of which anything is left was taken back, but
+    not all of it.
+    """
+    for run in reversed(store.runs()):
+        ledger = store.ledger(run)
         left = ledger.to_take_back
-        if left:
-            scope = scope_of(ledger, runs[-1])
+        if ledger.state == "incomplete" and left:
+            scope = scope_of(ledger, run)
             raise incomplete(left, scope, "The run was taken back, but not all of it.")
+        if left:
+            return
 
 
 def incomplete(left: list[Entry], scope: Scope, because: str = "") -> RollbackIncomplete:

@@ -64,7 +64,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the newest run (or who is running it now), all runs, and the next command."""
+    """The state that the runs come to (or who is at work now), all runs, and the next command."""
 
     state: State
     holder: Holder | None
@@ -89,14 +89,30 @@ def status(store: Store, boot_id: str) -> Status:
     holder = store.running()
     runs = tuple(_run_status(store, run, boot_id) for run in store.runs())
     runs = tuple(run for run in runs if run.steps)
-    state: State = runs[-1].state if runs else "nothing yet"
+    telling = _telling(runs)
+    state: State = telling.state if telling is not None else "nothing yet"
     if holder is not None:
         state = "running"
     following = _NEXT[state]
-    if state in ("rolling back", "rollback incomplete"):
-        place = next(run for run in store.runs() if run.number == runs[-1].number)
+    if telling is not None and state in ("rolling back", "rollback incomplete"):
+        place = next(run for run in store.runs() if run.number == telling.number)
         following = scope_of(store.ledger(place), place).command
     return Status(state, holder, runs, following)
+
+
+def _telling(runs: tuple[RunStatus, ...]) -> RunStatus | None:
+    """The run whose state is the machine's: one whose rollback was cut off, or else the newest that
+    is not taken back.
+    """
+    newest = runs[::-1]
+    for found in (
+        [run for run in newest if run.state == "rolling back"],
+        [run for run in newest if run.state != "rolled back"],
+        newest,
+    ):
+        if found:
+            return found[0]
+    return None
 
 
 def _run_status(store: Store, run: RunDirectory, boot_id: str) -> RunStatus:

@@ -1,0 +1,215 @@
+"""Several runs on one machine, and rollbacks of them that are cut off, or of one alone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from steps.guest_ownership import belongs_to
+from tests.fast import share
+from tests.faults.ground import Ground, Wrong, attempt, different
+from tests.faults.host import Host, Lie
+from tests.faults.test_rollbacks import with_another_guest
+from wizard.actions import (
+    Action,
+    InstallPackages,
+    InstallTree,
+    MakeDirectory,
+    MakeLink,
+    RunCommand,
+    WriteFile,
+)
+from wizard.errors import Interrupted, RollbackIncomplete, Stopped
+from wizard.interrupts import Interrupts
+from wizard.journal import unfinished_run
+from wizard.rollback import roll_back, take_back_some, to_take_back
+from wizard.status import status
+
+
+@pytest.fixture(scope="module")
+def ground(grounds: Callable[[str], Ground]) -> Ground:
+    return grounds("fresh")
+
+
+@pytest.fixture
+def finished(ground: Ground) -> Host:
+    """The host as a whole run has made it."""
+    ground.host.restore(ground.undisturbed.after)
+    return ground.host
+
+
+def back(host: Host, *, to: str = "", only: int | None = None) -> None:
+    roll_back(host.store, host.machine(), host.reporter, to, only)
+
+
+def cut_off(host: Host, point: str, work: Callable[[], None]) -> None:
+    """Ctrl-C at that point; what is being undone there is undone first."""
+    host.at_point = lambda name: host.interrupts.note(signal.SIGINT) if name == point else None
+    with pytest.raises(Interrupted):
+        work()
+    host.at_point = lambda _name: None
+    host.interrupts = Interrupts()
+
+
+def without(host: Host, name: str) -> None:
+    """`guests remove`."""
+    tree = str(host.tree)
+
+    def mine(action: Action) -> bool:
+        inside = action.inside
+        if isinstance(action, WriteFile | MakeLink | MakeDirectory):
+            action = replace(action, path=action.path.removeprefix(tree))
+        if inside is not None and not isinstance(action, InstallPackages | InstallTree):
+            own = replace(inside, device=inside.device.removeprefix(tree))
+            action = RunCommand(("true",), "Inside.", inside=own)
+        return belongs_to(action, name)
+
+    _count, left = take_back_some(host.store, host.machine(), host.reporter, mine)
+    assert left == []
+
+
+# --- a rollback that is cut off -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("go_on", ["resume", "rollback"])
+def test_a_rollback_of_two_runs_goes_on_wherever_it_was_cut_off(
+    finished: Host, ground: Ground, go_on: str
+) -> None:
+    # Cut in the newer run, `resume` ended there; in the older one it saw nothing to do at all, and
+    # another run began on top of what was left.
+    with_another_guest(finished)
+    wrong = Wrong()
+    for image in share(different(finished.crashes_of(finished.roll_back)), one_in=20):
+        finished.restore(image)
+        left = [run for run in finished.store.runs() if finished.store.ledger(run).to_take_back]
+        began = finished.store.ledger(finished.store.runs()[-1]).state != "finished"
+        if began and left:
+            assert unfinished_run(finished.store) is not None, image.point
+            found = status(finished.store, "")
+            assert (found.state, found.next) == ("rolling back", "sudo xen-setup rollback")
+            with pytest.raises(Stopped, match="An earlier run is not finished"):
+                finished.apply()
+        finished.model.boot()
+        if go_on == "resume" and began:
+            wrong.note(image.point, attempt(finished.resume))
+        else:
+            wrong.note(image.point, attempt(finished.roll_back))
+        wrong.note(image.point, ground.wrong_at_the_start())
+    assert wrong.found == []
+
+
+def test_one_run_that_is_taken_back_below_another_is_gone_on_with(finished: Host) -> None:
+    with_another_guest(finished)
+    with_another_guest(finished, "vm03")
+    volumes = [name for name in finished.model.state.volumes if "vm02" not in name]
+    cut_off(finished, "during lvremove", lambda: back(finished, only=2))
+    assert status(finished.store, "").next == "sudo xen-setup rollback --run 2"
+    finished.resume()
+    assert volumes == list(finished.model.state.volumes)
+    assert status(finished.store, "").state == "finished"
+
+
+# --- a run that is taken back alone ---------------------------------------------------------------
+
+
+def with_precious(host: Host) -> None:
+    (host.tree / "volumes/xendisks/vm02-root/precious").write_text("mine")
+
+
+def has_precious(host: Host) -> bool:
+    return (host.tree / "volumes/xendisks/vm02-root/precious").read_text() == "mine"
+
+
+def test_what_a_failed_run_left_and_a_later_one_went_on_with_is_the_later_ones(
+    finished: Host,
+) -> None:
+    # `rollback --run 2`, as the failed run had said, emptied and removed the guest of run 3.
+    names = ("debootstrap", "wipefs", "lvremove")
+    finished.lies = lambda argv: Lie("fails", status=5) if argv[0] in names else None
+    with pytest.raises(RollbackIncomplete, match="could not be taken back"):
+        with_another_guest(finished)
+    finished.lies = lambda _argv: None
+    with_another_guest(finished)
+    del finished.model.state.domains["vm02"]
+    with_precious(finished)
+    with pytest.raises(RollbackIncomplete) as caught:
+        back(finished, only=2)
+    assert "Run 3 has made something of the same (xendisks/vm02-root)" in str(caught.value.details)
+    assert "sudo xen-setup rollback --run 3" in str(caught.value.details)
+    assert has_precious(finished)
+    back(finished, only=3)
+    back(finished, only=2)
+    assert not any("vm02" in name for name in finished.model.state.volumes)
+    assert status(finished.store, "").state == "finished"
+
+
+def test_a_guest_that_was_removed_by_hand_and_added_again_is_the_later_runs(
+    finished: Host, ground: Ground
+) -> None:
+    with_another_guest(finished)
+    state = finished.model.state
+    for name in [name for name in state.volumes if "vm02" in name]:
+        del state.volumes[name]
+        state.content.pop(f"/dev/{name}")
+    with suppress(FileNotFoundError):
+        finished.model.remove_nodes(("/dev/xendisks/vm02-root", "/dev/xendisks/vm02-swap"))
+    state.domains.pop("vm02")
+    for place in ("etc/xen/vm02.cfg", "etc/xen/auto/vm02.cfg"):
+        (finished.tree / place).unlink()
+    with_another_guest(finished)
+    state.domains.pop("vm02")
+    with_precious(finished)
+    with pytest.raises(RollbackIncomplete):
+        back(finished, only=2)
+    assert has_precious(finished)
+    assert (finished.tree / "etc/xen/vm02.cfg").is_file()
+    finished.roll_back()
+    finished.questions.clear()
+    assert [] == ground.wrong_at_the_start()
+
+
+# --- back to a step -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("point", "stays"),
+    [
+        ("during vgremove", "guest_volumes"),
+        ("during lvremove", "guest_volumes"),
+        ("during ifdown", "network_bridge"),
+    ],
+)
+def test_a_rollback_that_was_cut_off_and_then_wanted_less_is_gone_on_from_what_is_gone(
+    finished: Host, ground: Ground, point: str, stays: str
+) -> None:
+    # The steps up to that one counted as verified, though their work had been taken back.
+    cut_off(finished, point, finished.roll_back)
+    back(finished, to=stays)
+    finished.resume()
+    finished.questions.clear()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_back_to_a_step_after_a_guest_was_removed_makes_the_guest_anew(
+    finished: Host, ground: Ground
+) -> None:
+    without(finished, "vm01")
+    back(finished, to="guest_config")
+    finished.resume()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_a_run_that_is_gone_is_not_the_one_to_go_back_in(finished: Host) -> None:
+    with_another_guest(finished)
+    back(finished, only=2)
+    shown = to_take_back(finished.store, "volume_group")
+    assert {entry.step for entry in shown} == {
+        "guest_volumes", "guest_system", "guest_config", "first_boot",
+    }  # fmt: skip
+    back(finished, to="volume_group")
+    assert not any(name.startswith("xendisks/") for name in finished.model.state.volumes)
+    assert "xendisks" in finished.model.state.groups
