@@ -29,30 +29,35 @@ _HYPERVISOR = "xen-hypervisor-"
 
 def check(settings: Settings, facts: Facts) -> list[Problem]:
     """Whether all that is missing can be installed, and whether Xen's hypervisor is one of us."""
-    problems = []
-    missing = [name for name in missing_packages(settings, facts) if name not in facts.installable]
-    if missing and facts.apt.lists_age_hours is not None:
-        problems.append(
+    problems = check_sources(missing_packages(settings, facts), facts)
+    if xen_tarball.from_tarball(settings):
+        problems += xen_tarball.problems(settings, facts)
+    return problems
+
+
+def check_sources(wanted: tuple[str, ...], facts: Facts) -> list[Problem]:
+    """Whether apt can install all of these."""
+    missing = [name for name in wanted if name not in facts.installable]
+    if not missing:
+        return []
+    if facts.apt.lists_age_hours is not None:
+        return [
             Problem(
                 "package-sources",
                 f"apt knows no package called {', '.join(missing)}.",
                 "Look at /etc/apt/sources.list and /etc/apt/sources.list.d: the distribution's own "
                 "main archive must be there. Then: apt-get update",
             )
+        ]
+    return [
+        Problem(
+            "package-sources",
+            "apt has no package lists yet, so it is not known whether "
+            f"{', '.join(missing)} can be installed.",
+            "apt-get update brings the lists. This step does it first.",
+            "unknown",
         )
-    elif missing:
-        problems.append(
-            Problem(
-                "package-sources",
-                "apt has no package lists yet, so it is not known whether "
-                f"{', '.join(missing)} can be installed.",
-                "apt-get update brings the lists. This step does it first.",
-                "unknown",
-            )
-        )
-    if xen_tarball.from_tarball(settings):
-        problems += xen_tarball.problems(settings, facts)
-    return problems
+    ]
 
 
 def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
@@ -83,16 +88,13 @@ def _plan_packages(settings: Settings, facts: Facts) -> Plan[Facts]:
     if not missing:
         left, then = loader.packages_are_in(facts)
         names = sorted(set(wanted_packages(settings, facts)))
-        return Plan(tuple(left), out_of_view(given, then), skipped=(_are_installed(names),))
+        return Plan(tuple(left), out_of_view(given, then), skipped=(are_installed(names),))
     actions: list[Action] = []
     then = facts
     if _XEN in missing:
         actions, then = loader.keep_default(facts)
-    age = facts.apt.lists_age_hours
-    if age is None or age >= _STALE_HOURS:
-        actions.append(update_lists(age))
-        then = replace(then, apt=replace(then.apt, lists_age_hours=0))
-    actions.append(_install(missing))
+    installing, then = install(missing, then)
+    actions += installing
     then = _installed(settings, then, missing)
     after, then = loader.packages_are_in(then)
     actions += after
@@ -100,7 +102,7 @@ def _plan_packages(settings: Settings, facts: Facts) -> Plan[Facts]:
     return Plan(
         tuple(actions),
         out_of_view(given, then),
-        skipped=(_are_installed(skipped),) if skipped else (),
+        skipped=(are_installed(skipped),) if skipped else (),
         notes=(loader.PACKAGES_NOTE,) if _XEN in missing else (),
     )
 
@@ -108,15 +110,7 @@ def _plan_packages(settings: Settings, facts: Facts) -> Plan[Facts]:
 def verify(settings: Settings, facts: Facts) -> list[Problem]:
     """Packages, hypervisor and toolstack command, each looked for where it must be."""
     problems = []
-    missing = missing_packages(settings, facts)
-    if missing:
-        problems.append(
-            Problem(
-                "packages-missing",
-                f"Not installed: {', '.join(missing)}.",
-                "Look into the log at what apt said; `apt-get install` by hand says it again.",
-            )
-        )
+    problems += not_installed(missing_packages(settings, facts))
     tarball = facts.tarball if xen_tarball.from_tarball(settings) else None
     others = xen_tarball.missing(tarball) if tarball is not None and not tarball.wrong else ()
     if tarball is not None and others:
@@ -166,6 +160,19 @@ def verify(settings: Settings, facts: Facts) -> list[Problem]:
     return problems
 
 
+def not_installed(missing: tuple[str, ...]) -> list[Problem]:
+    """A problem, where these are missing after all."""
+    if not missing:
+        return []
+    return [
+        Problem(
+            "packages-missing",
+            f"Not installed: {', '.join(missing)}.",
+            "Look into the log at what apt said; `apt-get install` by hand says it again.",
+        )
+    ]
+
+
 def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
     """All that this setup calls on the host, installed or not, in the order of their use."""
     wanted = ["lvm2", "debootstrap"]
@@ -178,6 +185,12 @@ def wanted_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
         # The static address's guard asks the gateway whether it is still reached.
         if "iputils-arping" not in facts.packages:
             wanted.append("iputils-ping")
+    return tuple(dict.fromkeys((*wanted, *wanted_by_guests(settings))))
+
+
+def wanted_by_guests(settings: Settings) -> tuple[str, ...]:
+    """What the guests' own filesystems and releases call for on the host."""
+    wanted = []
     for guest in settings.guests:
         wanted.append(FILESYSTEM_PACKAGES[guest.filesystem])
         release = RELEASES.get(guest.release)
@@ -191,7 +204,8 @@ def missing_packages(settings: Settings, facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in wanted_packages(settings, facts) if name not in facts.packages)
 
 
-def _are_installed(names: list[str]) -> str:
+def are_installed(names: list[str]) -> str:
+    """That these packages are there, in a sentence."""
     if len(names) == 1:
         return f"The package {names[0]} is installed."
     return f"The packages {', '.join(names[:-1])} and {names[-1]} are installed."
@@ -260,6 +274,17 @@ _NEEDS = (
         )
     ),
 )  # fmt: skip
+
+
+def install(missing: tuple[str, ...], facts: Facts) -> tuple[list[Action], Facts]:
+    """What installs these, by lists that are not old; the facts with these lists alone."""
+    actions: list[Action] = []
+    age = facts.apt.lists_age_hours
+    if age is None or age >= _STALE_HOURS:
+        actions.append(update_lists(age))
+        facts = replace(facts, apt=replace(facts.apt, lists_age_hours=0))
+    actions.append(_install(missing))
+    return actions, facts
 
 
 def _install(missing: tuple[str, ...]) -> InstallPackages:

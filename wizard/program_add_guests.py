@@ -9,6 +9,7 @@ from itertools import count
 
 from steps import first_boot, guest_config, guest_system, guest_volumes
 from steps.facts import Facts
+from steps.guest_packages import GuestPackages
 from steps.settings import GuestSettings, Settings
 from wizard.answer_file import read_answers
 from wizard.answers import Answers, settle
@@ -31,7 +32,9 @@ from wizard.scope import go_on
 from wizard.secret_references import resolve
 from wizard.step import Step
 
-STEPS: tuple[Step[Settings, Facts], ...] = (guest_volumes, guest_system, guest_config, first_boot)
+STEPS: tuple[Step[Settings, Facts], ...] = (
+    GuestPackages(), guest_volumes, guest_system, guest_config, first_boot,
+)  # fmt: skip
 # What belongs to the host is answered as it was; that something may be wiped is no standing wish.
 _OF_THE_HOST = ("host.", "storage.")
 _ONCE = {"storage.overwrite", "host.after_reboot"}

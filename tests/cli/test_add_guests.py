@@ -14,12 +14,14 @@ from steps.what_now import what_now
 from tests.credentials import HASH, public_key
 from tests.machines import saved, stock
 from tests.steps.answered import answered
+from wizard.actions import InstallPackages
 from wizard.answers import Answers, settle
 from wizard.errors import ChecksFailed
 from wizard.journal import Store
 from wizard.preview import preview
 from wizard.program_add_guests import STEPS, free_name, refuse_unfinished_host, with_the_hosts
 from wizard.records import VERSION, Finished, RunBegun
+from wizard.step import step_name
 
 FACTS = replace(
     saved("under-xen"),
@@ -41,7 +43,31 @@ def finished(top: Path, answers: str) -> Store:
 
 
 def test_the_steps_are_the_end_of_the_pipeline_so_that_resume_knows_them() -> None:
-    assert PIPELINE[-len(STEPS) :] == STEPS
+    assert PIPELINE[-len(STEPS) + 1 :] == STEPS[1:]
+    assert step_name(STEPS[0]) == "xen_packages"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_a_new_guests_filesystem_calls_for_is_installed_first(there: bool) -> None:
+    # The volumes were made, and mkfs.xfs was not found.
+    settings = answered(FACTS, {"guests.0.name": "vm02", "guests.0.filesystem": "xfs"})
+    packages = {**FACTS.packages, **({"xfsprogs": "6.1.0-1"} if there else {})}
+    facts = replace(FACTS, packages=packages, installable=(*FACTS.installable, "xfsprogs"))
+    first, *_ = preview(STEPS, settings, facts)
+    assert first.plan is not None
+    installed = [one.packages for one in first.plan.actions if isinstance(one, InstallPackages)]
+    assert installed == ([] if there else [("xfsprogs",)])
+    assert STEPS[0].verify(settings, first.plan.then) == []
+    assert [problem.name for problem in STEPS[0].verify(settings, facts)] == (
+        [] if there else ["packages-missing"]
+    )
+
+
+def test_what_cannot_be_installed_for_a_new_guest_is_refused_before_anything() -> None:
+    settings = answered(FACTS, {"guests.0.name": "vm02", "guests.0.filesystem": "btrfs"})
+    facts = replace(FACTS, installable=())
+    first, *_ = preview(STEPS, settings, facts)
+    assert [problem.name for problem in first.problems] == ["package-sources"]
 
 
 def test_the_plan_makes_the_new_guest_and_leaves_the_host_alone() -> None:

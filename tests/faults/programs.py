@@ -25,7 +25,8 @@ def program(model: Model, argv: Argv) -> Program:
     found = PROGRAMS.get(argv[0])
     if found is None:
         raise AssertionError(f"the simulated machine has no program for {argv}")
-    if argv[0] in _OF_LVM2 and "lvm2" not in model.state.packages:
+    package = _IN_PACKAGES.get(argv[0], "lvm2" if argv[0] in _OF_LVM2 else "")
+    if package and package not in model.state.packages:
         return _not_installed()
     return found(model, argv)
 
@@ -364,4 +365,5 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "xfs_db": disk_programs.xfs_db,
     "xl": _xl,
 }
+_IN_PACKAGES = {"mkfs.xfs": "xfsprogs", "xfs_db": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}
 _OF_LVM2 = {name for name in PROGRAMS if name.startswith(("lv", "vg", "pv"))}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from steps.identifiers import ABSENT_IN_LVM
+from tests.faults.elsewhere import Elsewhere
 from tests.faults.ground import Ground
 from tests.faults.host import Host, Image, Lie
 from tests.faults.state import State, Volume
@@ -148,17 +149,21 @@ def test_a_hangup_while_the_network_is_taken_back_leaves_no_host_without_address
         assert addresses(host) != [], seen[-1]
 
 
-def with_another_guest(host: Host, name: str = "vm02") -> None:
+def with_another_guest(host: Host, name: str = "vm02", filesystem: str = "ext4") -> None:
     """`guests add`: a run of its own, upon the host's."""
     settings = host.settings
-    guest = replace(settings.guests[0], name=name)
+    guest = replace(settings.guests[0], name=name, filesystem=filesystem)
     host.settings = replace(
         settings, guests=(guest,), host=replace(settings.host, make_default=False)
     )
     pipeline = host.pipeline()
     pipeline.alone = True
-    names = {step_name(step) for step in STEPS}
-    pipeline.steps = [step for step in pipeline.steps if step_name(step) in names]
+    own = {step_name(step): step for step in STEPS}
+    pipeline.steps = [
+        replace(step, step=own[step_name(step)])
+        for step in pipeline.steps
+        if isinstance(step, Elsewhere) and step_name(step) in own
+    ]
     try:
         pipeline.apply(host.settings, "version: 1\n")
     finally:

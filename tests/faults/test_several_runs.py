@@ -172,6 +172,17 @@ def test_a_guest_that_was_removed_by_hand_and_added_again_is_the_later_runs(
     assert [] == ground.wrong_at_the_start()
 
 
+def test_a_guest_on_another_filesystem_brings_its_programs_and_takes_them_along(
+    finished: Host, ground: Ground
+) -> None:
+    # Volumes were made, mkfs.xfs was not there, and all was taken back.
+    assert "xfsprogs" not in finished.model.state.packages
+    with_another_guest(finished, filesystem="xfs")
+    assert "xfsprogs" in finished.model.state.packages
+    back(finished, only=2)
+    assert [] == ground.wrong_at_the_end()
+
+
 # --- back to a step -------------------------------------------------------------------------------
 
 
