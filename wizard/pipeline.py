@@ -34,6 +34,7 @@ from wizard.failure import (
     waited_out,
 )
 from wizard.journal import Journal, RunDirectory, Store, unfinished_run
+from wizard.lost_work import lost_work
 from wizard.performer import Performer
 from wizard.preview import (
     StepPreview,
@@ -132,14 +133,17 @@ class Pipeline(Generic[S, F]):
             refuse_problems(now, consent=self.wishes.consent)
             self.machine.interrupts.check()
             if not any(step.plan and step.plan.actions for step in previews):
-                self._verify_all(settings, facts)
+                for step in self.steps:
+                    errors = errors_in(ignoring(step.verify(settings, facts), self.wishes.ignore))
+                    stop_for(step_name(step), "has nothing to do, but is not right", errors)
                 return self._outcome(None, started)
             run = self.store.new_run(answers, self.promise.text if self.promise else "")
             journal = open_run(self.store, self.machine, run)
-            names = tuple(step_name(step) for step in self.steps)
+            own = tuple(step_name(step) for step in self.steps)
             plan = self.promise.fingerprint if self.promise else ""
-            begun = RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan, self.alone)
-            journal.append(begun)
+            journal.append(
+                RunBegun(VERSION, self.store.fingerprint, PROGRAM, own, plan, self.alone)
+            )
             remember(journal, self.companion, ends=False)
             self._go(run, journal, settings, facts)
             return self._outcome(run, started)
@@ -394,6 +398,9 @@ class Pipeline(Generic[S, F]):
         error.likely = likely(error, self.rules)
         self.machine.note("\n".join((f"failed: {error.what}", *error.likely)))
         self.reporter.failed(step, self._action_now, error)
+        if lost := lost_work(self.steps, journal.ledger, settings, self.read_facts, error):
+            self._pause(journal, lost.what, Exit.STOPPED)
+            raise lost from error
         while True:
             match self._decide(run, journal.ledger, step, error):
                 case "roll back":
@@ -486,12 +493,6 @@ class Pipeline(Generic[S, F]):
             journal.append(RollbackBegun(""))
             journal.append(RollbackEnded(complete=True))
 
-    def _verify_all(self, settings: S, facts: F) -> None:
-        for step in self.steps:
-            problems = ignoring(step.verify(settings, facts), self.wishes.ignore)
-            stop_for(step_name(step), "has nothing to do, but is not right", errors_in(problems))
-
     def _outcome(self, run: RunDirectory | None, started: float) -> Outcome:
         left_out = self.store.ledger(run).left_out if run is not None else ()
-        seconds = time.monotonic() - started
-        return Outcome(run, seconds, self.machine.command_seconds, left_out)
+        return Outcome(run, time.monotonic() - started, self.machine.command_seconds, left_out)

@@ -365,5 +365,6 @@ PROGRAMS: dict[str, Callable[[Model, Argv], Generator[None, None, Said]]] = {
     "xfs_db": disk_programs.xfs_db,
     "xl": _xl,
 }
-_IN_PACKAGES = {"mkfs.xfs": "xfsprogs", "xfs_db": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}
+_IN_PACKAGES = {"mkfs.xfs": "xfsprogs", "xfs_db": "xfsprogs", "mkfs.btrfs": "btrfs-progs",
+                "debootstrap": "debootstrap"}  # fmt: skip
 _OF_LVM2 = {name for name in PROGRAMS if name.startswith(("lv", "vg", "pv"))}
