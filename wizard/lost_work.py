@@ -44,7 +44,7 @@ def lost_work(
             return Stopped(
                 f"{failed.what} The work of an earlier step, {name}, is not there any more: "
                 f"{gone[0].what}",
-                hint=f"If that may be done again: {before.command}; then `sudo xen-setup resume`.",
+                hint=f"Have it done again: `{before.command}`, then `sudo xen-setup resume`.",
                 details=failed.details,
             )
     return None
