@@ -313,6 +313,7 @@ class Ledger:
                 self.guard_open = False
             case StepLeftOut():
                 self.step_states[record.step] = "left out"
+                self.lost.discard(record.step)
                 self.guard_open = False
             case Paused():
                 self.state, self.reason = "paused", record.reason

@@ -27,6 +27,8 @@ from wizard.records import (
     NotUndone,
     Paused,
     Record,
+    RollbackBegun,
+    RollbackEnded,
     RunBegun,
     StepBegun,
     StepLeftOut,
@@ -362,3 +364,23 @@ def _mutated(data: bytes, dice: random.Random) -> bytes:
                 start = dice.randrange(len(changed))
                 del changed[start : start + dice.randrange(1, 400)]
     return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("then", "state"),
+    [
+        ((StepVerified("one"),), "verified"),
+        ((StepLeftOut("one"),), "left out"),
+        ((StepVerified("one"), UndoBegun(1), Undone(1)), "rolled back"),
+        ((StepLeftOut("one"), UndoBegun(1), Undone(1)), "rolled back"),
+    ],
+)
+def test_a_step_to_go_back_to_is_as_it_was_unless_something_of_it_has_gone_since(
+    then: tuple[Record, ...], state: str
+) -> None:
+    action = RunCommand(("true",), "Why.")
+    failed = (StepBegun("one"), Begun(1, "one", action, PlainUndo()), UndoBegun(1), Undone(1))
+    back = (RollbackBegun("one"), RollbackEnded(complete=True))
+    ledger = replay((RunBegun(1, "m", "0", ("one", "two")), *failed, *then, *back))
+    assert state == ledger.step_states["one"]
+    assert "paused" == ledger.state
