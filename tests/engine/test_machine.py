@@ -14,7 +14,14 @@ import pytest
 
 from tests.engine.world import written
 from wizard import commands
-from wizard.actions import InstallPackages, MakeDirectory, Never, RunCommand
+from wizard.actions import (
+    CommandShows,
+    InstallPackages,
+    MakeDirectory,
+    Never,
+    PathPresent,
+    RunCommand,
+)
 from wizard.commands import Answer, Argv
 from wizard.errors import Conflict, StepFailed
 from wizard.machine import Machine
@@ -213,3 +220,18 @@ def test_a_point_of_no_return_that_was_cut_off_is_simply_not_done(machine: Machi
 def test_what_leaves_nothing_behind_is_taken_back_in_silence(machine: Machine) -> None:
     action = RunCommand(("true",), "Why.", probe=Never(), undo_class="nothing to undo")
     machine.revert(action, PlainUndo(), Unwatched())
+
+
+def test_what_is_left_of_a_command_is_seen_by_its_traces_and_else_by_its_probe(
+    machine: Machine, tmp_path: Path
+) -> None:
+    here, away = PathPresent(str(tmp_path)), PathPresent(str(tmp_path / "away"))
+    made = RunCommand(("true",), "Why.", probe=here, undo=("true",), undo_class="exact")
+    assert machine.is_left(made)
+    assert not machine.is_left(replace(made, probe=away))
+    assert machine.is_left(replace(made, probe=away, traces=here))
+    assert not machine.is_left(replace(made, traces=away))
+    unsure = CommandShows(("sh", "-c", "exit 124"), "there")
+    assert machine.is_left(replace(made, traces=unsure)), "that cannot be told"
+    assert not machine.is_left(RunCommand(("true",), "Why.", probe=here))
+    assert not machine.is_left(MakeDirectory(str(tmp_path), "Why."))
