@@ -78,7 +78,8 @@ def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
             Problem(
                 "no-xen-entry",
                 f"The boot menu ({facts.boot.config or 'of GRUB'}) has no entry for Xen.",
-                "The step on the boot entry makes it, or says what stands in the way.",
+                "The step grub_entry makes it, once in a run, or says what stands in the way. If "
+                "it was there: see what `update-grub` says.",
             )
         )
     problems += _check_hypervisor(settings, facts)

@@ -79,6 +79,9 @@ def test_resume_says_whose_work_is_gone_and_how_it_is_done_again(
         with pytest.raises(Stopped, match=f"The work of an earlier step, {step}, is not") as caught:
             host.resume()
         assert f"sudo xen-setup rollback --to {before}" in caught.value.hint
+        # No step is done twice in a run: what was said beside it must not promise that.
+        for promise in ("step before", "remove the file"):
+            assert promise not in str(caught.value.details)
         assert status(host.store, f"boot-{host.model.state.boots}").state == "stopped"
     roll_back(host.store, host.machine(), host.reporter, before)
     host.resume()
