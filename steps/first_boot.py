@@ -78,7 +78,8 @@ def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
             Problem(
                 "no-xen-entry",
                 f"The boot menu ({facts.boot.config or 'of GRUB'}) has no entry for Xen.",
-                "The step on the boot entry makes it, or says what stands in the way.",
+                "The step grub_entry makes it, once in a run, or says what stands in the way. If "
+                "it was there: see what `update-grub` says.",
             )
         )
     problems += _check_hypervisor(settings, facts)
@@ -98,6 +99,18 @@ def _check_boot_once(settings: Settings, facts: Facts) -> list[Problem]:
 
 def _check_hypervisor(settings: Settings, facts: Facts) -> list[Problem]:
     entry = xen_entry(facts)
+    if entry is not None and not facts.xen.images:
+        # The menu may still have it: the machine would be booted for nothing, at each resume.
+        return [
+            Problem(
+                "no-hypervisor",
+                "The boot menu has an entry for Xen, and there is no hypervisor in /boot: "
+                f"{entry.hypervisor} is gone.",
+                "The step xen_packages brings it, once in a run. If it was there: install its "
+                "package again, or unpack the tarball.",
+                follows=True,
+            )
+        ]
     name = PurePosixPath(entry.hypervisor).name if entry is not None else ""
     damaged = next((path for path in facts.xen.damaged if PurePosixPath(path).name == name), None)
     if damaged is None:

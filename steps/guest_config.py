@@ -210,8 +210,9 @@ def _check_bridge(settings: Settings, facts: Facts, guest: GuestSettings) -> lis
         Problem(
             "bridge-missing",
             f"The bridge {bridge}, which {guest.name}'s card is to be plugged into, is not there.",
-            "The network step makes it, or says what stands in the way; `host.bridge: none` does "
-            "without.",
+            "The step network_bridge makes it, once in a run, or says what stands in the way. If "
+            "it was there: see with `ip link show type bridge` what became of it. `host.bridge: "
+            "none` does without.",
         )
     ]
 
@@ -324,6 +325,13 @@ on_crash = 'destroy'
 
 # ---- verify
 
+_MEND = "Mend it there, or remove the file and start again."
+# A file that is written anew would name the same.
+_ELSEWHERE = {
+    "config-disk": "See with `lvs` what became of it, or mend it there.",
+    "config-bridge": "See with `ip link show type bridge` what became of it, or mend it there.",
+}
+
 
 def verify(settings: Settings, facts: Facts) -> list[Problem]:
     """Every config can be read, and fits the machine."""
@@ -348,7 +356,7 @@ def _verify_guest(settings: Settings, facts: Facts, guest: GuestSettings) -> lis
             )
         ]
     return [
-        Problem(name, f"{path}: {what}.", "Mend it there, or remove the file and start again.")
+        Problem(name, f"{path}: {what}.", _ELSEWHERE.get(name, _MEND))
         for name, what in _wrong(settings, facts, guest, config)
     ]
 

@@ -98,7 +98,8 @@ def _check_place(settings: Settings, facts: Facts, guest: GuestSettings) -> list
             Problem(
                 "root-volume-missing",
                 f"The root volume of {guest.name}, {device}, is not there.",
-                "The step before this one makes it, or says what stands in the way.",
+                "The step guest_volumes makes it, once in a run, or says what stands in the way. "
+                "If it was there: see with `lvs` what became of it.",
                 follows=True,
             )
         ]

@@ -35,7 +35,8 @@ def check(settings: Settings, facts: Facts) -> list[Problem]:
                 "volume-group-missing",
                 f"There is no volume group {settings.storage.volume_group} for the guests' "
                 "volumes.",
-                "The step before this one makes it, or says what stands in the way.",
+                "The step volume_group makes it, once in a run, or says what stands in the way. If "
+                "it was there: see with `vgs` and `pvs` what became of it.",
                 follows=True,
             )
         ]

@@ -238,7 +238,7 @@ class Pipeline(Generic[S, F]):
         stop_for(name, "cannot go on", errors_in(problems))
         plan = step.plan(settings, facts)
         if self.promise is not None:
-            self.promise.hold(name, plan, again=journal.ledger.step_states[name] == "begun")
+            self.promise.hold(name, plan, again=journal.ledger.step_states[name] != "to do")
         if not self.wishes.consent:
             stop_for(name, "needs your consent", points_of_no_return(plan))
         refuse_boot_loop(journal.ledger, name, plan)

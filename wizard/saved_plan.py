@@ -288,7 +288,7 @@ class Promise(Generic[F]):
 
     def hold(self, name: str, plan: Plan[F], *, again: bool) -> None:
         """Raise `StepFailed` unless this is what was saved for that step. `again`: the step was
-        begun before, and some of its work may be done.
+        begun before, or taken back, and some of its work may be there: the boot, say.
         """
         found = self._left_over(name, plan) if again else self._changed(name, plan)
         if found:

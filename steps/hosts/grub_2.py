@@ -53,7 +53,8 @@ def check_entry(_settings: Settings, facts: Facts) -> list[Problem]:
             Problem(
                 "no-hypervisor",
                 "There is no hypervisor in /boot that an entry could start.",
-                "The package xen-system-amd64 brings it; the step before installs that.",
+                "The package xen-system-amd64 brings it; the step xen_packages installs that, once "
+                "in a run.",
                 follows=True,
             )
         )

@@ -122,7 +122,8 @@ def _contents(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "no-hypervisor",
             "There is no hypervisor in /boot that an entry could start.",
-            "The package xen-system-amd64 brings it; the step before installs that.",
+            "The package xen-system-amd64 brings it; the step xen_packages installs that, once "
+            "in a run.",
             follows=True,
         )
     if not plain_entries(facts.boot.entries or ()):

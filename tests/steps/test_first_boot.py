@@ -268,6 +268,11 @@ def with_damaged(image: str) -> Facts:
     return replace(facts, xen=replace(facts.xen, damaged=(image,)))
 
 
+def without_hypervisor() -> Facts:
+    facts = ready()
+    return replace(facts, xen=replace(facts.xen, images=()))
+
+
 def short_of_memory() -> Facts:
     facts = in_xen()
     return replace(facts, xen=replace(facts.xen, free_memory=500))
@@ -285,6 +290,7 @@ CHECKS = {
     "under Xen": Case(in_xen()),
     "all is done": Case(done()),
     "no entry": Case(stock(), {}, (("no-xen-entry", "error"),)),
+    "a hypervisor that is gone": Case(without_hypervisor(), {}, (("no-hypervisor", "error"),)),
     "a damaged hypervisor": Case(
         with_damaged("/boot/xen-4.17-amd64.gz"), {}, (("hypervisor-damaged", "error"),)
     ),
