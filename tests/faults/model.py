@@ -179,14 +179,12 @@ class Model:
 
     def mounted(self) -> list[Mounted]:
         """As /proc/self/mountinfo would list it, by the names that this process uses."""
-        somebodys = [
-            (point, f"/dev/{name}")
-            for name, volume in self.state.volumes.items()
-            for point in volume.somebodys_mount
-        ]
+        mounts = list(self.state.mounts)
+        for name, volume in self.state.volumes.items():
+            mounts += [(point, f"/dev/{name}") for point in volume.somebodys_mount]
         return [
             Mounted(str(self.place(point)), "0:0", source=str(self.place(device)))
-            for point, device in (*self.state.mounts, *somebodys)
+            for point, device in mounts
         ]
 
     def unmount(self, point: str) -> None:
