@@ -184,6 +184,7 @@ def take_back(
     left: list[Entry] = []
     ledger = journal.ledger
     entries = _after(ledger.to_take_back, ledger.steps, scope.to)
+    over = taken_over(entries, theirs)
     try:
         for step, of_step in groupby(entries, key=lambda entry: entry.step):
             machine.interrupts.check()
@@ -196,7 +197,7 @@ def take_back(
                     machine.interrupts.check()
                     why = (
                         kept.get(entry.number)
-                        or taken_over(entry, theirs)
+                        or over.get(entry.number)
                         or _needed_by(entry, [*later, *left])
                     )
                     if not _take_back_unless(why, journal, machine, reporter, entry):

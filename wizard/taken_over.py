@@ -6,6 +6,7 @@ looks like the earlier one's own. For rollback.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from wizard.actions import (
@@ -29,16 +30,24 @@ def later_entries(store: Store, run: RunDirectory) -> dict[int, Sequence[Entry]]
     }
 
 
-def taken_over(entry: Entry, theirs: Mapping[int, Sequence[Entry]]) -> str:
-    """Why an action stays as one of these runs has to do with the same; "" when none has."""
-    mine = _about(entry.action)
-    for number, entries in sorted(theirs.items(), reverse=True):
-        if mine and any(mine == _about(later.action) for later in entries):
-            return (
-                f"Run {number} has made something of the same ({mine}), which would go with it: "
-                f"first that (`sudo xen-setup rollback --run {number}`)."
-            )
-    return ""
+def taken_over(entries: Sequence[Entry], theirs: Mapping[int, Sequence[Entry]]) -> dict[int, str]:
+    """Why actions (newest first) stay, by their number: one of these runs has made something of the
+    same, or names it, as the config of a guest does its volumes, which it may have found finished.
+    What stays for that names things in its turn.
+    """
+    reasons: dict[int, str] = {}
+    users = {number: [later.action for later in theirs[number]] for number in theirs}
+    for entry in entries:
+        mine = _about(entry.action)
+        for number, actions in sorted(users.items(), reverse=True):
+            if mine and any(mine == _about(one) or _names(one, mine) for one in actions):
+                actions.append(entry.action)
+                reasons[entry.number] = (
+                    f"Run {number} has made something of the same ({mine}), which would go with "
+                    f"it: first that (`sudo xen-setup rollback --run {number}`)."
+                )
+                break
+    return reasons
 
 
 def _about(action: Action) -> str:
@@ -61,3 +70,20 @@ def _about(action: Action) -> str:
 def _volume(name: str) -> str:
     """A volume's device by the name that LVM's own commands have for it; others as they are."""
     return name.rpartition("/dev/")[2]
+
+
+def _names(action: Action, thing: str) -> bool:
+    """Whether the words of an action have that path or volume in them; a mere name tells nothing,
+    as it may be any word.
+    """
+    match action:
+        case RunCommand():
+            words = " ".join(action.argv)
+        case WriteFile():
+            words = action.text
+        case MakeLink():
+            words = action.target
+        case _:
+            return False
+    whole = rf"(?<![\w.+/-])(/dev/)?{re.escape(thing)}(?![\w.+/-])"
+    return "/" in thing and re.search(whole, words) is not None

@@ -26,8 +26,11 @@ from wizard.actions import (
 from wizard.errors import Interrupted, RollbackIncomplete, Stopped
 from wizard.interrupts import Interrupts
 from wizard.journal import unfinished_run
+from wizard.records import Entry
 from wizard.rollback import roll_back, take_back_some, to_take_back
 from wizard.status import status
+from wizard.taken_over import taken_over
+from wizard.undo import PlainUndo
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +184,60 @@ def test_a_guest_on_another_filesystem_brings_its_programs_and_takes_them_along(
     assert "xfsprogs" in finished.model.state.packages
     back(finished, only=2)
     assert [] == ground.wrong_at_the_end()
+
+
+def test_what_a_later_run_found_finished_and_uses_is_the_later_ones_too(
+    finished: Host, ground: Ground
+) -> None:
+    # The later run had nothing to do but the config and the start, so that nothing of its own spoke
+    # of the volumes: they went, with the guest's files.
+    with_another_guest(finished)
+    state = finished.model.state
+    volumes = set(state.volumes)
+    for place in ("etc/xen/vm02.cfg", "etc/xen/auto/vm02.cfg"):
+        (finished.tree / place).unlink()
+    state.domains.pop("vm02")
+    with_another_guest(finished)
+    rest = finished.store.ledger(finished.store.runs()[-1]).to_take_back
+    assert {entry.step for entry in rest} == {"guest_config", "first_boot"}
+    state.domains.pop("vm02")
+    with_precious(finished)
+    with pytest.raises(RollbackIncomplete) as caught:
+        back(finished, only=2)
+    assert "Run 3 has made something of the same (xendisks/vm02-swap)" in str(caught.value.details)
+    assert has_precious(finished)
+    assert volumes == set(state.volumes)
+    back(finished, only=3)
+    back(finished, only=2)
+    assert [] == ground.wrong_at_the_end()
+
+
+@pytest.mark.parametrize(
+    ("made", "words", "stays"),
+    [
+        ("disks/vm1-root", "/dev/disks/vm1-root,raw,xvda1,rw", True),
+        ("disks/vm1-root", "phy:disks/vm1-root,xvda1,w", True),
+        ("disks/vm1-root", "/dev/disks/vm1-root2,raw,xvda1,rw", False),
+        ("disks/vm1-root", "/dev/more.disks/vm1-root,raw,xvda1,rw", False),
+        ("disks/vm1-root", "/dev/disks/vm1-root/inside", False),
+        ("vm1", 'name = "vm1"', False),  # a word like any other
+    ],
+)
+def test_a_volume_is_known_where_a_later_file_names_it(made: str, words: str, stays: bool) -> None:
+    undo = PlainUndo()
+    mine = Entry(1, "one", RunCommand(("make",), "Made.", undo=("remove", made)), undo, "done")
+    other = Entry(1, "one", WriteFile("/etc/xen/vm1.cfg", words, "Written."), undo, "done")
+    assert ([1] if stays else []) == list(taken_over([mine], {2: [other]}))
+
+
+def test_what_is_named_by_what_stays_for_a_later_run_stays_too() -> None:
+    # The later run only started the guest: its command names the config, and that the volume.
+    undo = PlainUndo()
+    make = RunCommand(("make",), "Made.", undo=("lvremove", "disks/vm1-root"))
+    config = WriteFile("/etc/xen/vm1.cfg", "/dev/disks/vm1-root,raw,xvda1,rw", "Written.")
+    mine = [Entry(2, "one", config, undo, "done"), Entry(1, "one", make, undo, "done")]
+    start = RunCommand(("xl", "create", "/etc/xen/vm1.cfg"), "Started.")
+    assert [2, 1] == list(taken_over(mine, {3: [Entry(1, "one", start, undo, "done")]}))
 
 
 # --- back to a step -------------------------------------------------------------------------------
