@@ -452,8 +452,8 @@ def unfinished_run(store: Store) -> RunDirectory | None:
     known = [(run, store.ledger(run)) for run in reversed(store.runs())]
     known = [(run, ledger) for run, ledger in known if ledger.steps]
     back = [(run, ledger) for run, ledger in known if ledger.state == "rolling back"]
-    for run, _ledger in sorted(back, key=lambda one: not one[1].to_take_back):
-        return run
+    if back:
+        return min(back, key=lambda one: not one[1].to_take_back)[0]
     return known[0][0] if known and known[0][1].open else None
 
 

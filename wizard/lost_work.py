@@ -7,12 +7,14 @@ Nor is everything taken back for it. The run stops, and says from where it can b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from wizard.errors import StepFailed, Stopped
+from wizard.preview import errors_in
 from wizard.records import Ledger
 from wizard.scope import Scope
-from wizard.step import Step, step_name
+from wizard.step import Step, ignoring, step_name
 
 S = TypeVar("S")
 F = TypeVar("F")
@@ -26,29 +28,34 @@ def lost_work(
     settings: S,
     read_facts: Callable[[], F],
     failed: StepFailed,
+    *,
+    ignore: frozenset[str] = frozenset(),
 ) -> Stopped | None:
-    """The error to stop with, if an earlier step's work is missing now; None if it is all there, or
-    the run has verified no step that did anything.
+    """The error to stop with, if an earlier step's work is missing now; None if it is all there.
+
+    `ignore`: names of problems that the user would go on with. The run's first step counts as
+    there: nothing stands before it to go back to.
     """
-    names = list(ledger.steps)
-    verified = [step for step in steps if ledger.step_states.get(step_name(step)) == "verified"]
-    verified = [step for step in verified if names.index(step_name(step)) > 0]
+    known = {step_name(step): step for step in steps}
+    verified = [
+        (before, name, known[name])
+        for before, name in pairwise(ledger.steps)
+        if name in known and ledger.step_states[name] == "verified"
+    ]
     if not verified:
         return None
     facts = read_facts()
-    for step in verified:
-        name = step_name(step)
-        gone = [problem for problem in step.verify(settings, facts) if _is_gone(problem.name)]
+    for before, name, step in verified:
+        errors = errors_in(ignoring(step.verify(settings, facts), ignore))
+        gone = [problem for problem in errors if problem.name.endswith(_GONE)]
         if gone:
-            before = Scope(to=names[names.index(name) - 1])
-            return Stopped(
+            told = Stopped(
                 f"{failed.what} The work of an earlier step, {name}, is not there any more: "
                 f"{gone[0].what}",
-                hint=f"Have it done again: `{before.command}`, then `sudo xen-setup resume`.",
+                hint=f"Have it done again: `{Scope(to=before).command}`, then "
+                "`sudo xen-setup resume`.",
                 details=failed.details,
             )
+            told.likely = failed.likely
+            return told
     return None
-
-
-def _is_gone(name: str) -> bool:
-    return name.endswith(_GONE)

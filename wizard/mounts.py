@@ -15,6 +15,7 @@ from pathlib import Path
 from wizard.actions import Volume
 from wizard.commands import Answer, Completed
 from wizard.errors import StepFailed
+from wizard.signatures import signatures_of
 
 WORK = Path("/run/xen-setup")
 GUESTS_DISKS = Path("/sys/bus/xen-backend/devices")  # what running guests have, in dom0
@@ -97,8 +98,7 @@ class Mounts:
             return True
         if not Path(volume.device).exists():
             return False
-        answer = self._ask(("blkid", "--probe", "--output", "export", volume.device))
-        on_it = dict(line.partition("=")[::2] for line in answer.out.splitlines())
+        on_it = signatures_of(volume.device, lambda argv, _seconds: self._ask(argv)).properties
         if volume.uuid and on_it.get("UUID") != volume.uuid:
             return False
         return on_it.get("TYPE") == volume.filesystem

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from wizard.actions import Need
-from wizard.commands import Answer
 from wizard.errors import Conflict, StepFailed
-
-Ask = Callable[[tuple[str, ...], float], Answer]
+from wizard.signatures import Ask
 
 _TIME = 120.0  # seconds; emulated machines are slow
 _RELATIONS = "--showformat=${binary:Package}\\t${Provides}\\t${Pre-Depends}, ${Depends}\\n"

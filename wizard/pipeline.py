@@ -139,11 +139,10 @@ class Pipeline(Generic[S, F]):
                 return self._outcome(None, started)
             run = self.store.new_run(answers, self.promise.text if self.promise else "")
             journal = open_run(self.store, self.machine, run)
-            own = tuple(step_name(step) for step in self.steps)
+            names = tuple(step_name(step) for step in self.steps)
             plan = self.promise.fingerprint if self.promise else ""
-            journal.append(
-                RunBegun(VERSION, self.store.fingerprint, PROGRAM, own, plan, self.alone)
-            )
+            begun = RunBegun(VERSION, self.store.fingerprint, PROGRAM, names, plan, self.alone)
+            journal.append(begun)
             remember(journal, self.companion, ends=False)
             self._go(run, journal, settings, facts)
             return self._outcome(run, started)
@@ -398,7 +397,9 @@ class Pipeline(Generic[S, F]):
         error.likely = likely(error, self.rules)
         self.machine.note("\n".join((f"failed: {error.what}", *error.likely)))
         self.reporter.failed(step, self._action_now, error)
-        if lost := lost_work(self.steps, journal.ledger, settings, self.read_facts, error):
+        facts = self.read_facts
+        ignore = self.wishes.ignore
+        if lost := lost_work(self.steps, journal.ledger, settings, facts, error, ignore=ignore):
             self._pause(journal, lost.what, Exit.STOPPED)
             raise lost from error
         while True:
@@ -488,7 +489,7 @@ class Pipeline(Generic[S, F]):
         while (run := unfinished_run(self.store)) is not None:
             journal = self.store.journal(run)
             if journal.ledger.to_take_back:
-                raise Stopped("An earlier run is not finished.", hint=go_on(run))
+                raise Stopped("An earlier run is not finished.", hint=go_on(run, journal.ledger))
             # It changed nothing that is still there: this run takes its place.
             journal.append(RollbackBegun(""))
             journal.append(RollbackEnded(complete=True))

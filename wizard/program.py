@@ -137,7 +137,7 @@ def guided(arguments: Arguments) -> int:
     store = store_for(arguments)
     run = unfinished_run(store)
     if run is not None and store.ledger(run).to_take_back:
-        raise Stopped("An earlier run is not finished.", hint=go_on(run))
+        raise Stopped("An earlier run is not finished.", hint=go_on(run, store.ledger(run)))
     if arguments.teach:
         return _lesson(arguments, prompter)
     kept = KeptAnswers(Settings, kept_path())

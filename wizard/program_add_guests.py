@@ -52,8 +52,8 @@ def add(arguments: Arguments) -> int:
         )
     store = store_for(arguments)
     unfinished = unfinished_run(store)
-    if unfinished is not None and store.ledger(unfinished).to_take_back:
-        raise Stopped("An earlier run is not finished.", hint=go_on(unfinished))
+    if unfinished is not None and (ledger := store.ledger(unfinished)).to_take_back:
+        raise Stopped("An earlier run is not finished.", hint=go_on(unfinished, ledger))
     facts = machine_facts(arguments)
     refuse_unfinished_host(facts)
     answers = with_the_hosts(answers_of(arguments, arguments.files), store)

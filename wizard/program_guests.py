@@ -402,8 +402,10 @@ def _remove(arguments: Arguments, host: Host) -> int:
     console = console_for(arguments)
     store = store_for(arguments)
     unfinished = unfinished_run(store)
-    if unfinished is not None and store.ledger(unfinished).to_take_back:
-        raise Stopped("A run is not finished; a guest may be a part of it.", hint=go_on(unfinished))
+    if unfinished is not None and (ledger := store.ledger(unfinished)).to_take_back:
+        raise Stopped(
+            "A run is not finished; a guest may be a part of it.", hint=go_on(unfinished, ledger)
+        )
     name = arguments.guest
     ours = [
         entry.action

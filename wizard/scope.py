@@ -36,7 +36,10 @@ def newest(run: RunDirectory) -> Scope:
     return Scope(only=run.number if run.number > 1 else None)
 
 
-def go_on(run: RunDirectory) -> str:
-    """What a user can do with the newest run, which is not finished."""
-    back = newest(run).command
+def go_on(run: RunDirectory, ledger: Ledger | None = None) -> str:
+    """What a user can do with a run that is not finished; by its ledger, if its rollback was cut
+    off, with as much as that was to take back.
+    """
+    undoes = ledger is not None and ledger.state == "rolling back"
+    back = scope_of(ledger, run).command if ledger and undoes else newest(run).command
     return f"Go on with `sudo xen-setup resume`, or take it back with `{back}`."

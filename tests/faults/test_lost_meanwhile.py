@@ -104,6 +104,17 @@ def test_for_a_hypervisor_that_is_gone_nothing_is_booted(ground: Ground, purged:
     assert boots == host.model.state.boots
 
 
+def test_what_the_user_goes_on_without_is_no_lost_work(ground: Ground) -> None:
+    host = stopped_after(ground, "guest_volumes")
+    del host.model.state.packages["debian-archive-keyring"]
+    wishes = host.wishes
+    host.wishes = replace(wishes, on_failure="stop", ignore=frozenset({"packages-missing"}))
+    host.lies = lambda argv: Lie("fails", status=1) if argv[0] == "debootstrap" else None
+    with pytest.raises(Stopped, match="Stopped in the step guest_system"):
+        host.resume()
+    host.lies, host.wishes = lambda _argv: None, wishes
+
+
 def test_a_failure_with_all_earlier_work_there_is_decided_as_ever(ground: Ground) -> None:
     host = stopped_after(ground, "guest_volumes")
     wishes, host.wishes = host.wishes, replace(host.wishes, on_failure="stop")

@@ -94,8 +94,9 @@ def test_a_rollback_of_two_runs_goes_on_wherever_it_was_cut_off(
             assert unfinished_run(finished.store) is not None, image.point
             found = status(finished.store, "")
             assert (found.state, found.next) == ("rolling back", "sudo xen-setup rollback")
-            with pytest.raises(Stopped, match="An earlier run is not finished"):
+            with pytest.raises(Stopped, match="An earlier run is not finished") as refused:
                 finished.apply()
+            assert "`sudo xen-setup rollback`" in refused.value.hint, "as much as was begun"
         finished.model.boot()
         if go_on == "resume" and began:
             wrong.note(image.point, attempt(finished.resume))

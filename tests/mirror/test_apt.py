@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from steps.failures import RULES
-from steps.xen_packages import update_lists
+from steps.host_packages import update_lists
 from tests.fast import share
 from tests.mirror.archive import Archive, make_archive, new_key
 from tests.mirror.broken import Fault, Mirror, folder_of_files
