@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,13 +213,26 @@ def test_commands_that_all_fail_spoil_nothing(tmp_path: Path, status: int) -> No
     assert facts_from_text(facts_text(facts)) == facts
 
 
-def test_this_machine_can_be_read_and_is_left_as_it_was() -> None:
+def read_this_machine() -> None:
     before = Path("/proc/self/mountinfo").read_text()
     facts = read_facts(("/dev/none",), ("vm01",))
     assert facts.hostname == Path("/proc/sys/kernel/hostname").read_text().strip()
     assert facts.as_root == (os.geteuid() == 0)
     assert facts_from_text(facts_text(facts)) == facts
     assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_this_machine_can_be_read_and_is_left_as_it_was() -> None:
+    # Other tests mount and unmount meanwhile; who may not have mounts of his own has no such tests.
+    apart = ["unshare", "--mount", "--propagation", "private"]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        apart = []
+    here = "from tests.test_read_facts import read_this_machine as read; read()"
+    done = subprocess.run(
+        [*apart, sys.executable, "-c", here], cwd=Path(__file__).parent.parent,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_longer_than_any_configuration_is_named_and_not_carried_along(
