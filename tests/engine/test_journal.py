@@ -18,7 +18,14 @@ from tests.fast import count
 from wizard import journal as journal_module
 from wizard.actions import MakeDirectory, Reboot, RunCommand
 from wizard.errors import Locked, SetupError, Stopped
-from wizard.journal import Journal, JournalDamaged, Store, machine_fingerprint, read_journal
+from wizard.journal import (
+    Journal,
+    JournalDamaged,
+    Store,
+    machine_fingerprint,
+    read_journal,
+    unfinished_run,
+)
 from wizard.records import (
     VERSION,
     Begun,
@@ -262,6 +269,37 @@ def test_runs_are_numbered_and_private(tmp_path: Path) -> None:
     assert 0o600 == first.answers.stat().st_mode & 0o777
     assert 0o600 == first.journal.stat().st_mode & 0o777
     assert 0o700 == (tmp_path / "state").stat().st_mode & 0o777
+
+
+BACK = [RollbackBegun("")]
+GONE = [*BACK, UndoBegun(6), Undone(6), UndoBegun(2), Undone(2)]
+
+
+@pytest.mark.parametrize(
+    ("after", "it_is"),
+    [
+        (([], []), 2),
+        (([], None), 1),  # the second was cut off within its first record
+        ((BACK, []), 1),
+        ((BACK, BACK), 2),
+        ((BACK, GONE), 1),  # nothing of the second is left: only its last record is missing
+        ((GONE, GONE), 2),
+        (([], [*GONE, RollbackEnded(True)]), None),
+        (([Finished()], []), 2),
+        (([], [Finished()]), None),
+    ],
+)
+def test_the_unfinished_run_is_one_that_is_being_taken_back_or_the_newest(
+    tmp_path: Path, after: tuple[list[Record], list[Record] | None], it_is: int | None
+) -> None:
+    store = Store(tmp_path, fingerprint=lambda: "this machine")
+    for more in after:
+        run = store.new_run("version: 1\n")
+        whole = written(run.journal, [*RECORDS, *(more or ())])
+        if more is None:
+            run.journal.write_bytes(whole[:20])
+    found = unfinished_run(store)
+    assert it_is == (found.number if found else None)
 
 
 def test_a_machine_is_told_by_its_id_and_the_id_is_not_shown(tmp_path: Path) -> None:
