@@ -82,7 +82,8 @@ def test_resume_says_whose_work_is_gone_and_how_it_is_done_again(
         # No step is done twice in a run: what was said beside it must not promise that.
         for promise in ("step before", "remove the file"):
             assert promise not in str(caught.value.details)
-        assert status(host.store, f"boot-{host.model.state.boots}").state == "stopped"
+        now = status(host.store, f"boot-{host.model.state.boots}")
+        assert ("stopped", caught.value.what) == (now.state, now.runs[-1].reason)
     roll_back(host.store, host.machine(), host.reporter, before)
     host.resume()
     host.questions.clear()
