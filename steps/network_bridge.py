@@ -378,9 +378,16 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
         ),
         undo=("ifdown", "--force", name),
         undo_class="exact",
+        dependents=_other_ports(card, name),
         timeout=240.0,
         estimate=12.0,
     )
+
+
+def _other_ports(card: Card, name: str) -> Argv:
+    """What lists who else would lose the bridge: a guest that somebody has made since, say."""
+    ports = f"/sys/class/net/{name}/brif/"
+    return ("find", ports, "-mindepth", "1", "!", "-name", card.name, "-printf", "%f\\n")
 
 
 def _guard(facts: Facts, card: Card, name: str) -> Guard | None:

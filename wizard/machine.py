@@ -315,7 +315,12 @@ class Machine:
     # --- taking back --------------------------------------------------------------------------
 
     def in_the_way(self, action: Action, undo: Undo) -> str:
-        """Why a file of the system cannot be put back, by reading; "" where nothing is seen."""
+        """Why a file cannot be put back, or a command's work go, by reading; "" for nothing."""
+        if isinstance(action, RunCommand) and self.is_left(action):
+            try:
+                self._running.refuse_harm(action)
+            except Conflict as error:
+                return f"{error.what} {error.hint}"
         return files.in_the_way(action, undo, self._workplace().backups)
 
     def is_left(self, action: Action) -> bool:
@@ -444,7 +449,7 @@ class Machine:
         if action.inside is not None and not self._reachable(action.inside):
             return  # what it changed went with the volume
         self._mounts.only(action.inside)
-        self._running.refuse_harm(action.dependents, action.spared, action.undo)
+        self._running.refuse_harm(action)
         self._running.do(action.undo, _UNDO_TIME, watch)
         self.checkpoint("RunCommand: undo ended")
         if not isinstance(traces, Never) and self._still_there(traces):

@@ -22,6 +22,7 @@ from wizard.errors import (
     UsageError,
 )
 from wizard.journal import Journal, RunDirectory, Store
+from wizard.kept_whole import kept_whole
 from wizard.performer import Performer
 from wizard.records import (
     Done,
@@ -192,7 +193,7 @@ def take_back(
             # Half of a guarded step taken back, nobody may be able to reach the machine.
             with machine.interrupts.shielded() if guarded else nullcontext():
                 group = list(of_step)
-                kept = _kept_whole(machine, group) if guarded else {}
+                kept = kept_whole(machine, group, guarded=guarded)
                 for entry in group:
                     machine.interrupts.check()
                     why = (
@@ -258,21 +259,6 @@ def _do_again(journal: Journal, machine: Performer, reporter: Reporter, entry: E
         )
         machine.note(text)
         _note_that_it_stays(journal, reporter, entry, f"{text} {error.hint}".strip())
-
-
-def _kept_whole(machine: Performer, entries: Sequence[Entry]) -> dict[int, str]:
-    """Why each of a step's actions stays, by number, where a file of the step was edited since, and
-    a command did its work by that file: without both, the network would not come up again.
-    """
-    edited = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
-    for place, entry in enumerate(entries):
-        file, by_it = entry.undo, entries[:place]
-        if not isinstance(file, FileUndo) or not edited[entry.number]:
-            continue
-        if any(machine.is_left(later.action) for later in by_it):
-            other = f"It belongs to {file.target}, which cannot be put back, and stays: first that."
-            return {number: text or other for number, text in edited.items()}
-    return {}
 
 
 def _needed_by(entry: Entry, left: list[Entry]) -> str:
@@ -387,7 +373,7 @@ def _stays_changed(entry: Entry, machine: Performer) -> str:
 def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
     """Take back the actions of one step that are on the machine; whether all are."""
     entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
-    kept = _kept_whole(machine, entries) if step in journal.ledger.guarded else {}
+    kept = kept_whole(machine, entries, guarded=step in journal.ledger.guarded)
     left: list[Entry] = []
     for entry in entries:
         # One that stays does not keep the others from being taken back.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from wizard.actions import Argv
+from wizard.actions import Argv, RunCommand
 from wizard.commands import (
     Answer,
     Ask,
@@ -113,10 +113,11 @@ class Running:
         finally:
             self.seconds += time.monotonic() - started
 
-    def refuse_harm(self, dependents: Argv, spared: Argv, undo: Argv) -> None:
-        """Raise `Conflict` when one of the two, where there is such a command, lists anything: what
-        needs that which the undo removes, or what somebody has made on it.
+    def refuse_harm(self, action: RunCommand) -> None:
+        """Raise `Conflict` when one of the two, where it has such a command, lists anything: what
+        needs that which its undo removes, or what somebody has made on it.
         """
+        dependents, spared, undo = action.dependents, action.spared, action.undo or ()
         answer = self.ask(dependents, _LISTING_TIME) if dependents else Answer(0, "", "")
         if answer.status != 0:
             raise Conflict(

@@ -13,7 +13,7 @@ from steps.facts import Content
 from steps.identifiers import TAG
 from tests.faults.ground import Ground
 from tests.faults.host import Host, Image
-from tests.faults.state import Group, Volume
+from tests.faults.state import Group, Link, Volume
 from tests.machines import stock, with_second_disk
 from tests.steps.answered import answered
 from wizard.actions import InstallPackages
@@ -155,6 +155,33 @@ def test_a_card_that_is_the_port_of_somebodys_bridge_is_left_there(ground: Groun
     assert own == (interfaces.read_text(), links["br0"], links["ens3"])
     assert "xen-utils-common" not in host.model.state.packages
     assert not any(argv[0] in ("ifup", "ifdown") for argv in host.commands)
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_guest_of_somebodys_keeps_the_bridge_that_it_is_in(tmp_path: Path, guarded: bool) -> None:
+    # The bridge was taken from under it: it lost its network, and only Xen's tools stayed.
+    facts = with_second_disk(stock())
+    if not guarded:
+        card = replace(facts.network.cards[0], addresses=(), default_route=False)
+        files = {**facts.files, "/etc/network/interfaces": "auto lo\niface lo inet loopback\n"}
+        facts = replace(facts, network=replace(facts.network, cards=(card,)), files=files)
+    host = Host(tmp_path / "host", facts, answered(facts, guests=1))
+    host.apply()
+    (run,) = host.store.runs()
+    assert guarded == ("network_bridge" in host.store.ledger(run).guarded)
+    state, interfaces = host.model.state, host.tree / "etc/network/interfaces"
+    state.domains["mine"], state.domain_uuids["mine"] = 9, ANOTHER
+    state.links["vif9.0"] = Link(True, (), master="xenbr0")
+    kept = (interfaces.read_text(), replace(state.links["xenbr0"]), replace(state.links["ens3"]))
+    with pytest.raises(RollbackIncomplete) as caught:
+        host.roll_back()
+    assert "would harm what depends on that and is not ours: vif9.0." in str(caught.value.details)
+    assert kept == (interfaces.read_text(), state.links["xenbr0"], state.links["ens3"])
+    assert "bridge-utils" in state.packages
+    del state.domains["mine"], state.links["vif9.0"]
+    host.roll_back()
+    assert "xenbr0" not in state.links
+    assert "bridge-utils" not in state.packages
 
 
 # --- packages -------------------------------------------------------------------------------------

@@ -54,10 +54,16 @@ def install_script(model: Model, argv: Argv) -> Program:
 
 
 def find(model: Model, argv: Argv) -> Program:
-    """The seven ways in which plans call find."""
+    """The eight ways in which plans call find."""
     if argv[1] == "/sys/bus":
         served = (f"vbd-{number}-51713" for number in model.state.domains.values())
         return Said(0, "".join(f"/sys/bus/xen-backend/devices/{name}\n" for name in served))
+    if argv[1].startswith("/sys/class/net/"):
+        bridge, card = argv[1].split("/")[4], argv[argv.index("-name") + 1]
+        if bridge not in model.state.links:
+            return refused(f"find: '{argv[1]}': No such file or directory")
+        ports = [name for name, link in model.state.links.items() if link.master == bridge]
+        return Said(0, "".join(f"{name}\n" for name in ports if name != card))
     top = model.place(argv[1])
     if not top.exists():
         return refused(f"find: '{argv[1]}': No such file or directory")

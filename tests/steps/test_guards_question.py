@@ -1,4 +1,4 @@
-"""The question of the bridge's guard, asked of a real bridge between two network namespaces."""
+"""What the bridge's step asks, of a real bridge between two network namespaces."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from steps import network_bridge
 from tests.machines import static_with_session, stock
 from tests.steps.answered import answered
+from wizard.actions import RunCommand
 
 HOST, GATEWAY = f"xs-host-{os.getpid()}", f"xs-gate-{os.getpid()}"
 
@@ -44,6 +45,7 @@ class Cable:
     """A host with xenbr0, and a gateway at the other end of its cable."""
 
     question: tuple[str, ...]
+    others: tuple[str, ...]
 
     def answers(self) -> bool:
         return tool("ip", "netns", "exec", HOST, *self.question)
@@ -52,16 +54,19 @@ class Cable:
 @pytest.fixture
 def cable() -> Iterator[Cable]:
     facts = static_with_session(stock())
-    guard = network_bridge.plan(answered(facts, {"host.bridge": "xenbr0"}), facts).guard
+    settings = answered(facts, {"host.bridge": "xenbr0"})
+    plan = network_bridge.plan(settings, facts)
+    card, guard, others = settings.host.bridge_card, plan.guard, plan.actions[-1]
     assert guard is not None
+    assert isinstance(others, RunCommand)
     assert "ping" in " ".join(guard.probe)
     (address,) = {one for card in facts.network.cards for one in card.addresses if "." in one}
     prefix = address.partition("/")[2]
     commands = (
-        f"link add card type veth peer name port netns {GATEWAY}",
+        f"link add {card} type veth peer name port netns {GATEWAY}",
         "link add xenbr0 type bridge",
-        "link set card master xenbr0",
-        "link set card up",
+        f"link set {card} master xenbr0",
+        f"link set {card} up",
         "link set xenbr0 up",
         f"address add {address} dev xenbr0",
     )
@@ -73,7 +78,7 @@ def cable() -> Iterator[Cable]:
         gateway = f"{facts.network.gateway}/{prefix}"
         assert tool("ip", "-n", GATEWAY, "address", "add", gateway, "dev", "port")
         assert tool("ip", "-n", GATEWAY, "link", "set", "port", "up")
-        yield Cable(guard.probe)
+        yield Cable(guard.probe, others.dependents)
     finally:
         for name in (HOST, GATEWAY):
             tool("ip", "netns", "delete", name)
@@ -103,3 +108,16 @@ def test_a_gateway_that_was_known_and_does_not_answer_any_more_is_not_reached(ca
 def test_a_cable_that_is_out_reaches_nothing(cable: Cable) -> None:
     assert tool("ip", "-n", GATEWAY, "link", "set", "port", "down")
     assert not cable.answers()
+
+
+def test_who_else_is_in_the_bridge_is_listed(cable: Cable) -> None:
+    def listed() -> subprocess.CompletedProcess[str]:
+        listing = ("ip", "netns", "exec", HOST, *cable.others)
+        return subprocess.run(listing, capture_output=True, text=True, check=False)
+
+    assert (listed().returncode, listed().stdout) == (0, "")
+    for command in ("link add vif9.0 type veth peer name guest", "link set vif9.0 master xenbr0"):
+        assert tool("ip", "-n", HOST, *command.split())
+    assert (listed().returncode, listed().stdout) == (0, "vif9.0\n")
+    assert tool("ip", "-n", HOST, "link", "delete", "xenbr0")
+    assert listed().returncode != 0
