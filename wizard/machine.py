@@ -316,11 +316,8 @@ class Machine:
 
     def in_the_way(self, action: Action, undo: Undo) -> str:
         """Why a file cannot be put back, or a command's work go, by reading; "" for nothing."""
-        if isinstance(action, RunCommand) and self.is_left(action):
-            try:
-                self._running.refuse_harm(action)
-            except Conflict as error:
-                return f"{error.what} {error.hint}"
+        if isinstance(action, RunCommand):
+            return self._running.harm(action) if self.is_left(action) else ""
         return files.in_the_way(action, undo, self._workplace().backups)
 
     def is_left(self, action: Action) -> bool:
@@ -365,7 +362,8 @@ class Machine:
                         files.remove_link(action)
                 case InstallPackages():
                     assert isinstance(undo, PackagesUndo)
-                    stays = self._packages.uninstall(undo, watch, action.needs)
+                    place = self._workplace().edited
+                    stays = self._packages.uninstall(undo, action.needs, place, watch)
                 case InstallTree():
                     assert isinstance(undo, TreeUndo)
                     trees.take_back(action, undo, self._workplace(), self.checkpoint)

@@ -16,6 +16,7 @@ from pathlib import Path
 from wizard import emptied, needed
 from wizard.actions import InstallPackages, Need
 from wizard.apt import REPAIR, install_command, removal_command
+from wizard.edited_configs import keep_edited
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
@@ -184,9 +185,12 @@ class Packages:
                 hint="See what `dpkg --audit` says.",
             )
 
-    def uninstall(self, undo: PackagesUndo, watch: Watch, needs: Iterable[Need] = ()) -> str:
-        """Take back what came in, and see that it is gone, and nothing else left half done; what
-        stays, as it is needed by now, in a sentence.
+    def uninstall(
+        self, undo: PackagesUndo, needs: Iterable[Need], edited: Path, watch: Watch
+    ) -> str:
+        """Take back what came in, and see that it is gone, and nothing else left half done. Copies
+        of configuration files that somebody has edited go to `edited`. What stays, as it is needed
+        by now, and what was copied, in sentences.
         """
         states = self.states()
         whole = [name for name, state in states.items() if state == "installed"]
@@ -196,6 +200,7 @@ class Packages:
         if half := self._make_whole(undo, watch):
             self._force_out(half, undo, watch)
         purge, remove = self.ours_still_there(undo, kept.names)
+        copied = keep_edited(purge, edited, self._running, self._root)
         try:
             emptied.fill_lists(purge, self._running, watch, self._root)
         except (StepFailed, OSError) as error:
@@ -228,7 +233,7 @@ class Packages:
                     "ends well, then roll back again.",
                     details=error.details,
                 ) from error
-        return kept.words
+        return " ".join(filter(None, (kept.words, copied)))
 
     def _make_whole(self, undo: PackagesUndo, watch: Watch) -> tuple[str, ...]:
         """Unpack once more what a cut left half unpacked, as far as that goes, and name it. Of such

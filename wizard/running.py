@@ -54,6 +54,11 @@ class Workplace:
     log: Path
     backups: Path
 
+    @property
+    def edited(self) -> Path:
+        """Where copies go of configuration files that somebody edited, before they are purged."""
+        return self.backups / "edited"
+
 
 def kernel_boot_id() -> str:
     """The kernel's id of this boot."""
@@ -112,6 +117,14 @@ class Running:
             return self._ask(argv, timeout)
         finally:
             self.seconds += time.monotonic() - started
+
+    def harm(self, action: RunCommand) -> str:
+        """Why its undo would not be run, in words; "" where nothing is seen."""
+        try:
+            self.refuse_harm(action)
+        except Conflict as error:
+            return f"{error.what} {error.hint}"
+        return ""
 
     def refuse_harm(self, action: RunCommand) -> None:
         """Raise `Conflict` when one of the two, where it has such a command, lists anything: what

@@ -113,7 +113,7 @@ def test_a_configuration_of_an_earlier_time_is_its_users(host: Host) -> None:
 def test_before_a_purge_the_lists_of_links_have_their_content_and_no_more(host: Host) -> None:
     config, links = host.write("/etc/default/xen", ""), host.write(HELPER, "")
     with pytest.raises(StepFailed, match="still there"):  # nothing goes in this root
-        Packages(host.running, host.root).uninstall(UNDO, Unwatched())
+        Packages(host.running, host.root).uninstall(UNDO, (), host.root / "edited", Unwatched())
     assert links.read_text() == LIST
     assert config.read_text() == ""
 
@@ -122,7 +122,7 @@ def test_a_list_that_cannot_be_filled_holds_no_purge_up(host: Host) -> None:
     host.write(HELPER, "")
     host.helper = "false"
     with pytest.raises(StepFailed, match="still there"):
-        Packages(host.running, host.root).uninstall(UNDO, Unwatched())
+        Packages(host.running, host.root).uninstall(UNDO, (), host.root / "edited", Unwatched())
     assert ["env", "apt-get"] == [words[0] for words in host.commands]
     with pytest.raises(StepFailed, match="deb-systemd-helper"):
         Packages(host.running, host.root).install(ACTION, UNDO, Unwatched())

@@ -73,6 +73,7 @@ class Apt:
     half: set[str] = field(default_factory=set)  # half unpacked: dpkg wants them reinstalled
     offered: bool = True  # what is half unpacked stands in apt's lists
     unpacks: bool = True  # what it would unpack is in its cache
+    conffiles: dict[str, str] = field(default_factory=dict)
     more: tuple[str, ...] = ()  # what would come in with what is unpacked anew
 
     def ask(
@@ -86,6 +87,9 @@ class Apt:
                 flags = {name: "reinstreq" if name in self.half else "ok" for name in names}
                 lines = [f"{name} amd64 {flag}" for name, flag in flags.items()]
                 return Answer(0, "\n".join(lines), "")
+            case ["dpkg-query", "--show", wanted, *names] if "Conffiles" in wanted:
+                assert {*names} <= {*self.states}
+                return Answer(0, "".join(f"{self.conffiles.get(name, '')}\n" for name in names), "")
             case ["dpkg-query", *_]:
                 lines = [f"{name} amd64 {state}" for name, state in self.states.items()]
                 return Answer(0, "\n".join(lines), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
 
@@ -78,8 +79,12 @@ def dpkg(model: Model, argv: Argv) -> Program:
 
 
 def dpkg_query(model: Model, argv: Argv) -> Program:
-    """The states of all packages, or what they depend on."""
+    """The states of all packages, what they depend on, or some packages' configuration files."""
     yield from ()
+    if "Conffiles" in argv[2]:
+        files = (file for name in argv[3:] for file in _FILES.get(name, {}).items())
+        ours = ((model.tree / path, _md5(text)) for path, text in files if path.startswith("etc/"))
+        return Said(0, "".join(f" {path} {digest}\n" for path, digest in ours))
     if "Depends" in argv[-1]:
         rows = (
             f"{name}\t\t, {', '.join(_DEPENDS.get(name, ()))}\n" for name in model.state.packages
@@ -87,6 +92,10 @@ def dpkg_query(model: Model, argv: Argv) -> Program:
         return Said(0, "".join(rows))
     lines = (f"{name} amd64 {one.state}\n" for name, one in model.state.packages.items())
     return Said(0, "".join(lines))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def apt_mark(model: Model, argv: Argv) -> Program:

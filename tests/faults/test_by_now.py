@@ -207,6 +207,19 @@ def told(host: Host) -> str:
     return text
 
 
+def test_what_was_edited_of_their_configuration_is_kept_beside_the_run(bare: Host) -> None:
+    # A purge takes it along, and it was nowhere any more.
+    edited = bare.tree / "etc/xen/xl.conf"
+    edited.write_text("autoballoon=0\n")
+    bare.roll_back()
+    assert not edited.exists()
+    (run,) = bare.store.runs()
+    copies = run.workplace.edited
+    assert (copies / str(edited).lstrip("/")).read_text() == "autoballoon=0\n"
+    assert [path.name for path in copies.rglob("*") if path.is_file()] == ["xl.conf"]
+    assert f"gone with their packages: {edited}. Copies are below {copies}." in told(bare)
+
+
 def test_packages_that_somebody_needs_by_now_stay_and_no_others(bare: Host) -> None:
     # Somebody's group on another disk, whose lvm2 was purged: it did not come up at the next boot.
     state = bare.model.state
