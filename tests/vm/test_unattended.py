@@ -24,6 +24,7 @@ from wizard.practice.machine import PracticeMachine
 pytestmark = JOURNEY
 
 ROOT = Path(__file__).parent.parent.parent
+COPIES = "/var/lib/xen-setup/runs/0001/backups/edited"
 
 
 class Journey:
@@ -172,16 +173,31 @@ def test_what_needs_packages_and_which_domain_is_ours_is_seen(machine: PracticeM
     )
     status, said = inside(machine, *created["traces"]["argv"])
     assert re.search(created["traces"]["pattern"], said, re.MULTILINE), said
+    bridge = next(
+        record["record"]["action"]
+        for record in records_of(machine)
+        if record["record"].get("action", {}).get("argv", [""])[0] == "ifup"
+    )
+    status, said = inside(machine, *bridge["dependents"])
+    assert status == 0
+    assert re.fullmatch(r"vif\d+\.0\n?", said), said
 
 
 def test_rollback_gives_back_the_machine_as_it_was(
     machine: PracticeMachine, journey: Journey, say: Say
 ) -> None:
+    # One of dpkg's configuration files, one of ucf's.
+    edited = ["/etc/default/xen", "/etc/xen/xl.conf"]
+    for path in edited:
+        assert inside(machine, "sh", "-c", f"echo '# mine' >> {path}")[0] == 0
     started = time.monotonic()
     status, said = inside(machine, "xen-setup", "rollback", "--yes")
     say(f"rollback: {time.monotonic() - started:.0f} s")
     print(said, file=sys.stderr)
     assert status == 0, said
+    _, copies = inside(machine, "sh", "-c", f"cd {COPIES}; grep -rlx '# mine' . | sort")
+    assert copies.split() == [f".{path}" for path in edited]
+    assert inside(machine, "find", COPIES, "-type", "f")[1].count("\n") == len(edited)
     machine.reboot()
     assert machine.run(["test", "-e", "/proc/xen/capabilities"]).status != 0
     after = state_of(machine)
