@@ -186,7 +186,7 @@ move() { # SOURCE DESTINATION: rename, never over something that is there
     ),
     "same_device": Function(
         """\
-same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the plan was made
+same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it was for the plan
     size=$(blockdev --getsize64 "$1")
     [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
     disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
@@ -205,7 +205,8 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the
         *) [ -z "$4" ] || die "$1 has another partition table than $4." ;;
     esac
     content=$(printf '%s\\n' "$on_it" | sed -n 's/^TYPE=//p')
-    [ -n "$content" ] || content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
+    [ -n "$content" ] || [ "${6-}" = or-table ] ||
+        content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
     [ "$content" = "$5" ] || die "$1 holds ${content:-nothing}, not ${5:-nothing}."
     # blkid finds nothing where it can read nothing, too: signatures stand at both ends.
     [ -n "$content" ] || {

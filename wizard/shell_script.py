@@ -277,9 +277,10 @@ class _Script:
 
     def _same_device(self, identity: Identity, content: str, indent: int) -> None:
         """`content`: what is expected on it by now."""
+        or_table = ("or-table",) if identity.or_table and not content else ()
         self._command(
             ("same_device", identity.path, str(identity.size), identity.serial, identity.table_id,
-             content),
+             content, *or_table),
             indent=indent,
         )  # fmt: skip
 

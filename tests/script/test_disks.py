@@ -112,6 +112,31 @@ def test_a_device_that_is_another_now_is_not_touched(
 
 
 @pytest.mark.parametrize(
+    ("or_table", "seen", "words"),
+    [
+        (True, "PTTYPE=dos", ""),
+        (True, "", ""),
+        (True, "TYPE=ntfs; echo PTTYPE=dos", "holds ntfs, not nothing"),
+        (False, "PTTYPE=dos", "holds dos, not nothing"),
+    ],
+)
+def test_a_partition_table_may_be_left_where_the_plan_says_so(
+    or_table: bool, seen: str, words: str, shell: Shell
+) -> None:
+    device = shell.top / "device"
+    device.write_bytes(bytes(3 << 20))
+    shell.stand_in("blockdev", f"echo {3 << 20}")
+    shell.stand_in("lsblk")
+    shell.stand_in("blkid", f"echo {seen}")
+    shell.stand_in("tell")
+    identity = Identity(str(device), 3 << 20, or_table=or_table)
+    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
+    assert (words == "") is (("tell",) in shell.calls)
+    assert words in done.stderr
+    assert [] == shellcheck([shell.top / "plan.sh"])
+
+
+@pytest.mark.parametrize(
     ("status", "is_file", "words"),
     [
         (0, True, ""),
