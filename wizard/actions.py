@@ -166,7 +166,8 @@ class RunCommand:
 
 @dataclass(frozen=True)
 class WriteFile:
-    """Write a whole text file, atomically; the undo gives back bytes, mode, owner and times.
+    """Write a whole text file, atomically; the undo gives back bytes, mode, owner, times and
+    attributes (an access control list, an SELinux label).
 
     Its directory must be there. A symbolic link stays: the file that it leads to is written.
     `refresh` is a command that makes others notice the file (update-grub, say): it runs after

@@ -10,12 +10,13 @@ import hashlib
 import os
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wizard.actions import Action, MakeLink, MovePath, WriteFile, text_hash
+from wizard.attributes import attributes_of, of_any_content, set_attributes
 from wizard.errors import Conflict, StepFailed, from_os
-from wizard.undo import FileBefore, FileUndo, MoveUndo, Undo
+from wizard.undo import Attribute, FileBefore, FileUndo, MoveUndo, Undo
 
 Checkpoint = Callable[[str], None]
 
@@ -108,6 +109,16 @@ def without_copy(path: Path, name: str = "") -> FileBefore:
         uid=state.st_uid,
         gid=state.st_gid,
         mtime_ns=state.st_mtime_ns,
+        attributes=attributes_of(path),
+    )
+
+
+def is_as_before(path: Path, before: FileBefore) -> bool:
+    """Whether the file is as it was: by bytes, mode, owner, time and attributes."""
+    return (
+        same_as(path, before.sha256, before.mode, before.uid, before.gid)
+        and path.lstat().st_mtime_ns == before.mtime_ns
+        and attributes_of(path) == before.attributes
     )
 
 
@@ -119,19 +130,22 @@ def write_atomically(
     uid: int,
     gid: int,
     mtime_ns: int | None = None,
+    attributes: Sequence[Attribute] | None = None,
     checkpoint: Checkpoint = nothing,
 ) -> None:
     """Put a whole file in place; raises OSError, and then the old one is still there."""
     beside = _beside(path)
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        remove_half_written(path)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             checkpoint("file: opened")
             waiting = memoryview(content)
             while waiting:
                 waiting = waiting[os.write(descriptor, waiting) :]
             os.fchown(descriptor, uid, gid)
+            if attributes is not None:
+                set_attributes(descriptor, attributes)
             os.fchmod(descriptor, mode)
             if mtime_ns is not None:
                 os.utime(descriptor, ns=(mtime_ns, mtime_ns))
@@ -140,8 +154,9 @@ def write_atomically(
             os.close(descriptor)
         checkpoint("file: written beside")
         beside.rename(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+    except OSError as error:
+        remove_half_written(path)
+        error.filename = str(path)  # the other name is gone again
         raise
     checkpoint("file: in place")
     sync_directory(path.parent)
@@ -149,7 +164,9 @@ def write_atomically(
 
 def remove_half_written(path: Path) -> None:
     """Remove what an interrupted `write_atomically` may have left beside the file."""
-    if path.parent.is_dir():
+    # Looked for first: on a read-only filesystem nothing is there to remove, and that may not be
+    # tried either.
+    if os.path.lexists(_beside(path)):
         _beside(path).unlink(missing_ok=True)
 
 
@@ -199,6 +216,7 @@ def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
         mode=action.mode,
         uid=action.uid,
         gid=action.gid,
+        attributes=of_any_content(undo.before.attributes) if undo.before is not None else None,
         checkpoint=checkpoint,
     )
 
@@ -213,6 +231,15 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
             target.unlink()
             sync_directory(target.parent)
         return
+    if is_as_before(target, before):
+        # Nothing is written that need not be: it may be what could not be written to before.
+        sync_directory(target.parent)
+        return
+    put_in_place(target, before, backups, checkpoint)
+
+
+def put_in_place(target: Path, before: FileBefore, backups: Path, checkpoint: Checkpoint) -> None:
+    """Make the file as it was, from its backup, whatever is there."""
     write_atomically(
         target,
         (backups / before.backup).read_bytes(),
@@ -220,6 +247,7 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
         uid=before.uid,
         gid=before.gid,
         mtime_ns=before.mtime_ns,
+        attributes=before.attributes,
         checkpoint=checkpoint,
     )
 
@@ -309,6 +337,12 @@ def move_back(action: MovePath, undo: MoveUndo) -> None:
         )
 
 
+def refuse_in_the_way(path: Path) -> None:
+    """Raise `StepFailed` when something is where a link or a directory is to be made."""
+    if os.path.lexists(path):
+        raise StepFailed(f"{path} is there already.", hint="Move it away, and go on.")
+
+
 def make_directory(path: Path, mode: int) -> None:
     """Make a directory with exactly this mode."""
     before = os.umask(0)
@@ -343,9 +377,12 @@ def leads_there(action: MakeLink) -> bool:
 
 def make_link(path: Path, target: str) -> None:
     """Make a symbolic link where nothing is."""
-    if os.path.lexists(path):
-        raise StepFailed(f"{path} is there already.", hint="Move it away, and go on.")
-    path.symlink_to(target)
+    refuse_in_the_way(path)
+    try:
+        path.symlink_to(target)
+    except OSError as error:
+        error.filename = str(path)  # Python names what it leads to
+        raise
     sync_directory(path.parent)
 
 

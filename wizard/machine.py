@@ -241,7 +241,12 @@ class Machine:
             case RunCommand():
                 self._refuse_anothers(action)
                 return PlainUndo()
-            case MakeDirectory() | MakeLink() | CreatePartition():
+            case MakeDirectory() | MakeLink():
+                link = isinstance(action, MakeLink)
+                path = Path(action.path) if link else self._real(action.path, action.inside)
+                files.refuse_in_the_way(path)
+                return PlainUndo()
+            case CreatePartition():
                 return PlainUndo()
         assert_never(action)
 
