@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
 
     What is not a SetupError is a bug: it goes to `sys.excepthook`, which writes a report.
     """
+    _open_what_is_closed()
     sys.excepthook = crash.hook(argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -72,6 +73,23 @@ def main(argv: Sequence[str]) -> int:
         tell(UsageError(f"The output cannot be written: {os.strerror(error.errno)}."))
         return int(Exit.USAGE)
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Have the three streams lead somewhere: `xen-setup … >&-` is as good as >/dev/null.
+
+    What is opened next would take a closed one's number, be it the journal or a disk, and be
+    written to by whoever has something to say on standard error, such as a C library.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python has none for what was closed when it began.
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _discard(stream: TextIO) -> None:
