@@ -240,15 +240,15 @@ class Machine:
                 return RebootUndo(self.boot_id())
             case RunCommand():
                 self._refuse_anothers(action)
-                return PlainUndo()
-            case MakeDirectory() | MakeLink():
-                link = isinstance(action, MakeLink)
-                path = Path(action.path) if link else self._real(action.path, action.inside)
-                files.refuse_in_the_way(path)
-                return PlainUndo()
+            case MakeDirectory():
+                files.refuse_in_the_way(self._real(action.path, action.inside))
+            case MakeLink():
+                files.refuse_in_the_way(Path(action.path))
             case CreatePartition():
-                return PlainUndo()
-        assert_never(action)
+                partitions.refuse_anothers(action, there=self.partition_tables.is_there(action))
+            case _:
+                assert_never(action)
+        return PlainUndo()
 
     def perform(self, action: Action, undo: Undo, watch: Watch) -> None:
         """Do it, and see that it is done. Raises `StepFailed`, `Interrupted`, `RebootNeeded`."""

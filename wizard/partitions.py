@@ -39,6 +39,19 @@ def is_there(action: CreatePartition) -> bool:
     return found is not None and _same_place(found, action)
 
 
+def refuse_anothers(action: CreatePartition, *, there: bool) -> None:
+    """Raise `StepFailed` where the partition is there before it is made: it is somebody's by now,
+    who took all of that space too, and what comes next would take it for empty.
+    """
+    if there:
+        raise StepFailed(
+            f"Somebody has made the partition {action.number} on {action.disk.path} since the plan "
+            "was made.",
+            hint="Nothing was done to it. Look what is on it (`lsblk --fs`), then go on or begin "
+            "again: the disk is read anew then.",
+        )
+
+
 def create(action: CreatePartition, running: Running) -> None:
     """Make the partition and wait for its node; refuses when its place is not free any more."""
     parted = _parted()

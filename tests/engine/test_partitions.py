@@ -149,7 +149,7 @@ def test_another_disk_than_the_planned_one_is_refused(
     wanted = action(disk)
     wanted = replace(wanted, disk=replace(wanted.disk, **change))  # type: ignore[arg-type]
     with pytest.raises(StepFailed, match="not what it was") as error:
-        make(machine, wanted)
+        machine.perform(wanted, PlainUndo(), Unwatched())
     assert any(said in line for line in error.value.details)
 
 
