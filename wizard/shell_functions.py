@@ -220,12 +220,14 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it w
     "create_partition": Function(
         """\
 create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are the disk's own
+    made=
     if ! shows "[^0-9]$2 : start= *$3, size= *$4," sfdisk --dump "$1"; then
         ! shows "[^0-9]$2 : start=" sfdisk --dump "$1" || die "$1 has another partition $2 now."
         # The disk may be in use: only the new partition is told to the kernel.
         printf 'start=%s, size=%s, type=lvm\\n' "$3" "$4" |
             sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never \\
                 --partno "$2" "$1"
+        made=now
     fi
     udevadm settle --timeout=10 || true
     [ -b "$5" ] || partx --add --nr "$2" "$(readlink --canonicalize "$1")" || true
@@ -235,6 +237,19 @@ create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are 
         sleep 1
         seconds=$((seconds + 1))
     done
+    [ -z "$made" ] || return 0 # what is on it then is remains of what the space held before
+    status=0
+    on_it=$(blkid --probe --output export "$5") || status=$?
+    content=$(printf '%s\\n' "$on_it" | sed -n 's/^\\(PT\\)\\{0,1\\}TYPE=//p')
+    case $status in
+        0 | 2) ;;
+        8) content='several things at once' ;;
+        *) die "What is on $5 cannot be told: blkid ended with $status." ;;
+    esac
+    case $content in
+        '' | LVM2_member) ;;
+        *) die "$5 was there already, and holds $content. If it can be lost: wipefs --all $5" ;;
+    esac
 }
 """,
         needs=("shows", "die"),
