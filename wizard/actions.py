@@ -105,7 +105,8 @@ class Identity:
     """What a device must still be just before it is touched: read again and compared.
 
     `size` is in bytes. `content` is `blkid`'s word for what is on it ("" for nothing known).
-    An empty `serial` or `table_id` is not compared. `path` is a stable name where there is one.
+    An empty `serial` or `table_id` is not compared, nor is a `size` of 0. `path` is a stable name
+    where there is one.
     With `or_table` a partition table may be on it as well, if `content` is "".
     """
 

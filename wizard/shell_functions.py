@@ -188,7 +188,7 @@ move() { # SOURCE DESTINATION: rename, never over something that is there
         """\
 same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it was for the plan
     size=$(blockdev --getsize64 "$1")
-    [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
+    [ "$2" = 0 ] || [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
     disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
     status=0
     on_it=$(blkid --probe --output export "$1") || status=$?
@@ -211,7 +211,7 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it w
     # blkid finds nothing where it can read nothing, too: signatures stand at both ends.
     [ -n "$content" ] || {
         dd if="$1" of=/dev/null bs=1M count=1 status=none &&
-            dd if="$1" of=/dev/null bs=1M skip="$(($2 / 1048576 - 1))" status=none
+            dd if="$1" of=/dev/null bs=1M skip="$((size / 1048576 - 1))" status=none
     } || die "$1 cannot be read."
 }
 """,

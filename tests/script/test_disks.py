@@ -183,11 +183,13 @@ def test_nothing_is_on_a_device_only_where_that_can_be_seen(
     shell.stand_in("lsblk")
     shell.stand_in("blkid", f"exit {status}")
     shell.stand_in("tell")
-    identity = Identity(str(device), 3 << 20)
-    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
-    assert (words == "") is (("tell",) in shell.calls)
-    assert words in done.stderr
-    assert [] == shellcheck([shell.top / "plan.sh"])
+    for size in (3 << 20, 0):  # 0: it is not known
+        identity = Identity(str(device), size)
+        action = RunCommand(("tell", str(size)), "It is touched.", identity=identity)
+        done = shell.run(script_of([action]))
+        assert (words == "") is (("tell", str(size)) in shell.calls)
+        assert words in done.stderr
+        assert [] == shellcheck([shell.top / "plan.sh"])
 
 
 def test_what_a_running_guest_writes_to_is_not_mounted(shell: Shell) -> None:
