@@ -15,6 +15,7 @@ Rules that hold for all of them:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -367,6 +368,15 @@ Action = (
 def text_hash(text: str) -> str:
     """The SHA-256, in hexadecimal, of what a text is when written (UTF-8)."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def texts_by_path(actions: Iterable[Action]) -> dict[str, list[str]]:
+    """By path, the hashes of what these actions write there."""
+    texts: dict[str, list[str]] = {}
+    for action in actions:
+        if isinstance(action, WriteFile):
+            texts.setdefault(action.path, []).append(text_hash(action.text))
+    return texts
 
 
 def download(action: Action) -> float:

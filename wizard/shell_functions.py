@@ -23,6 +23,9 @@ class Function:
     at_end: str = ""
 
 
+BY_HAND = "/var/lib/xen-setup-by-hand"  # what a script keeps
+BEGUN = f"{BY_HAND}/begun"  # with a dash and a name
+
 FUNCTIONS = {
     "say": Function("say() { printf '%s\\n' \"$*\"; }\n"),
     "die": Function(
@@ -214,6 +217,23 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it w
             dd if="$1" of=/dev/null bs=1M skip="$((size / 1048576 - 1))" status=none
     } || die "$1 cannot be read."
 }
+""",
+        needs=("die",),
+    ),
+    "begin": Function(
+        f"""\
+begin() {{ # NAME: note that this script begins it; on the disk when this returns
+    (umask 077 && mkdir --parents {BY_HAND} && : >{BEGUN}-"$1")
+    sync {BEGUN}-"$1" {BY_HAND}
+}}
+"""
+    ),
+    "must_have_begun": Function(
+        f"""\
+must_have_begun() {{ # NAME: what this script did not begin may be somebody's, and is left alone
+    [ -e {BEGUN}-"$1" ] ||
+        die 'What is to be made is there in part, and this did not begin it: it is left alone.'
+}}
 """,
         needs=("die",),
     ),
