@@ -20,6 +20,8 @@ from wizard.errors import Exit, SetupError, UsageError
 
 # As if SIGPIPE had ended the program: `xen-setup plan | head` is not an error to talk about.
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+# Their status says what became of the machine, not of the output.
+_CHANGING = {"guided", "apply", "resume", "rollback"}
 _OUTPUT_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -50,7 +52,12 @@ def main(argv: Sequence[str]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:  # ignored ones (nohup) stay ignored
             signal.signal(number, _terminate)
     try:
-        status = _complete(argv[1:]) if argv[:1] == ["__complete"] else run(parse(argv))
+        if argv[:1] == ["__complete"]:
+            status = _complete(argv[1:])
+        else:
+            status = run(arguments := parse(argv))
+            if arguments.command in _CHANGING:
+                _flush()
         sys.stdout.flush()
     except SetupError as error:
         tell(error, plain="--plain" in argv)
@@ -257,13 +264,18 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise _Terminated(number)
 
 
-def _say(text: str) -> None:
-    # A stream that is gone is left behind: what stays in its buffer would make the interpreter
-    # end with a status of its own (120).
+def _flush() -> None:
+    """Write out what standard output holds back, or forget it."""
     try:
         sys.stdout.flush()
     except OSError:
         _discard(sys.stdout)
+
+
+def _say(text: str) -> None:
+    # A stream that is gone is left behind: what stays in its buffer would make the interpreter
+    # end with a status of its own (120).
+    _flush()
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -91,6 +91,22 @@ def test_a_run_is_taken_back_whichever_of_its_streams_are_closed(
     assert place.journal().ledger.state == "rolled back"
 
 
+@pytest.mark.parametrize("where", [">/dev/full", ">/dev/full 2>&1", "| true"])
+def test_the_status_of_a_rollback_is_its_own_though_nobody_can_be_told(
+    where: str, place: Place, tmp_path: Path
+) -> None:
+    place.write()
+    program = [sys.executable, "-P", "-m", "wizard", "rollback", "--yes"]
+    line = f'{{ "$@"; echo $? >{tmp_path}/status; }} {where}'
+    subprocess.run(
+        ["sh", "-c", line, "sh", *program, "--state-dir", place.state],
+        capture_output=True, env=environment(HOME=str(tmp_path)), cwd=ROOT,
+        stdin=subprocess.DEVNULL, timeout=120, check=False,
+    )  # fmt: skip
+    assert (tmp_path / "status").read_text() == "0\n"
+    assert not place.file.exists()
+
+
 def test_what_is_opened_never_takes_the_place_of_a_stream_that_is_closed(tmp_path: Path) -> None:
     # What is written to standard error would be in the journal, or on the disk that is opened.
     script = (
