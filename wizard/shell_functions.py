@@ -128,6 +128,8 @@ write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not a
     new=${real%/*}/.${real##*/}.xen-setup-new
     rm --force "$new"
     (umask 077 && cat >"$new")
+    # Access control lists, labels and the like stay with the file; not its time.
+    [ ! -f "$real" ] || { cp --attributes-only --preserve=all "$real" "$new" && touch "$new"; }
     chown "$3" "$new"
     chmod "$2" "$new"
     sync "$new"

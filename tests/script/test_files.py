@@ -280,3 +280,20 @@ def test_a_volume_that_somebody_uses_is_not_worked_in(
         if "mounted" in why:
             assert [mounting / "lost+found"] == list(mounting.iterdir())
             tool("umount", str(mounting))
+
+
+def test_a_file_keeps_its_attributes(tmp_path: Path) -> None:
+    file = tmp_path / "interfaces"
+    kept = {"security.selinux": b"system_u:object_r:net_conf_t:s0\0", "user.note": b"mine"}
+    for by in (by_script, lambda actions, top: by_engine(top, actions)):
+        file.write_text("before\n")
+        file.chmod(0o600)
+        os.utime(file, (0, 0))
+        for name, value in kept.items():
+            os.setxattr(file, name, value)
+        action = WriteFile(str(file), "now\n", "Why.")
+        by([action], tmp_path)
+        assert {name: os.getxattr(file, name) for name in os.listxattr(file)} == kept
+        assert file.read_text() == "now\n"
+        assert file.stat().st_mode & 0o7777 == 0o644
+        assert file.stat().st_mtime > 1
