@@ -96,15 +96,20 @@ def keep_copy(path: Path, backups: Path, name: str) -> FileBefore:
     """Save a file's bytes in the backups, on the disk when this returns, and what else it is."""
     content = path.read_bytes()
     write_atomically(backups / name, content, mode=0o600, uid=os.geteuid(), gid=os.getegid())
-    return without_copy(path, name)
+    # Of these bytes: should the file be another by now, that is seen before it is written over.
+    return _file_before(path, name, hashlib.sha256(content).hexdigest())
 
 
-def without_copy(path: Path, name: str = "") -> FileBefore:
+def without_copy(path: Path) -> FileBefore:
     """What a file is, without saving its bytes."""
+    return _file_before(path, "", sha256_of(path))
+
+
+def _file_before(path: Path, name: str, sha256: str) -> FileBefore:
     state = path.lstat()
     return FileBefore(
         backup=name,
-        sha256=sha256_of(path),
+        sha256=sha256,
         mode=stat.S_IMODE(state.st_mode),
         uid=state.st_uid,
         gid=state.st_gid,

@@ -9,16 +9,18 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PosixPath
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.engine.doing import do, take_back
-from wizard.actions import MakeDirectory, MakeLink, WriteFile
+from wizard.actions import MakeDirectory, MakeLink, WriteFile, text_hash
 from wizard.errors import StepFailed
+from wizard.files import keep_copy, nothing, sha256_of, write
 from wizard.machine import Machine
 from wizard.running import Unwatched
+from wizard.undo import FileUndo
 
 # An access control list as ACL(5) has it: the owner, user 1000, the group, the mask, others.
 _LIST = base64.b64decode("AgAAAAEABgD/////AgAGAOgDAAAEAAQA/////xAABgD/////IAAEAP////8=")
@@ -93,6 +95,27 @@ def test_a_file_put_back_has_no_list_that_its_directory_hands_down(
     assert attributes(file) == {}
     take_back(machine, action, undo)
     assert attributes(file) == {}
+
+
+class Edited(PosixPath):
+    """A file that somebody edits as soon as it has been read."""
+
+    def read_bytes(self) -> bytes:
+        content = super().read_bytes()
+        self.write_text("somebody's edit\n")
+        return content
+
+
+def test_a_backup_is_known_by_the_bytes_that_are_in_it(tmp_path: Path) -> None:
+    # By another hash, the edit was taken for what the backup has, and written over.
+    file = Edited(tmp_path / "interfaces")
+    file.write_text("auto lo\n")
+    before = keep_copy(file, tmp_path, "0001")
+    assert sha256_of(tmp_path / "0001") == before.sha256
+    undo = FileUndo(str(file), before, text_hash("ours\n"))
+    with pytest.raises(StepFailed, match="was changed while this ran"):
+        write(WriteFile(str(file), "ours\n", "Why."), undo, nothing)
+    assert file.read_text() == "somebody's edit\n"
 
 
 @pytest.mark.parametrize("letter", ["i", "a"])
