@@ -24,6 +24,7 @@ from wizard.attributes import of_any_content
 from wizard.errors import Conflict, StepFailed
 from wizard.files import (
     Checkpoint,
+    holds,
     is_as_before,
     is_regular,
     keep_copy,
@@ -284,6 +285,9 @@ def _put_in_place(action: InstallTree, undo: TreeUndo, stage: Path, checkpoint: 
             checkpoint("InstallTree: folder made")
     known = {before.path: before for before in undo.before}
     for entry in action.entries:
+        if entry.kind != "directory":
+            _refuse_changed(known[entry.path], entry)
+    for entry in action.entries:
         if entry.kind == "directory":
             continue
         target, file = Path(known[entry.path].target), known[entry.path].file
@@ -302,6 +306,23 @@ def _put_in_place(action: InstallTree, undo: TreeUndo, stage: Path, checkpoint: 
                 checkpoint=checkpoint,
             )
         checkpoint("InstallTree: entry in place")
+
+
+def _refuse_changed(before: EntryBefore, entry: TreeEntry) -> None:
+    """The script takes its time: what somebody wrote meanwhile has no backup."""
+    target = Path(before.target)
+    if before.file is not None:
+        same = holds(target, before.file.sha256)
+    elif before.link is not None:
+        same = target.is_symlink() and str(target.readlink()) == before.link
+    else:
+        same = not os.path.lexists(target)
+    if not same and not _is_there(target, entry):
+        raise StepFailed(
+            f"{target} was changed while this ran.",
+            hint="Nothing of it was installed, as the change would be lost. Go on or begin again: "
+            "the file is read anew then.",
+        )
 
 
 def _link(path: Path, content: str) -> None:
