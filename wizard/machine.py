@@ -245,7 +245,7 @@ class Machine:
             case MakeLink():
                 files.refuse_in_the_way(Path(action.path))
             case CreatePartition():
-                partitions.refuse_anothers(action, there=self.partition_tables.is_there(action))
+                return partitions.undo_for(action, self.partition_tables, self._running.ask)
             case _:
                 assert_never(action)
         return PlainUndo()
@@ -372,7 +372,7 @@ class Machine:
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._mounts.only(None)
-                    self.partition_tables.remove(action, self._running)
+                    self.partition_tables.remove(action, self._running, partitions.remains(undo))
                 case Reboot():
                     pass  # a boot that happened is no change to take back
                 case _:

@@ -93,7 +93,9 @@ class RebootUndo:
 
 @dataclass(frozen=True)
 class PlainUndo:
-    """Of actions that hold all that their undo needs."""
+    """Of actions that hold all that their undo needs. `note`, of CreatePartition: the signature
+    that its space held before it was a partition (see partitions.py).
+    """
 
     note: str = ""
 

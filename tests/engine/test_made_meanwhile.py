@@ -26,7 +26,10 @@ class Somebodys:
     def create(self, action: CreatePartition, running: Running, /) -> None:
         raise AssertionError("it is there")
 
-    announce = remove = create
+    announce = create
+
+    def remove(self, action: CreatePartition, running: Running, remains: str, /) -> None:
+        raise AssertionError("it is somebody's")
 
 
 @dataclass
