@@ -180,7 +180,8 @@ class WriteFile:
 
     `made_from` is the SHA-256 (`text_hash`) of the text that this one was made from, or was to
     take the place of; that of an empty text where there was no file. It is written over that one
-    only, as an edit since would be lost. "": it takes the place of whatever is there.
+    only, as an edit since would be lost, and that one's mode and owner stay: there may be a
+    password in it. "": it takes the place of whatever is there.
     """
 
     path: str

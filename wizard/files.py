@@ -206,6 +206,14 @@ def refuse_changed(target: Path, action: WriteFile) -> None:
         )
 
 
+def is_written(action: WriteFile, target: Path) -> bool:
+    """Whether the action's text is there, with its mode and owner unless those are another's."""
+    sha256 = text_hash(action.text)
+    if action.made_from:
+        return holds(target, sha256)
+    return same_as(target, sha256, action.mode, action.uid, action.gid)
+
+
 def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
     """Write the action's text, unless the file changed since `undo` was recorded."""
     target = Path(undo.target)
@@ -215,12 +223,13 @@ def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
             f"{action.path} was changed while this ran.",
             hint="Someone else writes to it: find out who, then start again.",
         )
+    kept = undo.before if action.made_from else None
     write_atomically(
         target,
         action.text.encode(),
-        mode=action.mode,
-        uid=action.uid,
-        gid=action.gid,
+        mode=kept.mode if kept is not None else action.mode,
+        uid=kept.uid if kept is not None else action.uid,
+        gid=kept.gid if kept is not None else action.gid,
         attributes=of_any_content(undo.before.attributes) if undo.before is not None else None,
         checkpoint=checkpoint,
     )

@@ -39,7 +39,7 @@ from wizard.actions import (
 )
 from wizard.commands import Answer, Ask, Run
 from wizard.errors import Conflict, RebootNeeded, StepFailed, from_os
-from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, same_as, without_copy
+from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, without_copy
 from wizard.identity import must_be_same
 from wizard.interrupts import Interrupts
 from wizard.mounts import GUESTS_DISKS, WORK, Mounted, Mounts, mounted_now
@@ -488,7 +488,7 @@ class Machine:
 
     def _file_is_written(self, action: WriteFile) -> bool:
         target = self._real(action.path, action.inside)
-        return same_as(target, text_hash(action.text), action.mode, action.uid, action.gid)
+        return files.is_written(action, target)
 
     def _workplace(self) -> Workplace:
         assert self._place is not None, "attend() comes first"

@@ -122,7 +122,7 @@ install_tree() { # SOURCE SHA256 TOP SCRIPT-SHA256: what install.sh installs, /l
     ),
     "write_file": Function(
         """\
-write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not at all
+write_file() { # PATH MODE OWNER [as-before]: what comes in becomes the file, whole or not at all
     real_path "$1"
     [ ! -d "$real" ] || die "$real is a directory: it cannot be written."
     new=${real%/*}/.${real##*/}.xen-setup-new
@@ -130,8 +130,10 @@ write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not a
     (umask 077 && cat >"$new")
     # Access control lists, labels and the like stay with the file; not its time.
     [ ! -f "$real" ] || { cp --attributes-only --preserve=all "$real" "$new" && touch "$new"; }
-    chown "$3" "$new"
-    chmod "$2" "$new"
+    if [ -z "${4-}" ] || [ ! -f "$real" ]; then # else they stay: there may be a password in it
+        chown "$3" "$new"
+        chmod "$2" "$new"
+    fi
     sync "$new"
     mv --force --no-target-directory "$new" "$real"
 }

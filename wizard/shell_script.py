@@ -273,7 +273,8 @@ class _Script:
 
     def _write(self, action: WriteFile) -> None:
         owner = f"{action.uid}:{action.gid}"
-        self._fed(("write_file", action.path, f"{action.mode:04o}", owner), action.text, 4)
+        kept = ("as-before",) if action.made_from else ()
+        self._fed(("write_file", action.path, f"{action.mode:04o}", owner, *kept), action.text, 4)
 
     def _partition(self, action: CreatePartition) -> None:
         table = "dos" if action.label == "msdos" else "gpt"

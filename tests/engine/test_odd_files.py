@@ -84,6 +84,28 @@ def test_a_file_keeps_its_attributes_when_it_is_written_and_taken_back(
     assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
 
 
+def test_what_is_made_of_another_text_keeps_that_ones_mode_and_owner(
+    machine: Machine, disk: Path
+) -> None:
+    # Debian's installer gives /etc/network/interfaces 0600 where a password of a network is in it.
+    file = disk / "interfaces"
+    file.write_text("wpa-psk secret\n")
+    file.chmod(0o640)
+    os.chown(file, 0, 43)
+    made_from = text_hash("wpa-psk secret\n")
+    action = WriteFile(str(file), "wpa-psk secret\nmore\n", "Why.", made_from=made_from)
+    undo = do(machine, action)
+    assert (file.stat().st_mode & 0o7777, file.stat().st_gid) == (0o640, 43)
+    assert machine.is_done(action)
+    take_back(machine, action, undo)
+    assert file.read_text() == "wpa-psk secret\n"
+    assert (file.stat().st_mode & 0o7777, file.stat().st_gid) == (0o640, 43)
+    file.unlink()
+    made = WriteFile(str(file), "new\n", "Why.", made_from=text_hash(""))
+    do(machine, made)
+    assert (file.stat().st_mode & 0o7777, file.stat().st_gid) == (0o644, 0)
+
+
 def test_a_file_put_back_has_no_list_that_its_directory_hands_down(
     machine: Machine, disk: Path
 ) -> None:

@@ -20,6 +20,7 @@ from wizard.actions import (
     MovePath,
     Volume,
     WriteFile,
+    text_hash,
 )
 from wizard.machine import Machine
 from wizard.running import Unwatched, Workplace
@@ -297,3 +298,15 @@ def test_a_file_keeps_its_attributes(tmp_path: Path) -> None:
         assert file.read_text() == "now\n"
         assert file.stat().st_mode & 0o7777 == 0o644
         assert file.stat().st_mtime > 1
+
+
+def test_what_is_made_of_another_text_keeps_that_ones_mode_and_owner(tmp_path: Path) -> None:
+    file = tmp_path / "interfaces"
+    action = WriteFile(str(file), "now\n", "Why.", made_from=text_hash("before\n"))
+    for by in (by_script, lambda actions, top: by_engine(top, actions)):
+        file.write_text("before\n")
+        file.chmod(0o640)
+        os.chown(file, 0, 43)
+        by([action], tmp_path)
+        assert file.read_text() == "now\n"
+        assert (file.stat().st_mode & 0o7777, file.stat().st_gid) == (0o640, 43)
