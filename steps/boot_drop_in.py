@@ -133,7 +133,7 @@ def promoted(facts: Facts) -> bool:
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """A key that sorts versions as `sort --version-sort` does: 6.1.0-9 before 6.1.0-10."""
     parts = re.findall(r"\d+|\D+", text)
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
 
 
 def dom0_kernel(facts: Facts) -> Kernel | None:

@@ -120,7 +120,8 @@ def plan(settings: Settings, facts: Facts) -> Plan[Facts]:
             continue
         if volume is None:
             actions.append(_lvcreate(settings.storage.volume_group, disk))
-            identity = None
+            # Of this one nothing is wiped: a script that is run later may find it in use.
+            identity = Identity(path=disk.device, size=0)
         else:
             skipped.append(f"The volume {disk.device} is there, and empty.")
             identity = Identity(path=disk.device, size=volume.size * 1024 * 1024)
@@ -176,7 +177,7 @@ def _lvcreate(group: str, disk: GuestDisk) -> RunCommand:
     )
 
 
-def _make_filesystem(group: str, disk: GuestDisk, identity: Identity | None) -> RunCommand:
+def _make_filesystem(group: str, disk: GuestDisk, identity: Identity) -> RunCommand:
     match disk.filesystem:
         case "ext4" | "ext3":
             argv = (f"mkfs.{disk.filesystem}", "-U", disk.uuid, disk.device)

@@ -15,6 +15,7 @@ Rules that hold for all of them:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,7 +106,8 @@ class Identity:
     """What a device must still be just before it is touched: read again and compared.
 
     `size` is in bytes. `content` is `blkid`'s word for what is on it ("" for nothing known).
-    An empty `serial` or `table_id` is not compared. `path` is a stable name where there is one.
+    An empty `serial` or `table_id` is not compared, nor is a `size` of 0. `path` is a stable name
+    where there is one.
     With `or_table` a partition table may be on it as well, if `content` is "".
     """
 
@@ -166,7 +168,8 @@ class RunCommand:
 
 @dataclass(frozen=True)
 class WriteFile:
-    """Write a whole text file, atomically; the undo gives back bytes, mode, owner and times.
+    """Write a whole text file, atomically; the undo gives back bytes, mode, owner, times and
+    attributes (an access control list, an SELinux label).
 
     Its directory must be there. A symbolic link stays: the file that it leads to is written.
     `refresh` is a command that makes others notice the file (update-grub, say): it runs after
@@ -177,7 +180,8 @@ class WriteFile:
 
     `made_from` is the SHA-256 (`text_hash`) of the text that this one was made from, or was to
     take the place of; that of an empty text where there was no file. It is written over that one
-    only, as an edit since would be lost. "": it takes the place of whatever is there.
+    only, as an edit since would be lost, and that one's mode and owner stay: there may be a
+    password in it. "": it takes the place of whatever is there.
     """
 
     path: str
@@ -365,6 +369,15 @@ Action = (
 def text_hash(text: str) -> str:
     """The SHA-256, in hexadecimal, of what a text is when written (UTF-8)."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def texts_by_path(actions: Iterable[Action]) -> dict[str, list[str]]:
+    """By path, the hashes of what these actions write there."""
+    texts: dict[str, list[str]] = {}
+    for action in actions:
+        if isinstance(action, WriteFile):
+            texts.setdefault(action.path, []).append(text_hash(action.text))
+    return texts
 
 
 def download(action: Action) -> float:

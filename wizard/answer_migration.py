@@ -62,8 +62,8 @@ def migrated(text: str, version: int, migrations: Migrations = MIGRATIONS) -> st
 def version_of(text: str) -> int:
     """The version that an answer file says it has; the newest, if it says none that can be."""
     for key, value in _pairs(_composed(text)):
-        if key.value == "version" and str(value.value).isdigit():
-            return int(value.value)
+        if key.value == "version" and str(value.value).isdecimal():
+            return int(value.value[:9])
     return newest()
 
 

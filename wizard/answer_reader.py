@@ -146,7 +146,7 @@ class AnswerReader(Generic[S]):
         return True
 
     def _is_older(self, version: Scalar) -> bool:
-        return version.text.isdigit() and 1 <= int(version.text) < newest(self.migrations)
+        return version.text.isdecimal() and 1 <= int(version.text[:9]) < newest(self.migrations)
 
     def _add_part(self, part: Part, entry: Entry) -> None:
         node = entry.node
@@ -418,7 +418,7 @@ class AnswerReader(Generic[S]):
         came of a number mistyped would be one more machine.
         """
         count = self.counts.get(part.name, 1)
-        if word.isascii() and word.isdigit() and int(word[:6]) < count:
+        if word.isascii() and word.isdecimal() and int(word[:6]) < count:
             return int(word[:6])
         for index in range(count):
             name = self.given.get(f"{part.name}.{index}.{part.identity}")

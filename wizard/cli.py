@@ -20,6 +20,8 @@ from wizard.errors import Exit, SetupError, UsageError
 
 # As if SIGPIPE had ended the program: `xen-setup plan | head` is not an error to talk about.
 _BROKEN_PIPE = 128 + signal.SIGPIPE
+# Their status says what became of the machine, not of the output.
+_CHANGING = {"guided", "apply", "resume", "rollback"}
 _OUTPUT_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -41,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
     What is not a SetupError is a bug: it goes to `sys.excepthook`, which writes a report.
     """
+    _open_what_is_closed()
     sys.excepthook = crash.hook(argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -49,7 +52,12 @@ def main(argv: Sequence[str]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:  # ignored ones (nohup) stay ignored
             signal.signal(number, _terminate)
     try:
-        status = _complete(argv[1:]) if argv[:1] == ["__complete"] else run(parse(argv))
+        if argv[:1] == ["__complete"]:
+            status = _complete(argv[1:])
+        else:
+            status = run(arguments := parse(argv))
+            if arguments.command in _CHANGING:
+                _flush()
         sys.stdout.flush()
     except SetupError as error:
         tell(error, plain="--plain" in argv)
@@ -72,6 +80,23 @@ def main(argv: Sequence[str]) -> int:
         tell(UsageError(f"The output cannot be written: {os.strerror(error.errno)}."))
         return int(Exit.USAGE)
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Have the three streams lead somewhere: `xen-setup … >&-` is as good as >/dev/null.
+
+    What is opened next would take a closed one's number, be it the journal or a disk, and be
+    written to by whoever has something to say on standard error, such as a C library.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Python has none for what was closed when it began.
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _discard(stream: TextIO) -> None:
@@ -239,13 +264,18 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise _Terminated(number)
 
 
-def _say(text: str) -> None:
-    # A stream that is gone is left behind: what stays in its buffer would make the interpreter
-    # end with a status of its own (120).
+def _flush() -> None:
+    """Write out what standard output holds back, or forget it."""
     try:
         sys.stdout.flush()
     except OSError:
         _discard(sys.stdout)
+
+
+def _say(text: str) -> None:
+    # A stream that is gone is left behind: what stays in its buffer would make the interpreter
+    # end with a status of its own (120).
+    _flush()
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -183,6 +183,8 @@ def from_os(error: OSError, why: str) -> StepFailed:
     advice = {
         errno.ENOSPC: "Free some space (see `df -h`), and go on.",
         errno.EROFS: "The filesystem is read-only: see `dmesg` for why.",
+        errno.EPERM: "Somebody may have made it unchangeable: `lsattr` shows an i or an a then, "
+        "and `chattr -i -a` takes that away.",
         errno.EXDEV: "The two places are on different filesystems.",
     }
     return StepFailed(

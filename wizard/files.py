@@ -10,12 +10,13 @@ import hashlib
 import os
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wizard.actions import Action, MakeLink, MovePath, WriteFile, text_hash
+from wizard.attributes import attributes_of, of_any_content, set_attributes
 from wizard.errors import Conflict, StepFailed, from_os
-from wizard.undo import FileBefore, FileUndo, MoveUndo, Undo
+from wizard.undo import Attribute, FileBefore, FileUndo, MoveUndo, Undo
 
 Checkpoint = Callable[[str], None]
 
@@ -95,19 +96,34 @@ def keep_copy(path: Path, backups: Path, name: str) -> FileBefore:
     """Save a file's bytes in the backups, on the disk when this returns, and what else it is."""
     content = path.read_bytes()
     write_atomically(backups / name, content, mode=0o600, uid=os.geteuid(), gid=os.getegid())
-    return without_copy(path, name)
+    # Of these bytes: should the file be another by now, that is seen before it is written over.
+    return _file_before(path, name, hashlib.sha256(content).hexdigest())
 
 
-def without_copy(path: Path, name: str = "") -> FileBefore:
+def without_copy(path: Path) -> FileBefore:
     """What a file is, without saving its bytes."""
+    return _file_before(path, "", sha256_of(path))
+
+
+def _file_before(path: Path, name: str, sha256: str) -> FileBefore:
     state = path.lstat()
     return FileBefore(
         backup=name,
-        sha256=sha256_of(path),
+        sha256=sha256,
         mode=stat.S_IMODE(state.st_mode),
         uid=state.st_uid,
         gid=state.st_gid,
         mtime_ns=state.st_mtime_ns,
+        attributes=attributes_of(path),
+    )
+
+
+def is_as_before(path: Path, before: FileBefore) -> bool:
+    """Whether the file is as it was: by bytes, mode, owner, time and attributes."""
+    return (
+        same_as(path, before.sha256, before.mode, before.uid, before.gid)
+        and path.lstat().st_mtime_ns == before.mtime_ns
+        and attributes_of(path) == before.attributes
     )
 
 
@@ -119,19 +135,22 @@ def write_atomically(
     uid: int,
     gid: int,
     mtime_ns: int | None = None,
+    attributes: Sequence[Attribute] | None = None,
     checkpoint: Checkpoint = nothing,
 ) -> None:
     """Put a whole file in place; raises OSError, and then the old one is still there."""
     beside = _beside(path)
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        remove_half_written(path)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             checkpoint("file: opened")
             waiting = memoryview(content)
             while waiting:
                 waiting = waiting[os.write(descriptor, waiting) :]
             os.fchown(descriptor, uid, gid)
+            if attributes is not None:
+                set_attributes(descriptor, attributes)
             os.fchmod(descriptor, mode)
             if mtime_ns is not None:
                 os.utime(descriptor, ns=(mtime_ns, mtime_ns))
@@ -140,8 +159,9 @@ def write_atomically(
             os.close(descriptor)
         checkpoint("file: written beside")
         beside.rename(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+    except OSError as error:
+        remove_half_written(path)
+        error.filename = str(path)  # the other name is gone again
         raise
     checkpoint("file: in place")
     sync_directory(path.parent)
@@ -149,7 +169,9 @@ def write_atomically(
 
 def remove_half_written(path: Path) -> None:
     """Remove what an interrupted `write_atomically` may have left beside the file."""
-    if path.parent.is_dir():
+    # Looked for first: on a read-only filesystem nothing is there to remove, and that may not be
+    # tried either.
+    if os.path.lexists(_beside(path)):
         _beside(path).unlink(missing_ok=True)
 
 
@@ -184,6 +206,14 @@ def refuse_changed(target: Path, action: WriteFile) -> None:
         )
 
 
+def is_written(action: WriteFile, target: Path) -> bool:
+    """Whether the action's text is there, with its mode and owner unless those are another's."""
+    sha256 = text_hash(action.text)
+    if action.made_from:
+        return holds(target, sha256)
+    return same_as(target, sha256, action.mode, action.uid, action.gid)
+
+
 def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
     """Write the action's text, unless the file changed since `undo` was recorded."""
     target = Path(undo.target)
@@ -193,12 +223,14 @@ def write(action: WriteFile, undo: FileUndo, checkpoint: Checkpoint) -> None:
             f"{action.path} was changed while this ran.",
             hint="Someone else writes to it: find out who, then start again.",
         )
+    kept = undo.before if action.made_from else None
     write_atomically(
         target,
         action.text.encode(),
-        mode=action.mode,
-        uid=action.uid,
-        gid=action.gid,
+        mode=kept.mode if kept is not None else action.mode,
+        uid=kept.uid if kept is not None else action.uid,
+        gid=kept.gid if kept is not None else action.gid,
+        attributes=of_any_content(undo.before.attributes) if undo.before is not None else None,
         checkpoint=checkpoint,
     )
 
@@ -213,6 +245,15 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
             target.unlink()
             sync_directory(target.parent)
         return
+    if is_as_before(target, before):
+        # Nothing is written that need not be: it may be what could not be written to before.
+        sync_directory(target.parent)
+        return
+    put_in_place(target, before, backups, checkpoint)
+
+
+def put_in_place(target: Path, before: FileBefore, backups: Path, checkpoint: Checkpoint) -> None:
+    """Make the file as it was, from its backup, whatever is there."""
     write_atomically(
         target,
         (backups / before.backup).read_bytes(),
@@ -220,6 +261,7 @@ def put_back(undo: FileUndo, backups: Path, checkpoint: Checkpoint) -> None:
         uid=before.uid,
         gid=before.gid,
         mtime_ns=before.mtime_ns,
+        attributes=before.attributes,
         checkpoint=checkpoint,
     )
 
@@ -309,6 +351,12 @@ def move_back(action: MovePath, undo: MoveUndo) -> None:
         )
 
 
+def refuse_in_the_way(path: Path) -> None:
+    """Raise `StepFailed` when something is where a link or a directory is to be made."""
+    if os.path.lexists(path):
+        raise StepFailed(f"{path} is there already.", hint="Move it away, and go on.")
+
+
 def make_directory(path: Path, mode: int) -> None:
     """Make a directory with exactly this mode."""
     before = os.umask(0)
@@ -343,9 +391,12 @@ def leads_there(action: MakeLink) -> bool:
 
 def make_link(path: Path, target: str) -> None:
     """Make a symbolic link where nothing is."""
-    if os.path.lexists(path):
-        raise StepFailed(f"{path} is there already.", hint="Move it away, and go on.")
-    path.symlink_to(target)
+    refuse_in_the_way(path)
+    try:
+        path.symlink_to(target)
+    except OSError as error:
+        error.filename = str(path)  # Python names what it leads to
+        raise
     sync_directory(path.parent)
 
 

@@ -31,6 +31,7 @@ from typing import Any, cast
 from wizard.codec import CodecError, decode, encode
 from wizard.errors import Exit, Locked, SetupError, Stopped, UsageError
 from wizard.files import sync_directory, write_atomically
+from wizard.private_file import refuse_what_others_can_change
 from wizard.records import VERSION, Ledger, Record, RunBegun, replay
 from wizard.running import Workplace
 
@@ -325,6 +326,7 @@ class Store:
     def lock(self, command: str) -> Iterator[None]:
         """Hold the lock of this machine; raises `Locked` when another run does."""
         self._make(self.directory)
+        refuse_what_others_can_change((self.directory,), JournalDamaged)
         path = self.directory / "lock"
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
@@ -375,7 +377,7 @@ class Store:
         """All runs, oldest first; a directory in which nothing was begun is none."""
         top = self.directory / "runs"
         try:
-            found = [RunDirectory(path) for path in top.iterdir() if path.name.isdigit()]
+            found = [RunDirectory(path) for path in top.iterdir() if path.name.isdecimal()]
         except FileNotFoundError:
             return []
         except PermissionError as error:
@@ -395,7 +397,7 @@ class Store:
         """A place for a new run, with its answers, and with the plan that it is held to."""
         top = self.directory / "runs"
         self._make(top)
-        taken = [int(path.name) for path in top.iterdir() if path.name.isdigit()]
+        taken = [int(path.name) for path in top.iterdir() if path.name.isdecimal()]
         run = RunDirectory(top / f"{max(taken, default=0) + 1:04}")
         self._make(run.workplace.backups)
         self._keep(run.answers, answers)
@@ -418,7 +420,9 @@ class Store:
             raise _cannot(path, error) from error
 
     def journal(self, run: RunDirectory) -> Journal:
-        """The run's journal, open for appending."""
+        """The run's journal, open for appending; refused if others could have written in it."""
+        files = (run.path.parent, run.path, run.journal, run.answers, run.plan)
+        refuse_what_others_can_change((self.directory, *files), JournalDamaged)
         return Journal(run.journal, self._fingerprint(), self._means)
 
     def ledger(self, run: RunDirectory) -> Ledger:

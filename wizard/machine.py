@@ -39,7 +39,7 @@ from wizard.actions import (
 )
 from wizard.commands import Answer, Ask, Run
 from wizard.errors import Conflict, RebootNeeded, StepFailed, from_os
-from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, same_as, without_copy
+from wizard.files import Checkpoint, is_regular, keep_copy, nothing, resolve, without_copy
 from wizard.identity import must_be_same
 from wizard.interrupts import Interrupts
 from wizard.mounts import GUESTS_DISKS, WORK, Mounted, Mounts, mounted_now
@@ -240,10 +240,15 @@ class Machine:
                 return RebootUndo(self.boot_id())
             case RunCommand():
                 self._refuse_anothers(action)
-                return PlainUndo()
-            case MakeDirectory() | MakeLink() | CreatePartition():
-                return PlainUndo()
-        assert_never(action)
+            case MakeDirectory():
+                files.refuse_in_the_way(self._real(action.path, action.inside))
+            case MakeLink():
+                files.refuse_in_the_way(Path(action.path))
+            case CreatePartition():
+                return partitions.undo_for(action, self.partition_tables, self._running.ask)
+            case _:
+                assert_never(action)
+        return PlainUndo()
 
     def perform(self, action: Action, undo: Undo, watch: Watch) -> None:
         """Do it, and see that it is done. Raises `StepFailed`, `Interrupted`, `RebootNeeded`."""
@@ -370,7 +375,7 @@ class Machine:
                     self._running.refresh(action.refresh, watch)
                 case CreatePartition():
                     self._mounts.only(None)
-                    self.partition_tables.remove(action, self._running)
+                    self.partition_tables.remove(action, self._running, partitions.remains(undo))
                 case Reboot():
                     pass  # a boot that happened is no change to take back
                 case _:
@@ -486,7 +491,7 @@ class Machine:
 
     def _file_is_written(self, action: WriteFile) -> bool:
         target = self._real(action.path, action.inside)
-        return same_as(target, text_hash(action.text), action.mode, action.uid, action.gid)
+        return files.is_written(action, target)
 
     def _workplace(self) -> Workplace:
         assert self._place is not None, "attend() comes first"

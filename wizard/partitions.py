@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from wizard.identity import another_disk
 from wizard.mounts import mounted_now
 from wizard.running import Running
 from wizard.signatures import Ask, signatures_of
+from wizard.undo import PlainUndo, Undo
 
 
 class PartitionTables(Protocol):
@@ -26,7 +28,7 @@ class PartitionTables(Protocol):
     def is_there(self, action: CreatePartition, /) -> bool: ...
     def create(self, action: CreatePartition, running: Running, /) -> None: ...
     def announce(self, action: CreatePartition, running: Running, /) -> None: ...
-    def remove(self, action: CreatePartition, running: Running, /) -> None: ...
+    def remove(self, action: CreatePartition, running: Running, remains: str, /) -> None: ...
 
 
 _NODE_WAIT = 10.0  # seconds for the new partition's device node
@@ -37,6 +39,33 @@ def is_there(action: CreatePartition) -> bool:
     disk = _table(action)
     found = _numbered(disk, action.number)
     return found is not None and _same_place(found, action)
+
+
+def undo_for(action: CreatePartition, tables: PartitionTables, ask: Ask) -> PlainUndo:
+    """What is to be known to remove it. Raises `StepFailed` where it is there before it is made: it
+    is somebody's by now, who took all of that space too, and what comes next would take it for
+    empty.
+    """
+    if tables.is_there(action):
+        raise StepFailed(
+            f"Somebody has made the partition {action.number} on {action.disk.path} since the plan "
+            "was made.",
+            hint="Nothing was done to it. Look what is on it (`lsblk --fs`), then go on or begin "
+            "again: the disk is read anew then.",
+        )
+    place = (action.start * action.sector_size, action.sectors * action.sector_size)
+    return PlainUndo(_signature(signatures_of(action.disk.path, ask, place).properties))
+
+
+def remains(undo: Undo) -> str:
+    """What `undo_for` saw in the space."""
+    return undo.note if isinstance(undo, PlainUndo) else ""
+
+
+def _signature(properties: Mapping[str, str]) -> str:
+    """One filesystem's own, told from others by its UUID; "" where it has none."""
+    known = {name: properties[name] for name in ("TYPE", "UUID") if name in properties}
+    return " ".join(f"{name}={value}" for name, value in known.items()) if len(known) > 1 else ""
 
 
 def create(action: CreatePartition, running: Running) -> None:
@@ -98,9 +127,12 @@ def announce(action: CreatePartition, running: Running, wait: float = _NODE_WAIT
         time.sleep(0.05)
 
 
-def remove(action: CreatePartition, running: Running, wait: float = _NODE_WAIT) -> None:
+def remove(
+    action: CreatePartition, running: Running, remains: str = "", wait: float = _NODE_WAIT
+) -> None:
     """Remove the partition if it is still the one we made, and empty; none that begins where it
-    did is no error.
+    did is no error. `remains`: what its space held before, which is nobody's: what was to wipe it
+    may not have come.
 
     Raises `Conflict` when it has another size or is on another disk, when something is on it or
     uses it, or when that cannot be told. `wait`: seconds for its device node.
@@ -119,7 +151,7 @@ def remove(action: CreatePartition, running: Running, wait: float = _NODE_WAIT) 
         )
     refuse_another_disk(action, running.ask)
     _refuse_unseen(action, running, wait)
-    use = _use_of(action, running.ask)
+    use = _use_of(action, running.ask, remains)
     if use:
         raise Conflict(
             f"The partition {action.path} is not empty: {use}.",
@@ -240,7 +272,7 @@ def _same_place(partition: Any, action: CreatePartition) -> bool:
     return bool(geometry.start == action.start and geometry.length == action.sectors)
 
 
-def _use_of(action: CreatePartition, ask: Ask) -> str:
+def _use_of(action: CreatePartition, ask: Ask, remains: str) -> str:
     """What is on the partition, or uses it, or that this cannot be told; "" when nothing does.
 
     Bytes without a signature are nothing: what the space held before is in it, LVM's leftovers too.
@@ -260,6 +292,8 @@ def _use_of(action: CreatePartition, ask: Ask) -> str:
     if _is_claimed(real):
         return "something uses it, a guest perhaps"
     on_it = signatures_of(str(real), ask)
+    if remains and remains == _signature(on_it.properties):
+        return ""
     if on_it.word:
         return f"blkid finds {on_it.word} on it"
     return on_it.not_known or ("blkid finds several things on it" if on_it.several else "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from wizard import VERSION as PROGRAM
-from wizard.actions import Action, Reboot
+from wizard.actions import Action, CreatePartition, Reboot
 from wizard.companion import Companion, led_through, remember
 from wizard.diagnosis import Rule, likely
 from wizard.errors import (
@@ -278,7 +278,7 @@ class Pipeline(Generic[S, F]):
         self.machine.interrupts.check()
         self._action_now = action
         self.reporter.action_begins(action, index, of)
-        if self.machine.is_done(action):
+        if not isinstance(action, CreatePartition) and self.machine.is_done(action):
             journal.append(Skipped(name, action))
             self.reporter.action_skipped(action)
             return

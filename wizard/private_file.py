@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
-from wizard.errors import UsageError
+from wizard.errors import SetupError, UsageError
 
 
 def write_private(path: Path, text: str, what: str) -> None:
@@ -57,7 +59,30 @@ def read_file(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
         return file.read(limit), state
 
 
+def refuse_what_others_can_change(paths: Iterable[Path], refusal: type[SetupError]) -> None:
+    """Raise the refusal for a file or folder, of those that are there, that is another user's or
+    that others may write to: what is done as root by what stands in it, they could have chosen.
+    """
+    for path in paths:
+        try:
+            state = path.stat()
+        except OSError:
+            continue  # who opens it is told
+        name = shlex.quote(str(path))
+        if state.st_uid not in {0, os.geteuid()}:
+            raise refusal(
+                f"{path} belongs to another user, who could have changed what is in it.",
+                hint=f"Nothing is done by it. If you know what is in it: chown -R root: {name}",
+            )
+        if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            mode = stat.S_IMODE(state.st_mode)
+            raise refusal(
+                f"Others may write to {path} (mode {mode:o}): they could have changed it.",
+                hint=f"Nothing is done by it. If you know what is in it: chmod -R go= {name}",
+            )
+
+
 def trusted_users() -> frozenset[int]:
     """The users whose files are trusted: root, and who may have become root by sudo."""
     before = os.environ.get("SUDO_UID", "")
-    return frozenset({0, os.geteuid(), *([int(before)] if before.isdigit() else [])})
+    return frozenset({0, os.geteuid(), *([int(before)] if before.isdecimal() else [])})

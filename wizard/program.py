@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from steps import OPTIONAL, PIPELINE
@@ -260,12 +261,13 @@ def run_session(
                 f"{arguments.command}: {time.monotonic() - started:.1f} s, "
                 f"of these {machine.command_seconds:.1f} s in commands"
             )
-    if undoes:
-        console.line("The rollback that was cut off is finished.", "bold green")
-    else:
-        number = outcome.run.number if alone and outcome.run else None
-        before = lasted(store.records(outcome.run)) if resumes and outcome.run else 0.0
-        console.finished(outcome, what_now(current.settings, number), begun_before=before)
+    number = outcome.run.number if alone and outcome.run else None
+    before = lasted(store.records(outcome.run)) if resumes and outcome.run else 0.0
+    with suppress(OSError):  # it is done, though nobody can be told
+        if undoes:
+            console.line("The rollback that was cut off is finished.", "bold green")
+        else:
+            console.finished(outcome, what_now(current.settings, number), begun_before=before)
     return Exit.DONE
 
 
@@ -323,7 +325,9 @@ def rollback(arguments: Arguments) -> int:
     with console.reporter() as reporter:
         machine = Machine(warn=reporter.note, log_copy=arguments.log_file)
         count = roll_back(store, machine, reporter, step, arguments.run)
-    console.rolled_back(count, after_rollback(is_in_xen()) if count else ())
+    then = after_rollback(is_in_xen()) if count else ()
+    with suppress(OSError):  # it is done, though nobody can be told
+        console.rolled_back(count, then)
     return Exit.DONE
 
 

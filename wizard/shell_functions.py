@@ -23,6 +23,9 @@ class Function:
     at_end: str = ""
 
 
+BY_HAND = "/var/lib/xen-setup-by-hand"  # what a script keeps
+BEGUN = f"{BY_HAND}/begun"  # with a dash and a name
+
 FUNCTIONS = {
     "say": Function("say() { printf '%s\\n' \"$*\"; }\n"),
     "die": Function(
@@ -119,14 +122,18 @@ install_tree() { # SOURCE SHA256 TOP SCRIPT-SHA256: what install.sh installs, /l
     ),
     "write_file": Function(
         """\
-write_file() { # PATH MODE OWNER: what comes in becomes the file, whole or not at all
+write_file() { # PATH MODE OWNER [as-before]: what comes in becomes the file, whole or not at all
     real_path "$1"
     [ ! -d "$real" ] || die "$real is a directory: it cannot be written."
     new=${real%/*}/.${real##*/}.xen-setup-new
     rm --force "$new"
     (umask 077 && cat >"$new")
-    chown "$3" "$new"
-    chmod "$2" "$new"
+    # Access control lists, labels and the like stay with the file; not its time.
+    [ ! -f "$real" ] || { cp --attributes-only --preserve=all "$real" "$new" && touch "$new"; }
+    if [ -z "${4-}" ] || [ ! -f "$real" ]; then # else they stay: there may be a password in it
+        chown "$3" "$new"
+        chmod "$2" "$new"
+    fi
     sync "$new"
     mv --force --no-target-directory "$new" "$real"
 }
@@ -186,9 +193,9 @@ move() { # SOURCE DESTINATION: rename, never over something that is there
     ),
     "same_device": Function(
         """\
-same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the plan was made
+same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it was for the plan
     size=$(blockdev --getsize64 "$1")
-    [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
+    [ "$2" = 0 ] || [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
     disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
     status=0
     on_it=$(blkid --probe --output export "$1") || status=$?
@@ -205,26 +212,46 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT: it is what it was when the
         *) [ -z "$4" ] || die "$1 has another partition table than $4." ;;
     esac
     content=$(printf '%s\\n' "$on_it" | sed -n 's/^TYPE=//p')
-    [ -n "$content" ] || content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
+    [ -n "$content" ] || [ "${6-}" = or-table ] ||
+        content=$(printf '%s\\n' "$on_it" | sed -n 's/^PTTYPE=//p')
     [ "$content" = "$5" ] || die "$1 holds ${content:-nothing}, not ${5:-nothing}."
     # blkid finds nothing where it can read nothing, too: signatures stand at both ends.
     [ -n "$content" ] || {
         dd if="$1" of=/dev/null bs=1M count=1 status=none &&
-            dd if="$1" of=/dev/null bs=1M skip="$(($2 / 1048576 - 1))" status=none
+            dd if="$1" of=/dev/null bs=1M skip="$((size / 1048576 - 1))" status=none
     } || die "$1 cannot be read."
 }
+""",
+        needs=("die",),
+    ),
+    "begin": Function(
+        f"""\
+begin() {{ # NAME: note that this script begins it; on the disk when this returns
+    (umask 077 && mkdir --parents {BY_HAND} && : >{BEGUN}-"$1")
+    sync {BEGUN}-"$1" {BY_HAND}
+}}
+"""
+    ),
+    "must_have_begun": Function(
+        f"""\
+must_have_begun() {{ # NAME: what this script did not begin may be somebody's, and is left alone
+    [ -e {BEGUN}-"$1" ] ||
+        die 'What is to be made is there in part, and this did not begin it: it is left alone.'
+}}
 """,
         needs=("die",),
     ),
     "create_partition": Function(
         """\
 create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are the disk's own
+    made=
     if ! shows "[^0-9]$2 : start= *$3, size= *$4," sfdisk --dump "$1"; then
         ! shows "[^0-9]$2 : start=" sfdisk --dump "$1" || die "$1 has another partition $2 now."
         # The disk may be in use: only the new partition is told to the kernel.
         printf 'start=%s, size=%s, type=lvm\\n' "$3" "$4" |
             sfdisk --quiet --no-reread --no-tell-kernel --wipe never --wipe-partitions never \\
                 --partno "$2" "$1"
+        made=now
     fi
     udevadm settle --timeout=10 || true
     [ -b "$5" ] || partx --add --nr "$2" "$(readlink --canonicalize "$1")" || true
@@ -234,6 +261,19 @@ create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are 
         sleep 1
         seconds=$((seconds + 1))
     done
+    [ -z "$made" ] || return 0 # what is on it then is remains of what the space held before
+    status=0
+    on_it=$(blkid --probe --output export "$5") || status=$?
+    content=$(printf '%s\\n' "$on_it" | sed -n 's/^\\(PT\\)\\{0,1\\}TYPE=//p')
+    case $status in
+        0 | 2) ;;
+        8) content='several things at once' ;;
+        *) die "What is on $5 cannot be told: blkid ended with $status." ;;
+    esac
+    case $content in
+        '' | LVM2_member) ;;
+        *) die "$5 was there already, and holds $content. If it can be lost: wipefs --all $5" ;;
+    esac
 }
 """,
         needs=("shows", "die"),

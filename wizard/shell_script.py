@@ -37,14 +37,15 @@ from wizard.actions import (
     Volume,
     WriteFile,
     text_hash,
+    texts_by_path,
     undo_class,
 )
 from wizard.apt import REPAIR, install_command
 from wizard.commands import ENVIRONMENT
 from wizard.lesson import plain_text
 from wizard.preview import StepPreview
-from wizard.shell_functions import FUNCTIONS, functions
-from wizard.shell_text import comment, here_document, meant_codes, quoted, wrapped
+from wizard.shell_functions import BEGUN, FUNCTIONS, functions
+from wizard.shell_text import comment, first_sentence, here_document, meant_codes, quoted, wrapped
 from wizard.step import Guard, Plan
 from wizard.wording import headline, printable
 
@@ -66,7 +67,7 @@ def shell_script(
     are the same.
     """
     actions = [action for one in previews if one.plan for action in one.plan.actions]
-    script = _Script(lessons, same_secrets or {}, _texts_by_path(actions))
+    script = _Script(lessons, same_secrets or {}, texts_by_path(actions))
     for number, preview in enumerate(previews, start=1):
         if preview.plan is not None:
             script.step(f"Step {number} of {len(previews)}: {preview.step.TITLE}", preview)
@@ -156,7 +157,7 @@ class _Script:
     def _reboot(self, action: Reboot) -> None:
         self._leave()
         self._line()
-        self.lines += comment(_first_sentence(action.why), 4)
+        self.lines += comment(first_sentence(action.why), 4)
         self._line("touch /run/waits-for-boot-of-xen-setup # gone after the boot")
         self.phases.append([])
         word = _phase_word(len(self.phases) - 1)
@@ -230,14 +231,23 @@ class _Script:
         if condition:
             self._command(condition, " || {" if grouped else " ||")
             indent = 8
+        mark = ""
         if action.traces is not None and action.undo is not None:
             self.lines += comment("What an earlier try left half done is cleared away.", indent)
             traces = self._condition(action.traces)
-            self._command(("!", *traces), " ||", indent=indent)
+            self._command(("!", *traces), " || {", indent=indent)
+            if action.undo_class == "by removal":
+                mark = text_hash(shlex.join(action.argv))[:12]
+                self._command(("must_have_begun", mark), indent=indent + 4)
             self._command(action.undo, indent=indent + 4)
+            self._line("}", indent)
+        if mark:
+            self._command(("begin", mark), indent=indent)
         if action.identity is not None:
             self._same_device(action.identity, action.identity.content, indent)
         self._plain_run(action, indent)
+        if mark:
+            self._command(("rm", "--force", f"{BEGUN}-{mark}"), indent=indent)
         if condition and grouped:
             self._line("}")
 
@@ -263,7 +273,8 @@ class _Script:
 
     def _write(self, action: WriteFile) -> None:
         owner = f"{action.uid}:{action.gid}"
-        self._fed(("write_file", action.path, f"{action.mode:04o}", owner), action.text, 4)
+        kept = ("as-before",) if action.made_from else ()
+        self._fed(("write_file", action.path, f"{action.mode:04o}", owner, *kept), action.text, 4)
 
     def _partition(self, action: CreatePartition) -> None:
         table = "dos" if action.label == "msdos" else "gpt"
@@ -277,9 +288,10 @@ class _Script:
 
     def _same_device(self, identity: Identity, content: str, indent: int) -> None:
         """`content`: what is expected on it by now."""
+        or_table = ("or-table",) if identity.or_table and not content else ()
         self._command(
             ("same_device", identity.path, str(identity.size), identity.serial, identity.table_id,
-             content),
+             content, *or_table),
             indent=indent,
         )  # fmt: skip
 
@@ -457,14 +469,6 @@ _WAIT_FOR_BOOT = (
 )
 
 
-def _texts_by_path(actions: Sequence[Action]) -> dict[str, list[str]]:
-    texts: dict[str, list[str]] = {}
-    for action in actions:
-        if isinstance(action, WriteFile):
-            texts.setdefault(action.path, []).append(text_hash(action.text))
-    return texts
-
-
 def _phase_word(number: int) -> str:
     """The word that the script is called with: "" at first, then after each boot another."""
     return "" if number == 0 else AFTER_BOOT if number == 1 else f"{AFTER_BOOT}-{number}"
@@ -492,7 +496,3 @@ def _way_back(actions: Sequence[Action]) -> list[str]:
             case _:
                 continue
     return [printable(line) for line in lines]
-
-
-def _first_sentence(words: str) -> str:
-    return re.split(r"(?<=\.) ", words, maxsplit=1)[0]

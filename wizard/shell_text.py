@@ -35,6 +35,11 @@ def quoted(word: str) -> str:
     return shlex.quote(word)
 
 
+def first_sentence(words: str) -> str:
+    """The words as far as the first full stop before a space."""
+    return re.split(r"(?<=\.) ", words, maxsplit=1)[0]
+
+
 def comment(words: str, indent: int = 0) -> list[str]:
     """The words as lines of comment."""
     start = " " * indent + "# "

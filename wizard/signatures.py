@@ -38,9 +38,10 @@ class Signatures(NamedTuple):
         return self.properties.get("TYPE") or self.properties.get("PTTYPE", "")
 
 
-def signatures_of(device: str, ask: Ask) -> Signatures:
-    """What blkid reads on the device now."""
-    answer = ask(("blkid", "--probe", "--output", "export", device), _TIME)
+def signatures_of(device: str, ask: Ask, place: tuple[int, int] | None = None) -> Signatures:
+    """What blkid reads on the device now. `place`: in that part of it only, from byte and bytes."""
+    where = () if place is None else ("--offset", str(place[0]), "--size", str(place[1]))
+    answer = ask(("blkid", "--probe", *where, "--output", "export", device), _TIME)
     pairs = (line.partition("=") for line in answer.out.splitlines())
     found = Signatures({key: value for key, _equals, value in pairs})
     if answer.status == SEVERAL:

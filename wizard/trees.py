@@ -20,12 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wizard.actions import InstallTree, TreeEntry
+from wizard.attributes import of_any_content
 from wizard.errors import Conflict, StepFailed
 from wizard.files import (
     Checkpoint,
+    holds,
+    is_as_before,
     is_regular,
     keep_copy,
     make_directory,
+    put_in_place,
     remove_half_written,
     resolve,
     sha256_of,
@@ -279,11 +283,16 @@ def _put_in_place(action: InstallTree, undo: TreeUndo, stage: Path, checkpoint: 
         if not Path(folder).is_dir():
             make_directory(Path(folder), modes.get(folder, 0o755))
             checkpoint("InstallTree: folder made")
-    targets = {before.path: Path(before.target) for before in undo.before}
+    known = {before.path: before for before in undo.before}
     for entry in action.entries:
-        if entry.kind == "directory" or _is_there(targets[entry.path], entry):
+        if entry.kind != "directory":
+            _refuse_changed(known[entry.path], entry)
+    for entry in action.entries:
+        if entry.kind == "directory":
             continue
-        target = targets[entry.path]
+        target, file = Path(known[entry.path].target), known[entry.path].file
+        if _is_there(target, entry):
+            continue
         if entry.kind == "link":
             _link(target, entry.content)
         else:
@@ -293,9 +302,27 @@ def _put_in_place(action: InstallTree, undo: TreeUndo, stage: Path, checkpoint: 
                 mode=entry.mode,
                 uid=os.geteuid(),
                 gid=os.getegid(),
+                attributes=of_any_content(file.attributes) if file is not None else None,
                 checkpoint=checkpoint,
             )
         checkpoint("InstallTree: entry in place")
+
+
+def _refuse_changed(before: EntryBefore, entry: TreeEntry) -> None:
+    """The script takes its time: what somebody wrote meanwhile has no backup."""
+    target = Path(before.target)
+    if before.file is not None:
+        same = holds(target, before.file.sha256)
+    elif before.link is not None:
+        same = target.is_symlink() and str(target.readlink()) == before.link
+    else:
+        same = not os.path.lexists(target)
+    if not same and not _is_there(target, entry):
+        raise StepFailed(
+            f"{target} was changed while this ran.",
+            hint="Nothing of it was installed, as the change would be lost. Go on or begin again: "
+            "the file is read anew then.",
+        )
 
 
 def _link(path: Path, content: str) -> None:
@@ -334,15 +361,7 @@ def _take_back(entry: TreeEntry, before: EntryBefore, backups: Path, checkpoint:
         backup = backups / before.file.backup
         if not is_regular(backup) or sha256_of(backup) != before.file.sha256:
             return f"its backup {backup} is missing or damaged"
-        write_atomically(
-            target,
-            backup.read_bytes(),
-            mode=before.file.mode,
-            uid=before.file.uid,
-            gid=before.file.gid,
-            mtime_ns=before.file.mtime_ns,
-            checkpoint=checkpoint,
-        )
+        put_in_place(target, before.file, backups, checkpoint)
     else:
         target.unlink()
         sync_directory(target.parent)
@@ -353,14 +372,7 @@ def _is_as_before(target: Path, before: EntryBefore) -> bool:
     if before.link is not None:
         return target.is_symlink() and str(target.readlink()) == before.link
     if before.file is not None:
-        if not is_regular(target):
-            return False
-        state = target.lstat()
-        return (
-            sha256_of(target) == before.file.sha256
-            and stat.S_IMODE(state.st_mode) == before.file.mode
-            and state.st_mtime_ns == before.file.mtime_ns
-        )
+        return is_as_before(target, before.file)
     return not os.path.lexists(target)
 
 

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """An extended attribute of a file; its value in base64."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
 class FileBefore:
     """A file as it was. `backup` is the copy's name in the run's backups; times in ns."""
 
@@ -18,6 +26,7 @@ class FileBefore:
     uid: int
     gid: int
     mtime_ns: int
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,9 @@ class RebootUndo:
 
 @dataclass(frozen=True)
 class PlainUndo:
-    """Of actions that hold all that their undo needs."""
+    """Of actions that hold all that their undo needs. `note`, of CreatePartition: the signature
+    that its space held before it was a partition (see partitions.py).
+    """
 
     note: str = ""
 

@@ -43,7 +43,7 @@ def boot_loader(
 
 def saves(entry: Entry) -> int | None:
     """The number of another entry that this one saves as the default when it is chosen."""
-    numbers = [one.argument for one in entry.all("savedefault") if one.argument.isdigit()]
+    numbers = [one.argument for one in entry.all("savedefault") if one.argument.isdecimal()]
     return int(numbers[-1]) if numbers else None
 
 

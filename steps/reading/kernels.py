@@ -39,7 +39,7 @@ def config_values(text: str) -> dict[str, str]:
 def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
     """A key to sort kernel versions by: numbers in them as numbers, words before them."""
     return tuple(
-        (1, int(part), "") if part.isdigit() else (0, 0, part)
+        (1, int(part), "") if part.isdecimal() else (0, 0, part)
         for part in re.findall(r"[0-9]+|[^0-9]+", version)
     )
 

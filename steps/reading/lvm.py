@@ -145,4 +145,4 @@ def _tags(word: str) -> tuple[str, ...]:
 
 
 def _mib(word: str) -> int:
-    return int(word) // MIB if word.isdigit() else 0
+    return int(word) // MIB if word.isdecimal() else 0

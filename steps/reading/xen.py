@@ -83,7 +83,7 @@ def parse_long_list(text: str) -> tuple[Domain, ...] | None:
             continue
         pairs = [part for part in item[1:] if isinstance(part, list) and len(part) == 2]
         words = {str(pair[0]): str(pair[1]) for pair in pairs}
-        if words.get("domid", "").isdigit() and "name" in words:
+        if words.get("domid", "").isdecimal() and "name" in words:
             found.append(
                 Domain(
                     words["name"],
@@ -228,7 +228,7 @@ def _version(view: View) -> str:
 
 def _number(info: Mapping[str, str], name: str) -> int | None:
     word = info.get(name, "")
-    return int(word) if word.isdigit() else None
+    return int(word) if word.isdecimal() else None
 
 
 def _last_line(text: str) -> str:

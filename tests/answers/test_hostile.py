@@ -173,3 +173,10 @@ def _is_taken(key: str, text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@pytest.mark.parametrize("version", ["\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_version_that_is_no_number_or_a_very_long_one_is_refused(version: str) -> None:
+    with pytest.raises(AnswersInvalid) as refused:
+        read_text(f"version: {version}\n", Settings)
+    assert refused.value.problems[0].key == "version"

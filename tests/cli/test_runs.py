@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -70,6 +71,54 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "closed", share(("<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"), one_in=3)
+)
+def test_a_run_is_taken_back_whichever_of_its_streams_are_closed(
+    closed: str, place: Place, tmp_path: Path
+) -> None:
+    place.write()
+    program = [sys.executable, "-P", "-m", "wizard", "rollback", "--yes"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *program, "--state-dir", place.state],
+        capture_output=True, text=True, env=environment(HOME=str(tmp_path)), cwd=ROOT,
+        stdin=subprocess.DEVNULL, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not place.file.exists()
+    assert place.journal().ledger.state == "rolled back"
+
+
+@pytest.mark.parametrize("where", [">/dev/full", ">/dev/full 2>&1", "| true"])
+def test_the_status_of_a_rollback_is_its_own_though_nobody_can_be_told(
+    where: str, place: Place, tmp_path: Path
+) -> None:
+    place.write()
+    program = [sys.executable, "-P", "-m", "wizard", "rollback", "--yes"]
+    line = f'{{ "$@"; echo $? >{tmp_path}/status; }} {where}'
+    subprocess.run(
+        ["sh", "-c", line, "sh", *program, "--state-dir", place.state],
+        capture_output=True, env=environment(HOME=str(tmp_path)), cwd=ROOT,
+        stdin=subprocess.DEVNULL, timeout=120, check=False,
+    )  # fmt: skip
+    assert (tmp_path / "status").read_text() == "0\n"
+    assert not place.file.exists()
+
+
+def test_what_is_opened_never_takes_the_place_of_a_stream_that_is_closed(tmp_path: Path) -> None:
+    # What is written to standard error would be in the journal, or on the disk that is opened.
+    script = (
+        "import os, sys; from wizard.cli import main; status = main(['completion', 'bash']); "
+        "places = [os.readlink(f'/proc/self/fd/{number}') for number in range(3)]; "
+        f"open({str(tmp_path / 'said')!r}, 'w').write(f'{{status}} {{places}}')"
+    )
+    subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-P", "-c", script],
+        env=environment(HOME=str(tmp_path)), cwd=ROOT, timeout=120, check=True,
+    )  # fmt: skip
+    assert (tmp_path / "said").read_text() == f"0 {[os.devnull] * 3}"
 
 
 def terminal(tmp_path: Path, *arguments: str) -> Terminal:

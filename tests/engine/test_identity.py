@@ -55,6 +55,19 @@ def test_where_a_table_may_stay_nothing_else_may(tmp_path: Path) -> None:
     assert ["ext4 is on it, not nothing"] == differences(wiped, ask)
 
 
+def test_a_size_that_is_not_known_beforehand_is_not_compared(tmp_path: Path) -> None:
+    device = tmp_path / "volume"
+    device.write_bytes(bytes(512))
+    words = {"on it": ""}
+
+    def ask(argv: tuple[str, ...], _timeout: float) -> Answer:
+        return Answer(0, "512\n" if argv[0] == "blockdev" else words["on it"], "")
+
+    assert [] == differences(Identity(str(device), 0), ask)
+    words["on it"] = "TYPE=ext4\n"
+    assert ["ext4 is on it, not nothing"] == differences(Identity(str(device), 0), ask)
+
+
 @pytest.mark.parametrize(
     ("status", "is_file", "said"),
     [

@@ -230,6 +230,47 @@ def test_a_full_disk_stops_the_run_and_leaves_the_journal_whole(tmp_path: Path) 
         os.system(f"umount {small}")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file can be given away by root only")
+@pytest.mark.parametrize("place", [".", "runs", "runs/0001", "runs/0001/journal.jsonl"])
+@pytest.mark.parametrize(
+    ("owner", "mode", "words"),
+    [
+        (65534, 0o700, "belongs to another user"),
+        (0, 0o770, r"Others may write to .* \(mode 770\)"),
+        (0, 0o702, r"Others may write to .* \(mode 702\)"),
+        (0, 0o755, ""),
+    ],
+)
+def test_a_journal_that_others_could_have_written_undoes_nothing(
+    place: str, owner: int, mode: int, words: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "state", fingerprint=lambda: "this machine")
+    with store.lock("apply"):
+        run = store.new_run("version: 1\n")
+        store.journal(run).append(RECORDS[0])
+    path = store.directory / place
+    os.chown(path, owner, 0)
+    path.chmod(mode)
+    if not words:
+        store.journal(run).append(StepBegun("one"))
+        return
+    with pytest.raises(JournalDamaged, match=words) as refused:
+        store.journal(run)
+    assert str(path) in refused.value.what
+    if place == ".":
+        with pytest.raises(JournalDamaged, match=words), store.lock("rollback"):
+            pass
+
+
+def test_what_only_looks_like_a_number_is_no_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = store.new_run("version: 1\n")
+    store.journal(run).append(RECORDS[0])
+    (tmp_path / "runs" / "\N{SUPERSCRIPT TWO}").mkdir()
+    assert [one.path for one in store.runs()] == [run.path]
+    assert store.new_run("version: 1\n").number == 2
+
+
 def test_a_second_instance_is_refused_quickly_with_who_holds_the_lock(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (tmp_path / "lock").write_text("what a killed program left there " * 99)

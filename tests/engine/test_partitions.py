@@ -15,12 +15,13 @@ from tests.engine.devices import MIB, loop_disk, needs_loop, tool
 from tests.engine.world import Count, DieAt, Piece, Task, World, in_child
 from wizard import commands, partitions
 from wizard.actions import CreatePartition, Identity
+from wizard.codec import decode, encode
 from wizard.errors import Conflict, StepFailed
 from wizard.interrupts import Interrupts
 from wizard.machine import Machine
 from wizard.running import Running, Unwatched
 from wizard.signatures import why_unreadable
-from wizard.undo import PlainUndo
+from wizard.undo import PlainUndo, Undo
 
 pytestmark = needs_loop
 LABELS = ["msdos", "gpt"]
@@ -149,8 +150,29 @@ def test_another_disk_than_the_planned_one_is_refused(
     wanted = action(disk)
     wanted = replace(wanted, disk=replace(wanted.disk, **change))  # type: ignore[arg-type]
     with pytest.raises(StepFailed, match="not what it was") as error:
-        make(machine, wanted)
+        machine.perform(wanted, PlainUndo(), Unwatched())
     assert any(said in line for line in error.value.details)
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_remains_in_the_space_are_nobodys_and_what_is_made_on_it_is(
+    disk: tuple[str, str], machine: Machine, made_anew: bool
+) -> None:
+    # A filesystem that was deleted with its partition: pvcreate, which wipes it, may not come.
+    wanted = action(disk)
+    make(machine, wanted)
+    tool("mkfs.ext4", "-q", wanted.path)
+    tool("parted", "--script", disk[0], "rm", "2")
+    undo: Undo = decode(Undo, encode(machine.prepare(wanted, "1"), Undo))  # type: ignore[arg-type]
+    machine.perform(wanted, undo, Unwatched())
+    if made_anew:
+        tool("mkfs.ext4", "-q", "-F", wanted.path)
+        with pytest.raises(Conflict, match="ext4"):
+            machine.revert(wanted, undo, Unwatched())
+        assert machine.is_done(wanted)
+    else:
+        machine.revert(wanted, undo, Unwatched())
+        assert not machine.is_done(wanted)
 
 
 def test_a_partition_with_something_on_it_is_not_removed(

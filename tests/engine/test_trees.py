@@ -263,6 +263,23 @@ def test_the_engine_itself_unpacks_nothing_outside(
     assert not list(tmp_path.rglob("evil"))
 
 
+@pytest.mark.parametrize("name", ["etc/replaced", "etc/was-a-link", "opt/deep/new"])
+def test_what_somebody_edits_while_the_script_runs_is_not_written_over(
+    machine: Machine, tree: Path, tmp_path: Path, name: str
+) -> None:
+    fill(tree)
+    place = tree / name
+    edit = f"mkdir -p {place.parent}; rm -f {place}; echo mine >{place}\nexit 0\n"
+    action = planned(build(tmp_path, tree, SCRIPT.replace("exit 0\n", edit)), tree)
+    undo = machine.prepare(action, "0001")
+    with pytest.raises(StepFailed, match=f"{place} was changed while this ran"):
+        machine.perform(action, undo, Unwatched())
+    with pytest.raises(Conflict, match=f"{place}: it was changed"):
+        machine.revert(action, undo, Unwatched())
+    assert place.read_text() == "mine\n"
+    assert not (tree / "opt" / "deep" / "program").exists()
+
+
 def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_done(
     machine: Machine, tree: Path, prepared: Path
 ) -> None:

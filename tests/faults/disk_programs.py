@@ -202,7 +202,7 @@ def blkid(model: Model, argv: Argv) -> Program:
     yield from nothing()
     device = model.device(argv[-1])
     content = model.content(device)
-    if not device or content.kind == "empty":
+    if not device or content.kind == "empty" or "--offset" in argv:
         return Said(2, "")
     table = content.kind == "partition table"
     pairs = {

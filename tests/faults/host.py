@@ -320,7 +320,7 @@ class Tables:
         assert disk is not None
         model.make_nodes(sorted(part_names(disk, action.number)))
 
-    def remove(self, action: CreatePartition, running: Running, /) -> None:
+    def remove(self, action: CreatePartition, running: Running, _remains: str, /) -> None:
         model = self.host.model
         made = self._made(action)
         disk = model.disk_of(model.device(model.own(action.disk.path)))

@@ -35,6 +35,8 @@ def test_kernels_come_newest_first_by_their_numbers() -> None:
         "6.1.0-9-amd64",
         "5.10.0-30-amd64",
     ]
+    odd = "6\N{SUPERSCRIPT TWO}"
+    assert sorted([odd, "6.1"], key=version_order) == ["6.1", odd]
 
 
 def test_only_what_is_set_is_in_a_kernels_options() -> None:

@@ -17,6 +17,7 @@ from wizard.actions import Action
 from wizard.commands import PATH
 from wizard.lesson import Lesson
 from wizard.preview import StepPreview
+from wizard.shell_functions import BY_HAND
 from wizard.shell_script import shell_script
 from wizard.step import Guard, Plan, Problem
 
@@ -115,6 +116,7 @@ class Shell:
         assert text.count(line) == 1
         path = self.top / "plan.sh"
         text = text.replace(line, f"export PATH={self.programs}\n")
+        text = text.replace(BY_HAND, str(self.top / "by-hand"))
         path.write_text(text.replace(WAITING, str(self.waiting)), encoding="utf-8")
         return subprocess.run(
             [shell, path, *words],

@@ -62,16 +62,42 @@ def test_a_partition_is_made_sector_by_sector_and_only_once(
     assert content == image.read_bytes()
 
 
-def partition_script(shell: Shell, image: Path, number: int, start: int) -> str:
+def partition_script(
+    shell: Shell, image: Path, number: int, start: int, on_it: str = "exit 2"
+) -> str:
     for name in ("udevadm", "partx", "lsblk"):
         shell.stand_in(name)
     shell.stand_in("blockdev", f"echo {64 << 20}")
-    shell.stand_in("blkid", "echo PTTYPE=dos")
+    seen = f"*/disk.img) echo PTTYPE=dos ;; *) {on_it} ;;"
+    shell.stand_in("blkid", f'case "$*" in {seen} esac')
     (shell.programs / "sfdisk").symlink_to("/usr/sbin/sfdisk")
     # Any block device will do for a node that is there.
     node = "/dev/loop0"
     disk = Identity(str(image), 64 << 20)
     return script_of([CreatePartition(disk, number, start, 40000, 512, "It is needed.", node)])
+
+
+@pytest.mark.parametrize(
+    ("on_it", "words"),
+    [
+        ("exit 2", ""),
+        ("echo TYPE=LVM2_member", ""),
+        ("echo TYPE=ext4", "holds ext4"),
+        ("echo PTTYPE=gpt", "holds gpt"),
+        ("exit 8", "holds several things at once"),
+        ("exit 124", "cannot be told"),
+    ],
+)
+def test_a_partition_that_was_there_is_taken_only_if_nothing_is_on_it(
+    on_it: str, words: str, shell: Shell
+) -> None:
+    # Whoever takes all of the free space with fdisk makes just the one of the plan.
+    image = shell.top / "disk.img"
+    disk_with(image, f"{MSDOS}start=22528,size=40000,type=83\n")
+    done = shell.run(partition_script(shell, image, 2, 22528, on_it))
+    assert done.returncode == (1 if words else 0), done.stderr
+    assert words in done.stderr
+    assert [] == shellcheck([shell.top / "plan.sh"])
 
 
 def test_a_partition_in_another_place_stops_it(shell: Shell) -> None:
@@ -112,6 +138,31 @@ def test_a_device_that_is_another_now_is_not_touched(
 
 
 @pytest.mark.parametrize(
+    ("or_table", "seen", "words"),
+    [
+        (True, "PTTYPE=dos", ""),
+        (True, "", ""),
+        (True, "TYPE=ntfs; echo PTTYPE=dos", "holds ntfs, not nothing"),
+        (False, "PTTYPE=dos", "holds dos, not nothing"),
+    ],
+)
+def test_a_partition_table_may_be_left_where_the_plan_says_so(
+    or_table: bool, seen: str, words: str, shell: Shell
+) -> None:
+    device = shell.top / "device"
+    device.write_bytes(bytes(3 << 20))
+    shell.stand_in("blockdev", f"echo {3 << 20}")
+    shell.stand_in("lsblk")
+    shell.stand_in("blkid", f"echo {seen}")
+    shell.stand_in("tell")
+    identity = Identity(str(device), 3 << 20, or_table=or_table)
+    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
+    assert (words == "") is (("tell",) in shell.calls)
+    assert words in done.stderr
+    assert [] == shellcheck([shell.top / "plan.sh"])
+
+
+@pytest.mark.parametrize(
     ("status", "is_file", "words"),
     [
         (0, True, ""),
@@ -132,11 +183,13 @@ def test_nothing_is_on_a_device_only_where_that_can_be_seen(
     shell.stand_in("lsblk")
     shell.stand_in("blkid", f"exit {status}")
     shell.stand_in("tell")
-    identity = Identity(str(device), 3 << 20)
-    done = shell.run(script_of([RunCommand(("tell",), "It is touched.", identity=identity)]))
-    assert (words == "") is (("tell",) in shell.calls)
-    assert words in done.stderr
-    assert [] == shellcheck([shell.top / "plan.sh"])
+    for size in (3 << 20, 0):  # 0: it is not known
+        identity = Identity(str(device), size)
+        action = RunCommand(("tell", str(size)), "It is touched.", identity=identity)
+        done = shell.run(script_of([action]))
+        assert (words == "") is (("tell", str(size)) in shell.calls)
+        assert words in done.stderr
+        assert [] == shellcheck([shell.top / "plan.sh"])
 
 
 def test_what_a_running_guest_writes_to_is_not_mounted(shell: Shell) -> None:

@@ -20,6 +20,7 @@ from wizard.actions import (
     MovePath,
     Volume,
     WriteFile,
+    text_hash,
 )
 from wizard.machine import Machine
 from wizard.running import Unwatched, Workplace
@@ -280,3 +281,32 @@ def test_a_volume_that_somebody_uses_is_not_worked_in(
         if "mounted" in why:
             assert [mounting / "lost+found"] == list(mounting.iterdir())
             tool("umount", str(mounting))
+
+
+def test_a_file_keeps_its_attributes(tmp_path: Path) -> None:
+    file = tmp_path / "interfaces"
+    kept = {"security.selinux": b"system_u:object_r:net_conf_t:s0\0", "user.note": b"mine"}
+    for by in (by_script, lambda actions, top: by_engine(top, actions)):
+        file.write_text("before\n")
+        file.chmod(0o600)
+        os.utime(file, (0, 0))
+        for name, value in kept.items():
+            os.setxattr(file, name, value)
+        action = WriteFile(str(file), "now\n", "Why.")
+        by([action], tmp_path)
+        assert {name: os.getxattr(file, name) for name in os.listxattr(file)} == kept
+        assert file.read_text() == "now\n"
+        assert file.stat().st_mode & 0o7777 == 0o644
+        assert file.stat().st_mtime > 1
+
+
+def test_what_is_made_of_another_text_keeps_that_ones_mode_and_owner(tmp_path: Path) -> None:
+    file = tmp_path / "interfaces"
+    action = WriteFile(str(file), "now\n", "Why.", made_from=text_hash("before\n"))
+    for by in (by_script, lambda actions, top: by_engine(top, actions)):
+        file.write_text("before\n")
+        file.chmod(0o640)
+        os.chown(file, 0, 43)
+        by([action], tmp_path)
+        assert file.read_text() == "now\n"
+        assert (file.stat().st_mode & 0o7777, file.stat().st_gid) == (0o640, 43)

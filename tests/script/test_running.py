@@ -132,6 +132,38 @@ def test_what_is_half_there_is_cleared_away_first(shell: Shell) -> None:
     assert [("look",), ("tell", "clear"), ("tell", "fill")] == shell.calls
 
 
+def test_only_what_the_script_itself_began_is_removed_to_begin_again(shell: Shell) -> None:
+    # A guest long in use, whose installation's log somebody has removed, was emptied.
+    filled = shell.top / "filled"
+    shell.stand_in("look", f"[ ! -e {filled} ] || echo half")
+    shell.stand_in("clear", f"rm {filled}")
+    shell.stand_in("fill", f"[ ! -e {filled} ] && touch {filled}; [ -e {shell.top}/whole ]")
+    done = CommandShows(("whole",), "yes")
+    shell.stand_in("whole", f"[ ! -e {shell.top}/whole ] || echo yes")
+    action = RunCommand(("fill",), "Filling.", probe=done, traces=CommandShows(("look",), r"\S"),
+                        undo=("clear",), undo_class="by removal")  # fmt: skip
+    text = script_of([action])
+    filled.touch()
+    refused = shell.run(text)
+    assert refused.returncode == 1
+    assert "this did not begin it" in refused.stderr
+    assert ("clear",) not in shell.calls
+    filled.unlink()
+    assert shell.run(text).returncode == 1  # it fails half way, and is tried again
+    assert filled.exists()
+    (shell.top / "whole").touch()
+    assert shell.run(text).returncode == 0  # by the first look: it is whole
+    (shell.top / "whole").unlink()
+    shell.stand_in("fill", f"touch {filled} {shell.top}/whole")
+    assert shell.run(text).returncode == 0
+    assert shell.calls.count(("clear",)) == 1
+    (shell.top / "whole").unlink()
+    assert shell.run(text).returncode == 1
+    assert shell.calls.count(("clear",)) == 1
+    assert filled.exists()
+    assert [] == shellcheck([shell.top / "plan.sh"])
+
+
 def test_commands_have_the_engines_surroundings_and_nothing_to_read(shell: Shell) -> None:
     shell.stand_in("tell", 'cat; echo "$LC_ALL $DEBIAN_FRONTEND $PWD $(umask)"')
     done = shell.run(script_of([told()]), LC_ALL="de_DE.UTF-8")

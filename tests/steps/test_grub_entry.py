@@ -299,6 +299,8 @@ def test_versions_sort_as_numbers() -> None:
     assert sorted(["6.1.0-10", "6.1.0-9", "5.10.0-30"], key=natural) == [
         "5.10.0-30", "6.1.0-9", "6.1.0-10",
     ]  # fmt: skip
+    odd = "6\N{SUPERSCRIPT TWO}"
+    assert sorted([odd, "6.1"], key=natural) == ["6.1", odd]
 
 
 # ---- the checks

@@ -17,7 +17,7 @@ from steps.facts import Content, Facts, LogicalVolume, VolumeGroup
 from tests.machines import MIB, ext4, machines, stock, with_volume_group
 from tests.steps.answered import answered
 from tests.steps.prepared import before
-from wizard.actions import CommandShows, Probe, RunCommand
+from wizard.actions import CommandShows, Identity, Probe, RunCommand
 from wizard.commands import ask
 from wizard.probing import shows
 
@@ -57,6 +57,14 @@ def test_makes_a_root_and_a_swap_volume_with_chosen_uuids() -> None:
     assert ("mkswap", "--uuid", uuids[1], SWAP) == made[3]
     assert "--name vm01-root --size 2048m --addtag xen-setup" in " ".join(made[0])
     assert "--name vm01-swap --size 128m" in " ".join(made[2])
+
+
+def test_a_filesystem_is_made_only_where_nothing_is_even_on_a_volume_of_our_own() -> None:
+    # mkfs asks nobody without a terminal: a script finds what was put on the volume since.
+    for action in commands(ready()):
+        device = action.argv[-1]
+        if action.argv[0].startswith("mk"):
+            assert action.identity == Identity(device, size=0, content="")
 
 
 FILESYSTEMS = {
