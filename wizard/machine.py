@@ -165,7 +165,9 @@ class Machine:
             case RunCommand():
                 return self.probe(action.probe)
             case WriteFile():
-                return self._reachable(action.inside) and self._file_is_written(action)
+                if not self._reachable(action.inside):
+                    return False
+                return files.is_written(action, self._real(action.path, action.inside))
             case MovePath():
                 return self._reachable(action.inside) and (
                     not os.path.lexists(action.source) and os.path.lexists(action.destination)
@@ -488,10 +490,6 @@ class Machine:
         if inside is not None:
             self._mounts.only(inside)
         return True
-
-    def _file_is_written(self, action: WriteFile) -> bool:
-        target = self._real(action.path, action.inside)
-        return files.is_written(action, target)
 
     def _workplace(self) -> Workplace:
         assert self._place is not None, "attend() comes first"
