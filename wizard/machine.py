@@ -87,10 +87,9 @@ class Machine:
 
     def __post_init__(self) -> None:
         self._place: Workplace | None = None
-        note = self.work / "running"
         self._running = Running(
-            self.run_command, self.ask_command, self.interrupts, self.checkpoint, note,
-            log_copy=self.log_copy,
+            self.run_command, self.ask_command, self.interrupts, self.checkpoint,
+            self.work / "running", log_copy=self.log_copy,
         )  # fmt: skip
         self._mounts = Mounts(
             self._running.quietly, self._probe_ask, self.work, self._warned,
