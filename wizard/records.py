@@ -215,6 +215,14 @@ class Ledger:
         """What may be on the machine, newest first."""
         return [entry for entry in reversed(self.entries.values()) if entry.to_take_back]
 
+    def done_last(self, step: str) -> list[Entry]:
+        """What a step did, newest first; of one that began again after later ones had, what it did
+        since: they stand on the rest.
+        """
+        later = self.steps[self.steps.index(step) + 1 :] if step in self.steps else ()
+        since = takewhile(lambda entry: entry.step not in later, self.to_take_back)
+        return [entry for entry in since if entry.step == step]
+
     @property
     def cut_off(self) -> list[Entry]:
         """What was being done or undone when the journal ends, newest first."""

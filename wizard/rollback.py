@@ -385,8 +385,8 @@ def _stays_changed(entry: Entry, machine: Performer) -> str:
 
 
 def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
-    """Take back the actions of one step that are on the machine; whether all are."""
-    entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
+    """Take back what a step did last and is on the machine; whether all of it is."""
+    entries = journal.ledger.done_last(step)
     kept = _kept_whole(machine, entries) if step in journal.ledger.guarded else {}
     left: list[Entry] = []
     for entry in entries:
