@@ -263,6 +263,18 @@ class Ledger:
         return bool(self.steps) and self.state in ("under way", "paused", "rolling back")
 
     @property
+    def taken_back(self) -> bool:
+        """Whether it is rolled back; what could not be may have gone another way since."""
+        incomplete = self.state == "incomplete"
+        return self.state == "rolled back" or (incomplete and not self.to_take_back)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left of it, and it is not gone on with."""
+        whole = self.state == "rolling back" and not self.rollback_to
+        return not self.to_take_back and (whole or not self.open)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """Steps that failed, and that a person went on without."""
         return tuple(name for name, state in self.step_states.items() if state == "left out")

@@ -35,7 +35,7 @@ from wizard.records import (
     Undone,
 )
 from wizard.reporter import Reporter
-from wizard.scope import Scope, scope_of
+from wizard.scope import Scope, end_what_is_gone, scope_of
 from wizard.set_aside import put_back_after, stays_with_packages
 from wizard.taken_over import later_entries, taken_over
 from wizard.undo import FileUndo, PackagesUndo, Undo
@@ -53,13 +53,13 @@ def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[En
 
 
 def _chosen(store: Store, scope: Scope) -> list[RunDirectory]:
-    """The runs that are taken back, newest first: with a step to go back to, the newest of which
-    anything is left.
+    """The runs that are taken back, newest first: with a step to go back to, the newest that is not
+    gone.
     """
     runs = [run for run in _runs(store, scope.only) if store.ledger(run).steps]
     if not scope.to:
         return runs
-    runs = [run for run in runs if store.ledger(run).to_take_back][:1] or runs[:1]
+    runs = [run for run in runs if not store.ledger(run).gone][:1] or runs[:1]
     known = store.ledger(runs[0]).steps if runs else ()
     if scope.to not in known:
         raise UsageError(
@@ -114,6 +114,8 @@ def roll_back_all(store: Store, machine: Performer, reporter: Reporter, scope: S
         ledger = store.ledger(run)
         if _after(ledger.to_take_back, ledger.steps, scope.to) or ledger.open:
             chosen.append(run)
+    if scope.to:
+        end_what_is_gone(store)
     for place, run in enumerate(chosen):
         journal = open_run(store, machine, run)
         # Cut off between two runs, it is one rollback still.

@@ -143,8 +143,7 @@ def _state(ledger: Ledger, boot_id: str) -> State:
                 return "waiting for a boot"
             return "stopped"
         case "incomplete":
-            # What was left may have gone another way: by `guests remove`.
-            return "rollback incomplete" if ledger.to_take_back else "rolled back"
+            return "rolled back" if ledger.taken_back else "rollback incomplete"
         case "rolling back" | "rolled back" | "finished":
             return ledger.state
 

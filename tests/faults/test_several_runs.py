@@ -26,7 +26,7 @@ from wizard.actions import (
 from wizard.errors import Interrupted, RollbackIncomplete, Stopped
 from wizard.interrupts import Interrupts
 from wizard.journal import unfinished_run
-from wizard.records import Entry
+from wizard.records import Entry, Undone
 from wizard.rollback import roll_back, take_back_some, to_take_back
 from wizard.status import status
 from wizard.taken_over import taken_over
@@ -282,3 +282,45 @@ def test_a_run_that_is_gone_is_not_the_one_to_go_back_in(finished: Host) -> None
     back(finished, to="volume_group")
     assert not any(name.startswith("xendisks/") for name in finished.model.state.volumes)
     assert "xendisks" in finished.model.state.groups
+
+
+def test_back_to_a_step_stays_in_its_run_when_nothing_of_that_is_left(
+    finished: Host, ground: Ground
+) -> None:
+    # Typed once more, or gone on with after a power cut at its end, it took the first guest too.
+    volumes = list(finished.model.state.volumes)
+    with_another_guest(finished)
+    cut = finished.crashes_of(lambda: back(finished, to="xen_packages"))[-1]
+    assert volumes == list(finished.model.state.volumes)
+    back(finished, to="xen_packages")
+    assert volumes == list(finished.model.state.volumes)
+    for go_on in (finished.resume, lambda: back(finished, to="xen_packages")):
+        finished.restore(cut)
+        assert status(finished.store, "").next == "sudo xen-setup rollback --to xen_packages"
+        go_on()
+        assert volumes == list(finished.model.state.volumes)
+        assert status(finished.store, "").state == "stopped"
+    finished.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_rollback_of_all_that_was_then_wanted_less_is_not_gone_on_with(
+    finished: Host, ground: Ground
+) -> None:
+    # It was cut off between the runs: `resume` after `--to` took back all of the host.
+    with_another_guest(finished)
+    first, later = finished.store.runs()
+    images = finished.crashes_of(finished.roll_back)
+    for image in images:
+        finished.restore(image)
+        last, *others = finished.store.ledger(later).to_take_back
+        if not others and image.point.endswith("undo: before its end is journaled"):
+            break
+    finished.store.journal(later).append(Undone(last.number))
+    assert finished.store.ledger(later).state == "rolling back"
+    assert finished.store.ledger(first).state == "finished"
+    back(finished, to="network_bridge")
+    assert status(finished.store, "").state == "stopped"
+    finished.resume()
+    finished.questions.clear()
+    assert [] == ground.wrong_at_the_end()
