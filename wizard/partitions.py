@@ -262,7 +262,7 @@ def _use_of(action: CreatePartition, ask: Ask) -> str:
     on_it = signatures_of(str(real), ask)
     if on_it.word:
         return f"blkid finds {on_it.word} on it"
-    return on_it.not_known or ("blkid finds several things on it" if on_it.several else "")
+    return on_it.not_known
 
 
 def _is_claimed(device: Path) -> bool:
