@@ -213,6 +213,22 @@ def test_what_a_later_run_found_finished_and_uses_is_the_later_ones_too(
     assert [] == ground.wrong_at_the_end()
 
 
+def test_a_guest_that_a_later_run_found_running_is_not_stopped(finished: Host) -> None:
+    # What the later run wrote spoke of its config and volumes; the domain is only a name.
+    with_another_guest(finished)
+    (finished.tree / "etc/xen/auto/vm02.cfg").unlink()
+    with_another_guest(finished)
+    rest = finished.store.ledger(finished.store.runs()[-1]).to_take_back
+    assert {type(entry.action) for entry in rest} <= {MakeLink, RunCommand}
+    assert "vm02" in finished.model.state.domains
+    with pytest.raises(RollbackIncomplete):
+        back(finished, only=2)
+    assert "vm02" in finished.model.state.domains
+    back(finished, only=3)
+    back(finished, only=2)
+    assert "vm02" not in finished.model.state.domains
+
+
 @pytest.mark.parametrize(
     ("made", "words", "stays"),
     [
