@@ -69,7 +69,9 @@ def led_through(companion: Companion[S, F], asking: Asking[S, F], facts: F) -> S
     try:
         return companion.before(step, facts, again=again)
     finally:
-        earlier = steps[: steps.index(step)]
+        # A run that only adds guests has not the host's steps in it.
+        before = steps[: steps.index(step)]
+        earlier = [one for one in before if step_name(one) in journal.ledger.steps]
         for more in _asked_for_more(earlier, asking.before, companion, facts):
             journal.append(StepBegun(step_name(more)))
         asking.keep(companion.answers(facts))
