@@ -378,6 +378,20 @@ def _bridge_up(card: Card, name: str) -> RunCommand:
         ),
         undo=("ifdown", "--force", name),
         undo_class="exact",
+        # A guest that somebody else has plugged in would stand without a network.
+        dependents=(
+            "find",
+            f"/sys/class/net/{name}/brif",
+            "-mindepth",
+            "1",
+            "-maxdepth",
+            "1",
+            "!",
+            "-name",
+            card.name,
+            "-printf",
+            r"%f\n",
+        ),
         timeout=240.0,
         estimate=12.0,
     )

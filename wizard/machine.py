@@ -315,7 +315,11 @@ class Machine:
     # --- taking back --------------------------------------------------------------------------
 
     def in_the_way(self, action: Action, undo: Undo) -> str:
-        """Why a file of the system cannot be put back, by reading; "" where nothing is seen."""
+        """Why a file of the system cannot be put back, or what a command made and is there cannot
+        go, by reading; "" where nothing is seen.
+        """
+        if isinstance(action, RunCommand) and self.is_left(action):
+            return self._running.harm(action.dependents, action.spared, action.undo or ())
         return files.in_the_way(action, undo, self._workplace().backups)
 
     def is_left(self, action: Action) -> bool:

@@ -263,17 +263,22 @@ def _do_again(journal: Journal, machine: Performer, reporter: Reporter, entry: E
 
 
 def _kept_whole(machine: Performer, entries: Sequence[Entry]) -> dict[int, str]:
-    """Why each of a step's actions stays, by number, where a file of the step was edited since, and
-    a command did its work by that file: without both, the network would not come up again.
+    """Why each of a step's actions stays, by number, where others use what a command made, or where
+    a file of it was edited since, and a command did its work by that: without both, the network
+    would not come up again.
     """
-    edited = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
+    stays = {entry.number: machine.in_the_way(entry.action, entry.undo) for entry in entries}
     for place, entry in enumerate(entries):
         file, by_it = entry.undo, entries[:place]
-        if not isinstance(file, FileUndo) or not edited[entry.number]:
+        if not stays[entry.number]:
             continue
-        if any(machine.is_left(later.action) for later in by_it):
+        if not isinstance(file, FileUndo):
+            other = "It belongs to what others use by now, and stays: first that."
+        elif any(machine.is_left(later.action) for later in by_it):
             other = f"It belongs to {file.target}, which cannot be put back, and stays: first that."
-            return {number: text or other for number, text in edited.items()}
+        else:
+            continue
+        return {number: text or other for number, text in stays.items()}
     return {}
 
 

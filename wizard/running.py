@@ -145,6 +145,14 @@ class Running:
                 "again.",
             )
 
+    def harm(self, dependents: Argv, spared: Argv, undo: Argv) -> str:
+        """What `refuse_harm` would say, in a sentence or two; "" for nothing."""
+        try:
+            self.refuse_harm(dependents, spared, undo)
+        except Conflict as error:
+            return f"{error.what} {error.hint}"
+        return ""
+
     def follow(
         self,
         argv: Argv,

@@ -13,7 +13,7 @@ from steps.facts import Content
 from steps.identifiers import TAG
 from tests.faults.ground import Ground
 from tests.faults.host import Host, Image
-from tests.faults.state import Group, Volume
+from tests.faults.state import Group, Link, Volume
 from tests.machines import stock, with_second_disk
 from tests.steps.answered import answered
 from wizard.actions import InstallPackages
@@ -268,5 +268,26 @@ def test_an_edit_after_a_cut_within_update_grub_does_not_keep_every_resume_from_
         host.roll_back()
     assert edited == drop_in.read_text()
     drop_in.write_text(edited.removesuffix("GRUB_TIMEOUT=3\n"))
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_bridge_that_somebodys_guest_is_on_stays_whole(ground: Ground) -> None:
+    # Xen stayed for that guest; its network was taken down.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    state = host.model.state
+    state.domains["theirs"], state.domain_uuids["theirs"] = 7, ANOTHER
+    state.links["vif7.0"] = Link(master="xenbr0", mode="none", configured=False)
+    for _again in range(2):
+        with pytest.raises(RollbackIncomplete) as caught:
+            host.roll_back()
+        assert "would harm what depends on that and is not ours: vif7.0" in str(
+            caught.value.details
+        )
+        assert state.links["vif7.0"].master == "xenbr0"
+        assert state.links["xenbr0"].addresses
+        assert "xenbr0" in (host.tree / "etc/network/interfaces").read_text()
+    del state.domains["theirs"], state.links["vif7.0"]
     host.roll_back()
     assert [] == ground.wrong_at_the_start()

@@ -54,10 +54,17 @@ def install_script(model: Model, argv: Argv) -> Program:
 
 
 def find(model: Model, argv: Argv) -> Program:
-    """The seven ways in which plans call find."""
+    """The eight ways in which plans call find."""
     if argv[1] == "/sys/bus":
         served = (f"vbd-{number}-51713" for number in model.state.domains.values())
         return Said(0, "".join(f"/sys/bus/xen-backend/devices/{name}\n" for name in served))
+    if argv[1].startswith("/sys/class/net/"):
+        links, bridge = model.state.links, argv[1].split("/")[4]
+        if bridge not in links or not links[bridge].bridge:
+            return refused(f"find: '{argv[1]}': No such file or directory")
+        ports = [port for port, one in links.items() if one.master == bridge]
+        others = [port for port in ports if port != argv[argv.index("-name") + 1]]
+        return Said(0, "".join(f"{port}\n" for port in others))
     top = model.place(argv[1])
     if not top.exists():
         return refused(f"find: '{argv[1]}': No such file or directory")
