@@ -25,6 +25,7 @@ from wizard.failure import (
     Change,
     Changing,
     Failure,
+    reached,
     refuse_boot_loop,
     rolled_back,
     stop_for,
@@ -154,8 +155,7 @@ class Pipeline(Generic[S, F]):
         """
         started = time.monotonic()
         with self.store.lock("resume"), self.machine.interrupts:
-            run = unfinished_run(self.store)
-            if run is None:
+            if (run := unfinished_run(self.store)) is None:
                 return self._outcome(None, started)
             ledger = self.store.ledger(run)
             if ledger.state == "rolling back":
@@ -455,7 +455,8 @@ class Pipeline(Generic[S, F]):
         def redone(new: S) -> list[Step[S, F]]:
             return used_by(self.steps, journal.ledger, settings, new, facts)
 
-        changed = self._asked(lambda: change(Changing(settings, name, facts, redone)))
+        asking = Changing(settings, name, facts, redone, reached(journal.ledger))
+        changed = self._asked(lambda: change(asking))
         if changed is None:
             return None
         take_back_from(journal, self.machine, self.reporter, redone(changed.settings))

@@ -147,7 +147,7 @@ def test_what_fails_of_it_does_not_cost_what_the_steps_between_stand_on(school: 
     # To change an answer, all of the packages step was taken back: Xen and bridge-utils below the
     # bridge, which came again after it, so that a rollback could purge them no more.
     def change(asking: Changing[Settings, Facts]) -> Changed[Settings]:
-        assert asking.step == "xen_packages"
+        assert (asking.step, asking.reached) == ("xen_packages", "guest_volumes")
         assert asking.settings == school.settings[MORE]
         school.learner.text = school.learner.then = USUAL
         return Changed(school.settings[USUAL], USUAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from steps import PIPELINE
 from steps.expected_output import show
+from steps.facts import Facts
 from steps.played import Played
 from steps.settings import Settings
 from steps.teaching import exercises
@@ -19,9 +21,10 @@ from tests.fast import share
 from tests.machines import finished, machines
 from tests.simulated.lesson import PAUSE, Learner, Lesson
 from tests.simulated.playing import NOTHING, press_enter_until, terminal, tree
+from wizard.actions import Action, InstallPackages
 from wizard.answer_file import read_answers
 from wizard.answers import Answers, draft, settle
-from wizard.errors import Exit, Stopped
+from wizard.errors import Exit, StepFailed, Stopped
 from wizard.simulation import Simulation
 from wizard.step import step_name
 
@@ -280,6 +283,34 @@ def test_an_answer_that_needs_more_of_an_earlier_step_gets_it(tmp_path: Path) ->
     assert f"{MORE}: Xen itself" in learner.all_heard
     assert "xfsprogs" in lesson.simulation.read_facts().packages
     assert lesson.tutor.settings.guests[0].filesystem == "xfs"
+
+
+class WithoutXfs(Played):
+    """A machine for which xfsprogs cannot be had."""
+
+    def output(self, action: Action, then: Facts) -> Sequence[str]:
+        if isinstance(action, InstallPackages) and "xfsprogs" in action.packages:
+            raise StepFailed("apt-get ended with exit status 100.", hint="")
+        return super().output(action, then)
+
+
+def test_what_an_answer_asks_of_an_earlier_step_and_fails_can_be_answered_otherwise(
+    tmp_path: Path,
+) -> None:
+    """Only the answers up to that earlier step were offered: it could not be gone on."""
+    learner = Learner(
+        {
+            "Which filesystem": ["xfs", "ext4"],
+            "which answer shall be another": ["steps", "guests.0.filesystem", "go on"],
+            "An answer of which step": ["guest_volumes"],
+        }
+    )
+    lesson = Lesson(tmp_path, learner, decisions=("change",))
+    lesson.simulation = Simulation(PIPELINE, lesson.facts, WithoutXfs(), pace=0)
+    lesson.tutor = lesson.new_tutor(Answers(Settings))
+    lesson.go()
+    assert lesson.tutor.settings.guests[0].filesystem == "ext4"
+    assert "xfsprogs" not in lesson.simulation.read_facts().packages
 
 
 class LeavesWhenAskedForMore(Learner):
