@@ -40,10 +40,13 @@ def kept(needs: Iterable[Need], installed: Collection[str], ours: Iterable[str],
     taken back, `StepFailed` where it cannot be told.
     """
     reasons: dict[str, str] = {}
-    bare = {name.partition(":")[0] for name in ours}
+    names = tuple(ours)
+    bare = {name.partition(":")[0] for name in names}
+    some = any(name in installed for name in names)
     for need in needs:
-        # One that is not whole is being taken back already, or was never there.
-        if need.package not in bare or need.package not in installed:
+        # One that is not whole is being taken back already, or was never there. What stops all
+        # does so for those that came with it, too: it may only have stood for them.
+        if need.package not in bare or not (need.package in installed or (need.stops and some)):
             continue
         found = _found(need, ask)
         if not found:
