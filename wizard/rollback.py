@@ -452,12 +452,12 @@ def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) 
     """
     try:
         with store.lock("rollback --unconfirmed"), machine.interrupts.shielded():
-            runs = store.runs()
-            ledger = store.ledger(runs[-1]) if runs else None
-            if ledger is None or not ledger.guard_open or not ledger.open:
+            # Newer runs may be gone: then an older one goes on.
+            run = next((run for run in store.runs()[::-1] if store.ledger(run).guard_open), None)
+            if run is None or not store.ledger(run).open:
                 machine.disarm()
                 return False
-            journal = open_run(store, machine, runs[-1])
+            journal = open_run(store, machine, run)
             step = journal.ledger.current
             whole = take_back_step(journal, machine, reporter, step)
             machine.release()

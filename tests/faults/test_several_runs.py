@@ -12,7 +12,7 @@ import pytest
 from steps.guest_ownership import belongs_to
 from tests.fast import share
 from tests.faults.ground import Ground, Wrong, attempt, different
-from tests.faults.host import Host, Lie
+from tests.faults.host import Host, Image, Lie
 from tests.faults.test_rollbacks import with_another_guest
 from wizard.actions import (
     Action,
@@ -27,7 +27,7 @@ from wizard.errors import Interrupted, RollbackIncomplete, Stopped
 from wizard.interrupts import Interrupts
 from wizard.journal import unfinished_run
 from wizard.records import Entry, Undone
-from wizard.rollback import roll_back, take_back_some, to_take_back
+from wizard.rollback import roll_back, take_back_some, take_back_unconfirmed, to_take_back
 from wizard.status import status
 from wizard.taken_over import taken_over
 from wizard.undo import PlainUndo
@@ -340,3 +340,20 @@ def test_a_rollback_of_all_that_was_then_wanted_less_is_not_gone_on_with(
     finished.resume()
     finished.questions.clear()
     assert [] == ground.wrong_at_the_end()
+
+
+def test_a_bridge_is_guarded_in_a_run_below_one_that_is_gone(finished: Host) -> None:
+    # Its timer looked at the newest run alone, and left the host as the killed program had it.
+    with_another_guest(finished)
+    back(finished, only=2)
+    back(finished, to="tls_libraries")
+
+    def guarded(image: Image) -> bool:
+        finished.restore(image)
+        ledger = finished.store.ledger(finished.store.runs()[0])
+        return ledger.guard_open and "xenbr0" in finished.model.state.links
+
+    images = different(finished.crashes_of(finished.resume))
+    finished.restore(next(image for image in reversed(images) if guarded(image)))
+    assert take_back_unconfirmed(finished.store, finished.machine(), finished.reporter)
+    assert [name for name, link in finished.model.state.links.items() if link.addresses] == ["ens3"]
