@@ -219,6 +219,17 @@ def test_a_bridge_and_an_xfs_of_somebodys_keep_what_they_need(bare: Host) -> Non
     assert "xfsprogs, for the XFS on vdb" in told(bare)
 
 
+def test_an_xfs_that_did_without_its_programs_does_so_again(tmp_path: Path) -> None:
+    # They stayed "for the XFS on vdb", which had been there, without them, all the time.
+    facts = with_second_disk(stock())
+    host = Host(tmp_path / "host", facts, answered(facts, {"guests.0.filesystem": "xfs"}, guests=1))
+    host.model.state.content["/dev/vdb"] = Content("filesystem", "xfs", "", ANOTHER)
+    host.apply()
+    assert "xfsprogs" in host.model.state.packages
+    host.roll_back()
+    assert "xfsprogs" not in host.model.state.packages
+
+
 def test_xens_tools_stay_while_a_domain_of_somebodys_runs(bare: Host) -> None:
     # Its services save domains, or shut them down, when they go.
     state = bare.model.state
