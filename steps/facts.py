@@ -207,9 +207,8 @@ class Network:
     cloud_init: bool = False
 
 
-# How the detail of a content begins for which blkid has no word: only wipefs finds it; or blkid
-# finds several that cannot all be true, and names none.
-REMAINS, SEVERAL = "remains of ", "several contradicting signatures"
+# How the detail of a content begins for which blkid has no word, as only wipefs finds it.
+REMAINS = "remains of "
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ class Content:
     @property
     def word(self) -> str:
         """blkid's own word for it; "" where it has none."""
-        return "" if self.detail.startswith((REMAINS, SEVERAL)) else self.detail
+        return "" if self.detail.startswith(REMAINS) else self.detail
 
 
 @dataclass(frozen=True)

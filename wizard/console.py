@@ -29,7 +29,7 @@ from wizard.pipeline import Outcome
 from wizard.plain_reporter import PlainReporter, QuietReporter
 from wizard.preview import StepPreview, own_errors
 from wizard.prompts import is_plain as is_plain_terminal
-from wizard.status import Status, StepStatus
+from wizard.status import RunStatus, Status, StepStatus
 from wizard.step import Plan, Problem
 from wizard.styles import LESSON_STYLE, SEVERITY_STYLE, SEVERITY_WORD, UNDO_STYLE
 from wizard.topics import pages
@@ -416,19 +416,23 @@ class Console:
             self.line(words, indent=8)
 
     def status(self, status: Status) -> None:
-        """The newest run step by step, the earlier ones in a line each, and what to type next."""
-        for run in status.runs[:-1]:
-            self.line(f"Run {run.number}: {run.state}")
-        for run in status.runs[-1:]:
-            self.line(f"Run {run.number}: {status.state}", "bold")
-            if run.reason and status.state != "running":
-                self.line(run.reason, indent=2)
-            if run.taught and status.state in {"stopped", "waiting for a boot"}:
+        """The run that tells the state step by step, the others in a line each, and what to type
+        next.
+        """
+        told = status.telling
+        for run in status.runs:
+            if run is not told:
+                self.line(f"Run {run.number}: {run.state}")
+                self._left(run)
+        if told is not None:
+            self.line(f"Run {told.number}: {status.state}", "bold")
+            if told.reason and status.state != "running":
+                self.line(told.reason, indent=2)
+            if told.taught and status.state in {"stopped", "waiting for a boot"}:
                 self.line(f"It is a lesson, and goes on as one. {as_typed(_NO_LESSON)}", indent=2)
-            self.steps(run.steps)
-            for left in run.left:
-                self.labelled("left as it is:", left, "bold red", 2)
-            self.line(f"The log is {run.log}", "", 2)
+            self.steps(told.steps)
+            self._left(told)
+            self.line(f"The log is {told.log}", "", 2)
         if not status.runs:
             self.line("Nothing was begun on this machine yet.")
         if status.holder is not None:
@@ -438,6 +442,10 @@ class Console:
             )
         if status.next:
             self.labelled("Next:", as_typed(status.next), "bold", 0)
+
+    def _left(self, run: RunStatus) -> None:
+        for left in run.left:
+            self.labelled("left as it is:", left, "bold red", 2)
 
     def steps(self, steps: Sequence[StepStatus]) -> None:
         """The steps of a run, each with its state."""

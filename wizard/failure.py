@@ -59,13 +59,15 @@ class Changed(Generic[S]):
 class Changing(Generic[S, F]):
     """A run that stands still for a person to change answers: its settings, the step that failed,
     the machine as it is, and `redone`: the verified steps that would be taken back and done again
-    with other settings, in their order.
+    with other settings, in their order. `reached`: the step that the run has come to, which is a
+    later one where its answers had that one done again.
     """
 
     settings: S
     step: str
     facts: F
     redone: Callable[[S], Sequence[Step[S, F]]]
+    reached: str
 
 
 # Asks for other settings; None when the person left all as it was.
@@ -134,6 +136,13 @@ def rolled_back(error: SetupError, left: list[Entry], scope: Scope) -> SetupErro
         )
     told.likely = error.likely
     return told
+
+
+def reached(ledger: Ledger) -> str:
+    """The step after all that ended."""
+    ended = [ledger.step_states[name] in ENDED for name in ledger.steps]
+    after = len(ended) - ended[::-1].index(True) if True in ended else 0
+    return ledger.steps[min(after, len(ended) - 1)]
 
 
 def used_by(

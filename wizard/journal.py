@@ -451,10 +451,10 @@ class Store:
 
 def unfinished_run(store: Store) -> RunDirectory | None:
     """The run that can go on: one whose rollback was cut off, whichever it is, and first one of
-    which something is left; or the newest. One that never began counts for nothing.
+    which something is left; or the newest. One that never began, or is gone, counts for nothing.
     """
     known = [(run, store.ledger(run)) for run in reversed(store.runs())]
-    known = [(run, ledger) for run, ledger in known if ledger.steps]
+    known = [(run, ledger) for run, ledger in known if ledger.steps and not ledger.taken_back]
     back = [(run, ledger) for run, ledger in known if ledger.state == "rolling back"]
     if back:
         return min(back, key=lambda one: not one[1].to_take_back)[0]

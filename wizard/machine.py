@@ -234,7 +234,7 @@ class Machine:
                     )
                 return MoveUndo(Path(action.source).lstat().st_ino)
             case InstallPackages():
-                return self._packages.undo_for(action.packages)
+                return self._packages.undo_for(action.packages, action.needs)
             case InstallTree():
                 return trees.prepare(action, self._workplace(), label)
             case Reboot():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wizard.actions import Need
@@ -35,17 +36,39 @@ class Kept:
         )
 
 
-def kept(needs: Iterable[Need], installed: Collection[str], ours: Iterable[str], ask: Ask) -> Kept:
-    """What of `ours` stays, as it is needed. Raises `Conflict` for what must go before anything is
-    taken back, `StepFailed` where it cannot be told.
+def served_without(needs: Iterable[Need], ask: Ask) -> tuple[str, ...]:
+    """What there is that would need packages that are about to come in, and does without; what
+    cannot be told counts as nothing. A domain that runs never does without.
+    """
+    found: list[str] = []
+    for need in needs:
+        with suppress(StepFailed):
+            found += [] if need.stops else [f"{need.what} {thing}" for thing in _found(need, ask)]
+    return tuple(found)
+
+
+def kept(
+    needs: Iterable[Need],
+    installed: Collection[str],
+    ours: Iterable[str],
+    ask: Ask,
+    *,
+    before: Collection[str] = (),
+) -> Kept:
+    """What of `ours` stays, as it is needed by now by other than what did without it `before`.
+    Raises `Conflict` for what must go before anything is taken back, `StepFailed` where it cannot
+    be told.
     """
     reasons: dict[str, str] = {}
-    bare = {name.partition(":")[0] for name in ours}
+    names = tuple(ours)
+    bare = {name.partition(":")[0] for name in names}
+    some = any(name in installed for name in names)
     for need in needs:
-        # One that is not whole is being taken back already, or was never there.
-        if need.package not in bare or need.package not in installed:
+        # One that is not whole is being taken back already, or was never there. What stops all
+        # does so for those that came with it, too: it may only have stood for them.
+        if need.package not in bare or not (need.package in installed or (need.stops and some)):
             continue
-        found = _found(need, ask)
+        found = [thing for thing in _found(need, ask) if f"{need.what} {thing}" not in before]
         if not found:
             continue
         which = f"{need.what} {', '.join(found)}"

@@ -104,7 +104,7 @@ class Packages:
         states = self.states().items()
         return sorted({name.partition(":")[0] for name, state in states if state in _UNFINISHED})
 
-    def undo_for(self, names: tuple[str, ...]) -> PackagesUndo:
+    def undo_for(self, names: tuple[str, ...], needs: Iterable[Need] = ()) -> PackagesUndo:
         """What the installation of these will bring in; refuses one that removes something."""
         self._repair(Unwatched())
         transaction = self._simulate("install", "--no-install-recommends", names=names)
@@ -121,6 +121,7 @@ class Packages:
             ),
             automatic=self.automatic(name for name in names if states.get(name) == "installed"),
             upgraded=transaction.upgraded,
+            served=needed.served_without(needs, self._ask),
         )
 
     def automatic(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -194,7 +195,7 @@ class Packages:
         """
         states = self.states()
         whole = [name for name, state in states.items() if state == "installed"]
-        kept = needed.kept(needs, whole, undo.names, self._ask)
+        kept = needed.kept(needs, whole, undo.names, self._ask, before=undo.served)
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
         if half := self._make_whole(undo, watch):

@@ -296,7 +296,7 @@ def _use_of(action: CreatePartition, ask: Ask, remains: str) -> str:
         return ""
     if on_it.word:
         return f"blkid finds {on_it.word} on it"
-    return on_it.not_known or ("blkid finds several things on it" if on_it.several else "")
+    return on_it.not_known
 
 
 def _is_claimed(device: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from wizard import VERSION as PROGRAM
 from wizard.actions import Action, CreatePartition, Reboot
-from wizard.companion import Companion, led_through, remember
+from wizard.companion import Asking, Companion, led_through, remember
 from wizard.diagnosis import Rule, likely
 from wizard.errors import (
     Cancelled,
@@ -25,6 +25,7 @@ from wizard.failure import (
     Change,
     Changing,
     Failure,
+    reached,
     refuse_boot_loop,
     rolled_back,
     stop_for,
@@ -154,8 +155,7 @@ class Pipeline(Generic[S, F]):
         """
         started = time.monotonic()
         with self.store.lock("resume"), self.machine.interrupts:
-            run = unfinished_run(self.store)
-            if run is None:
+            if (run := unfinished_run(self.store)) is None:
                 return self._outcome(None, started)
             ledger = self.store.ledger(run)
             if ledger.state == "rolling back":
@@ -172,6 +172,7 @@ class Pipeline(Generic[S, F]):
     def _go(self, run: RunDirectory, journal: Journal, settings: S, facts: F | None) -> None:
         """Run the steps from the one that the journal stands at. No facts: read them."""
         self.reporter.run_begins(run.workplace.log, journal.ledger.steps)
+        keep = self.store.keeping(run)
         try:
             while True:
                 try:
@@ -183,10 +184,8 @@ class Pipeline(Generic[S, F]):
                     while (place := self._position(journal.ledger)) < len(self.steps):
                         self.wishes.stop_past_last(self.steps, place)
                         step = self.steps[place]
-                        if self.companion is None:
-                            current = self._step(journal, settings, step, current)
-                        else:
-                            settings, current = self._led(run, journal, settings, step, current)
+                        settings = self._asked_for(journal, settings, step, current, keep)
+                        current = self._led(journal, settings, step, current)
                     break
                 except StepFailed as error:
                     settings = self._failed(run, journal, settings, error)
@@ -202,29 +201,29 @@ class Pipeline(Generic[S, F]):
         finally:
             self.machine.release()
 
-    def _led(
-        self, run: RunDirectory, journal: Journal, before: S, step: Step[S, F], facts: F
-    ) -> tuple[S, F]:
-        """One step with a learner: the settings and the facts after it."""
-        companion = self.companion
-        assert companion is not None, "somebody leads"
+    def _asked_for(
+        self, journal: Journal, before: S, step: Step[S, F], facts: F, keep: Callable[[str], None]
+    ) -> S:
+        """The settings after a learner was asked for a step's answers, if somebody is led."""
+        if (companion := self.companion) is None:
+            return before
         self._step_now, self._action_now = step_name(step), None
-        again = journal.ledger.step_states[step_name(step)] == "begun"
-        keep = self.store.keeping(run)
-        settings = self._asked(lambda: led_through(companion, step, facts, keep, again=again))
+        asking = Asking(self.steps, step, before, journal, keep)
+        settings = self._asked(lambda: led_through(companion, asking, facts))
         self.wishes = replace(self.wishes, ignore=companion.ignored())
+        return settings
+
+    def _led(self, journal: Journal, settings: S, step: Step[S, F], facts: F) -> F:
+        """One step, and with a learner before it what is asked for more of earlier ones."""
+        if (companion := self.companion) is None:
+            return self._step(journal, settings, step, facts)
         for earlier in self.steps[: self.steps.index(step)]:
-            # An answer may ask for more of a step that is done: a package, say.
-            if (
-                not errors_in(earlier.check(settings, facts))
-                and earlier.plan(settings, facts).actions
-                and not earlier.plan(before, facts).actions
-            ):
+            if journal.ledger.step_states.get(step_name(earlier)) == "begun":
                 because = f"Your answers ask for more of an earlier step: {earlier.TITLE}."
                 facts = self._step(journal, settings, earlier, facts, because)
         facts = self._step(journal, settings, step, facts)
         self._asked(lambda: companion.after(step, facts))
-        return settings, facts
+        return facts
 
     def _step(
         self, journal: Journal, settings: S, step: Step[S, F], facts: F, because: str = ""
@@ -456,7 +455,8 @@ class Pipeline(Generic[S, F]):
         def redone(new: S) -> list[Step[S, F]]:
             return used_by(self.steps, journal.ledger, settings, new, facts)
 
-        changed = self._asked(lambda: change(Changing(settings, name, facts, redone)))
+        asking = Changing(settings, name, facts, redone, reached(journal.ledger))
+        changed = self._asked(lambda: change(asking))
         if changed is None:
             return None
         take_back_from(journal, self.machine, self.reporter, redone(changed.settings))

@@ -58,7 +58,7 @@ def change_by_asking(
         steps = current.session.steps
         if current.tutor is not None:
             # What a later step asks, and refuses, a learner has not come to yet.
-            steps = steps[: [step_name(step) for step in steps].index(asking.step) + 1]
+            steps = steps[: [step_name(step) for step in steps].index(asking.reached) + 1]
 
         def problems(settings: Settings, redone: Sequence[Step[Settings, Facts]]) -> list[Problem]:
             ignore = current.session.ignore

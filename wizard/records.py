@@ -215,6 +215,14 @@ class Ledger:
         """What may be on the machine, newest first."""
         return [entry for entry in reversed(self.entries.values()) if entry.to_take_back]
 
+    def done_last(self, step: str) -> list[Entry]:
+        """What a step did, newest first; of one that began again after later ones had, what it did
+        since: they stand on the rest.
+        """
+        later = self.steps[self.steps.index(step) + 1 :] if step in self.steps else ()
+        since = takewhile(lambda entry: entry.step not in later, self.to_take_back)
+        return [entry for entry in since if entry.step == step]
+
     @property
     def cut_off(self) -> list[Entry]:
         """What was being done or undone when the journal ends, newest first."""
@@ -253,6 +261,18 @@ class Ledger:
     def open(self) -> bool:
         """Whether the run can go on."""
         return bool(self.steps) and self.state in ("under way", "paused", "rolling back")
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether it is rolled back; what could not be may have gone another way since."""
+        incomplete = self.state == "incomplete"
+        return self.state == "rolled back" or (incomplete and not self.to_take_back)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left of it, and it is not gone on with."""
+        whole = self.state == "rolling back" and not self.rollback_to
+        return not self.to_take_back and (whole or not self.open)
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from wizard.records import (
     Undone,
 )
 from wizard.reporter import Reporter
-from wizard.scope import Scope, scope_of
+from wizard.scope import Scope, end_what_is_gone, scope_of
 from wizard.set_aside import put_back_after, stays_with_packages
 from wizard.taken_over import later_entries, taken_over
 from wizard.undo import FileUndo, PackagesUndo, Undo
@@ -54,13 +54,13 @@ def to_take_back(store: Store, to: str = "", only: int | None = None) -> list[En
 
 
 def _chosen(store: Store, scope: Scope) -> list[RunDirectory]:
-    """The runs that are taken back, newest first: with a step to go back to, the newest of which
-    anything is left.
+    """The runs that are taken back, newest first: with a step to go back to, the newest that is not
+    gone.
     """
     runs = [run for run in _runs(store, scope.only) if store.ledger(run).steps]
     if not scope.to:
         return runs
-    runs = [run for run in runs if store.ledger(run).to_take_back][:1] or runs[:1]
+    runs = [run for run in runs if not store.ledger(run).gone][:1] or runs[:1]
     known = store.ledger(runs[0]).steps if runs else ()
     if scope.to not in known:
         raise UsageError(
@@ -115,6 +115,8 @@ def roll_back_all(store: Store, machine: Performer, reporter: Reporter, scope: S
         ledger = store.ledger(run)
         if _after(ledger.to_take_back, ledger.steps, scope.to) or ledger.open:
             chosen.append(run)
+    if scope.to:
+        end_what_is_gone(store)
     for place, run in enumerate(chosen):
         journal = open_run(store, machine, run)
         # Cut off between two runs, it is one rollback still.
@@ -371,8 +373,8 @@ def _stays_changed(entry: Entry, machine: Performer) -> str:
 
 
 def take_back_step(journal: Journal, machine: Performer, reporter: Reporter, step: str) -> bool:
-    """Take back the actions of one step that are on the machine; whether all are."""
-    entries = [entry for entry in journal.ledger.to_take_back if entry.step == step]
+    """Take back what a step did last and is on the machine; whether all of it is."""
+    entries = journal.ledger.done_last(step)
     kept = kept_whole(machine, entries, guarded=step in journal.ledger.guarded)
     left: list[Entry] = []
     for entry in entries:
@@ -431,12 +433,12 @@ def take_back_unconfirmed(store: Store, machine: Performer, reporter: Reporter) 
     """
     try:
         with store.lock("rollback --unconfirmed"), machine.interrupts.shielded():
-            runs = store.runs()
-            ledger = store.ledger(runs[-1]) if runs else None
-            if ledger is None or not ledger.guard_open or not ledger.open:
+            # Newer runs may be gone: then an older one goes on.
+            run = next((run for run in store.runs()[::-1] if store.ledger(run).guard_open), None)
+            if run is None or not store.ledger(run).open:
                 machine.disarm()
                 return False
-            journal = open_run(store, machine, runs[-1])
+            journal = open_run(store, machine, run)
             step = journal.ledger.current
             whole = take_back_step(journal, machine, reporter, step)
             machine.release()

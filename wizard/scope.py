@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wizard.journal import RunDirectory
-from wizard.records import Ledger
+from wizard.journal import RunDirectory, Store
+from wizard.records import Ledger, RollbackEnded
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ def scope_of(ledger: Ledger, run: RunDirectory) -> Scope:
 def newest(run: RunDirectory) -> Scope:
     """The newest run alone: of the first one, that is all there is."""
     return Scope(only=run.number if run.number > 1 else None)
+
+
+def end_what_is_gone(store: Store) -> None:
+    """A rollback of all runs, cut off between two, is not what is wanted any more: less is."""
+    for run in store.runs():
+        ledger = store.ledger(run)
+        if ledger.state == "rolling back" and ledger.gone:
+            store.journal(run).append(RollbackEnded(complete=True))
 
 
 def go_on(run: RunDirectory, ledger: Ledger | None = None) -> str:

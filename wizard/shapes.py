@@ -114,9 +114,10 @@ class PlanDocument:
 
 @dataclass(frozen=True)
 class StatusDocument:
-    """What `status --json` prints: the state of the newest run, who is at work now, all runs, the
-    command to type next ("" for none), and the exit status that the newest run ended or stopped
-    with (null where it does not say: nothing yet, still running, rolled back)."""
+    """What `status --json` prints: the state of the run that tells how the machine stands (one that
+    is half taken back, or the newest that is not taken back), who is at work now, all runs, the
+    command to type next ("" for none), and the exit status that the run ended or stopped with (null
+    where it does not say: nothing yet, still running, rolled back)."""
 
     shape: Literal["xen-setup status"]
     version: Literal[1]
@@ -220,7 +221,7 @@ def status_document(status: Status) -> StatusDocument:
         program=PROGRAM,
         state=status.state,
         next=status.next,
-        exit_status=None if status.holder or not status.runs else status.runs[-1].exit_status,
+        exit_status=None if status.holder or not status.telling else status.telling.exit_status,
         holder=status.holder,
         runs=status.runs,
     )

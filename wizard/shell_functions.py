@@ -200,7 +200,8 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it w
     status=0
     on_it=$(blkid --probe --output export "$1") || status=$?
     case $status in
-        0 | 2 | 8) ;; # what it found; nothing; several things at once
+        0 | 2) ;; # what it found; nothing
+        8) on_it="TYPE=several contradicting signatures" ;;
         *) die "What is on $1 cannot be told: blkid ended with $status." ;;
     esac
     case $disks in

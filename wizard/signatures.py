@@ -16,6 +16,7 @@ from wizard.commands import Answer
 Ask = Callable[[tuple[str, ...], float], Answer]
 
 NOTHING, SEVERAL = 2, 8  # blkid's exit statuses: nothing found; several that contradict each other
+CONTRADICTING = "several contradicting signatures"  # where blkid has no word
 # Signatures stand at both ends of a device: btrfs has its superblock at 64 KiB, ZFS its labels
 # in the last 512.
 _ENDS = 1 << 20
@@ -24,13 +25,11 @@ _TIME = 30.0
 
 class Signatures(NamedTuple):
     """blkid's properties of a device (TYPE, PTTYPE, PTUUID, …), and why they are not known, or "".
-
-    `several`: it finds signatures that contradict each other, and names none.
+    Where it finds several signatures, and so names none, TYPE says that.
     """
 
     properties: Mapping[str, str]
     not_known: str = ""
-    several: bool = False
 
     @property
     def word(self) -> str:
@@ -45,7 +44,7 @@ def signatures_of(device: str, ask: Ask, place: tuple[int, int] | None = None) -
     pairs = (line.partition("=") for line in answer.out.splitlines())
     found = Signatures({key: value for key, _equals, value in pairs})
     if answer.status == SEVERAL:
-        return found._replace(several=True)
+        return found._replace(properties={**found.properties, "TYPE": CONTRADICTING})
     if answer.status not in (0, NOTHING):
         return found._replace(not_known=f"blkid does not tell (exit status {answer.status})")
     if not found.word and (why := why_unreadable(Path(device))):

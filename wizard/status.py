@@ -64,12 +64,15 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The state that the runs come to (or who is at work now), all runs, and the next command."""
+    """The state that the runs come to (or who is at work now), all runs, and the next command.
+    `telling`: the run that state and command are of.
+    """
 
     state: State
     holder: Holder | None
     runs: tuple[RunStatus, ...]
     next: str
+    telling: RunStatus | None = None
 
 
 _NEXT: dict[State, str] = {
@@ -97,7 +100,7 @@ def status(store: Store, boot_id: str) -> Status:
     if telling is not None and state in ("rolling back", "rollback incomplete"):
         place = next(run for run in store.runs() if run.number == telling.number)
         following = scope_of(store.ledger(place), place).command
-    return Status(state, holder, runs, following)
+    return Status(state, holder, runs, following, telling)
 
 
 def _telling(runs: tuple[RunStatus, ...]) -> RunStatus | None:
@@ -143,8 +146,7 @@ def _state(ledger: Ledger, boot_id: str) -> State:
                 return "waiting for a boot"
             return "stopped"
         case "incomplete":
-            # What was left may have gone another way: by `guests remove`.
-            return "rollback incomplete" if ledger.to_take_back else "rolled back"
+            return "rolled back" if ledger.taken_back else "rollback incomplete"
         case "rolling back" | "rolled back" | "finished":
             return ledger.state
 

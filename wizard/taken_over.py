@@ -40,31 +40,41 @@ def taken_over(entries: Sequence[Entry], theirs: Mapping[int, Sequence[Entry]]) 
     for entry in entries:
         mine = _about(entry.action)
         for number, actions in sorted(users.items(), reverse=True):
-            if mine and any(mine == _about(one) or _names(one, mine) for one in actions):
+            if shared := _shared(mine, actions):
                 actions.append(entry.action)
                 reasons[entry.number] = (
-                    f"Run {number} has made something of the same ({mine}), which would go with "
+                    f"Run {number} has made something of the same ({shared}), which would go with "
                     f"it: first that (`sudo xen-setup rollback --run {number}`)."
                 )
                 break
     return reasons
 
 
-def _about(action: Action) -> str:
-    """What it is that the undo would change: a volume as GROUP/NAME, a path, a domain; "" for what
-    other runs may have in common.
+def _shared(mine: Sequence[str], actions: Sequence[Action]) -> str:
+    """The first of these things that one of the actions is about, or names; "" for none."""
+    for thing in mine:
+        if any(thing in _about(one) or _names(one, thing) for one in actions):
+            return thing
+    return ""
+
+
+def _about(action: Action) -> tuple[str, ...]:
+    """What it is that the undo would change: a volume as GROUP/NAME, a path, a domain and the
+    config that it was made of; nothing for what other runs may have in common.
     """
     if action.inside is not None:
-        return _volume(action.inside.device)
+        return (_volume(action.inside.device),)
     match action:
         case RunCommand(undo=(*_, last)):
-            return _volume(last)
+            made_of = action.argv[-1]
+            of_file = made_of.startswith("/") and not made_of.startswith("/dev/")
+            return (_volume(last), *((made_of,) if of_file else ()))
         case WriteFile() | MakeLink() | MakeDirectory():
-            return action.path
+            return (action.path,)
         case MovePath():
-            return action.source
+            return (action.source,)
         case _:
-            return ""
+            return ()
 
 
 def _volume(name: str) -> str:

@@ -161,6 +161,10 @@ class Tutor(Generic[S, F]):
         self._redone = frozenset(self._led)
         self.settings = settings
 
+    def wanted(self) -> S:
+        """The settings by the answers so far."""
+        return self.settings
+
     def answers(self, facts: F) -> str:
         """The answers so far, for the run's own file."""
         return write_answers(record(self.settings, facts))

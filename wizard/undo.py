@@ -56,12 +56,14 @@ class PackagesUndo:
     `configured` are those of them that had left configuration files behind (their removal must
     leave these), `automatic` those that were there, marked as automatically installed, and that
     the installation marks as wanted. `upgraded` were there in an older version: they stay new.
+    `served` is what would have needed them before they came, and did without ("the XFS on sdb1").
     """
 
     names: tuple[str, ...]
     configured: tuple[str, ...] = ()
     automatic: tuple[str, ...] = ()
     upgraded: tuple[str, ...] = ()
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from steps.facts import REMAINS, SEVERAL, Content
+from steps.facts import REMAINS, Content
 from steps.reading.view import View
 from wizard import signatures
 
@@ -306,7 +306,7 @@ class BlockDevices:
             return None
         answer = self._view.ask(_probe(name), 60.0)
         if answer.status == signatures.SEVERAL:
-            return {"TYPE": SEVERAL, "USAGE": "other"}
+            return {"TYPE": signatures.CONTRADICTING, "USAGE": "other"}
         if answer.status not in (0, signatures.NOTHING):
             self._view.not_known(f"content of {device}", "blkid does not answer")
             return None

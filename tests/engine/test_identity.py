@@ -9,6 +9,7 @@ import pytest
 from wizard.actions import Identity
 from wizard.commands import Answer
 from wizard.identity import differences
+from wizard.signatures import CONTRADICTING
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,6 @@ def test_a_size_that_is_not_known_beforehand_is_not_compared(tmp_path: Path) -> 
     ("status", "is_file", "said"),
     [
         (2, True, ""),
-        (8, True, ""),  # several that contradict each other, of which the plan has no word either
         (2, False, "it cannot be read (Is a directory)"),
         (0, False, "it cannot be read (Is a directory)"),  # of a partition it tells its place
         (124, True, "blkid does not tell (exit status 124)"),
@@ -92,3 +92,16 @@ def test_nothing_is_on_a_device_only_where_that_can_be_seen(
     expected = [f"what is on it cannot be told: {said}"] if said else []
     assert expected == differences(Identity(str(device), 512), ask)
     assert expected == differences(Identity(str(device), 512, or_table=True), ask)
+
+
+def test_signatures_that_contradict_each_other_are_not_nothing(tmp_path: Path) -> None:
+    """blkid names none of them: what came onto an empty disk so would have been lost."""
+    device = tmp_path / "disk"
+    device.touch()
+
+    def ask(argv: tuple[str, ...], _timeout: float) -> Answer:
+        return Answer(0, "512\n", "") if argv[0] == "blockdev" else Answer(8, "", "")
+
+    for empty in (Identity(str(device), 512), Identity(str(device), 512, or_table=True)):
+        assert [f"{CONTRADICTING} is on it, not nothing"] == differences(empty, ask)
+    assert [] == differences(Identity(str(device), 512, content=CONTRADICTING), ask)

@@ -28,12 +28,17 @@ class Tutor:
     leaves_after: str = ""
     gone: bool = False
     warn: frozenset[str] = frozenset()
+    now: str = "nothing yet"
 
     def before(self, step: Step[str, Facts], facts: Facts, /, *, again: bool) -> str:
         self.told.append(f"before {step_name(step)}{' again' if again else ''}")
         if self.gone:
             raise EOFError
-        return self.settings.pop(0) if len(self.settings) > 1 else self.settings[0]
+        self.now = self.settings.pop(0) if len(self.settings) > 1 else self.settings[0]
+        return self.now
+
+    def wanted(self) -> str:
+        return self.now
 
     def answers(self, facts: Facts, /) -> str:
         return ANSWERS.format(self.settings[0])

@@ -7,7 +7,11 @@ import subprocess
 
 import pytest
 
-from wizard.needed import with_needed
+from wizard.actions import Need
+from wizard.commands import Answer
+from wizard.errors import Conflict, StepFailed
+from wizard.needed import kept, with_needed
+from wizard.signatures import Ask
 
 # Debian 12's own, by `dpkg-query --show`, shortened.
 RELATIONS = """\
@@ -24,7 +28,7 @@ OURS = ("lvm2", "dmsetup", "libdevmapper1.02.1", "libaio1", "debootstrap", "exim
 
 
 @pytest.mark.parametrize(
-    ("kept", "found"),
+    ("stays", "found"),
     [
         (("lvm2",), {"lvm2", "dmsetup", "libdevmapper1.02.1", "libaio1"}),
         (("debootstrap",), {"debootstrap"}),
@@ -34,8 +38,41 @@ OURS = ("lvm2", "dmsetup", "libdevmapper1.02.1", "libaio1", "debootstrap", "exim
         ((), set()),
     ],
 )
-def test_what_stays_keeps_what_it_needs_of_ours(kept: tuple[str, ...], found: set[str]) -> None:
-    assert found == with_needed(kept, OURS, RELATIONS)
+def test_what_stays_keeps_what_it_needs_of_ours(stays: tuple[str, ...], found: set[str]) -> None:
+    assert found == with_needed(stays, OURS, RELATIONS)
+
+
+XEN = Need("xen-system", "the domain", ("list",), r"^domain (\d+)$", stops=True)
+LVM = Need("lvm2", "the volume group", ("list",), r"^group (\S+)$")
+BROUGHT = ("xen-system", "xen-utils", "lvm2")
+
+
+def listing(said: str, status: int = 0) -> Ask:
+    return lambda argv, _seconds: Answer(status, said if argv == ("list",) else "", "")
+
+
+@pytest.mark.parametrize("installed", [BROUGHT, ("xen-utils",)])
+def test_what_a_domain_needs_stays_without_the_package_that_stands_for_all(
+    installed: tuple[str, ...],
+) -> None:
+    # Who had purged xen-system alone lost the running domains with the rest.
+    with pytest.raises(Conflict, match="for the domain 7"):
+        kept((XEN,), installed, BROUGHT, listing("domain 7\n"))
+    assert not kept((XEN,), installed, BROUGHT, listing("none\n")).names
+    assert not kept((XEN,), ("bash",), BROUGHT, listing("domain 7\n")).names
+    assert not kept((XEN,), installed, ("lvm2",), listing("domain 7\n")).names
+
+
+def test_a_package_that_is_gone_keeps_nothing() -> None:
+    assert not kept((LVM,), ("xen-utils",), BROUGHT, listing("group data\n")).names
+    assert {"lvm2"} == kept((LVM,), BROUGHT, BROUGHT, listing("group data\n")).names
+
+
+@pytest.mark.parametrize("need", [XEN, LVM])
+@pytest.mark.parametrize("status", [1, 5, 124, 127, -9])
+def test_what_does_not_answer_keeps_all(need: Need, status: int) -> None:
+    with pytest.raises(StepFailed, match="cannot be told"):
+        kept((need,), BROUGHT, BROUGHT, listing("", status))
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="dpkg is not here")

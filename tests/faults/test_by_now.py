@@ -259,6 +259,17 @@ def test_a_bridge_and_an_xfs_of_somebodys_keep_what_they_need(bare: Host) -> Non
     assert "xfsprogs, for the XFS on vdb" in told(bare)
 
 
+def test_an_xfs_that_did_without_its_programs_does_so_again(tmp_path: Path) -> None:
+    # They stayed "for the XFS on vdb", which had been there, without them, all the time.
+    facts = with_second_disk(stock())
+    host = Host(tmp_path / "host", facts, answered(facts, {"guests.0.filesystem": "xfs"}, guests=1))
+    host.model.state.content["/dev/vdb"] = Content("filesystem", "xfs", "", ANOTHER)
+    host.apply()
+    assert "xfsprogs" in host.model.state.packages
+    host.roll_back()
+    assert "xfsprogs" not in host.model.state.packages
+
+
 def test_xens_tools_stay_while_a_domain_of_somebodys_runs(bare: Host) -> None:
     # Its services save domains, or shut them down, when they go.
     state = bare.model.state
@@ -308,5 +319,26 @@ def test_an_edit_after_a_cut_within_update_grub_does_not_keep_every_resume_from_
         host.roll_back()
     assert edited == drop_in.read_text()
     drop_in.write_text(edited.removesuffix("GRUB_TIMEOUT=3\n"))
+    host.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_bridge_that_somebodys_guest_is_on_stays_whole(ground: Ground) -> None:
+    # Xen stayed for that guest; its network was taken down.
+    host = ground.host
+    host.restore(ground.undisturbed.after)
+    state = host.model.state
+    state.domains["theirs"], state.domain_uuids["theirs"] = 7, ANOTHER
+    state.links["vif7.0"] = Link(master="xenbr0", mode="none", configured=False)
+    for _again in range(2):
+        with pytest.raises(RollbackIncomplete) as caught:
+            host.roll_back()
+        assert "would harm what depends on that and is not ours: vif7.0" in str(
+            caught.value.details
+        )
+        assert state.links["vif7.0"].master == "xenbr0"
+        assert state.links["xenbr0"].addresses
+        assert "xenbr0" in (host.tree / "etc/network/interfaces").read_text()
+    del state.domains["theirs"], state.links["vif7.0"]
     host.roll_back()
     assert [] == ground.wrong_at_the_start()

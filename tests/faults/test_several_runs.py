@@ -12,7 +12,7 @@ import pytest
 from steps.guest_ownership import belongs_to
 from tests.fast import share
 from tests.faults.ground import Ground, Wrong, attempt, different
-from tests.faults.host import Host, Lie
+from tests.faults.host import Host, Image, Lie
 from tests.faults.test_rollbacks import with_another_guest
 from wizard.actions import (
     Action,
@@ -26,8 +26,8 @@ from wizard.actions import (
 from wizard.errors import Interrupted, RollbackIncomplete, Stopped
 from wizard.interrupts import Interrupts
 from wizard.journal import unfinished_run
-from wizard.records import Entry
-from wizard.rollback import roll_back, take_back_some, to_take_back
+from wizard.records import Entry, Undone
+from wizard.rollback import roll_back, take_back_some, take_back_unconfirmed, to_take_back
 from wizard.status import status
 from wizard.taken_over import taken_over
 from wizard.undo import PlainUndo
@@ -213,6 +213,22 @@ def test_what_a_later_run_found_finished_and_uses_is_the_later_ones_too(
     assert [] == ground.wrong_at_the_end()
 
 
+def test_a_guest_that_a_later_run_found_running_is_not_stopped(finished: Host) -> None:
+    # What the later run wrote spoke of its config and volumes; the domain is only a name.
+    with_another_guest(finished)
+    (finished.tree / "etc/xen/auto/vm02.cfg").unlink()
+    with_another_guest(finished)
+    rest = finished.store.ledger(finished.store.runs()[-1]).to_take_back
+    assert {type(entry.action) for entry in rest} <= {MakeLink, RunCommand}
+    assert "vm02" in finished.model.state.domains
+    with pytest.raises(RollbackIncomplete):
+        back(finished, only=2)
+    assert "vm02" in finished.model.state.domains
+    back(finished, only=3)
+    back(finished, only=2)
+    assert "vm02" not in finished.model.state.domains
+
+
 @pytest.mark.parametrize(
     ("made", "words", "stays"),
     [
@@ -282,3 +298,62 @@ def test_a_run_that_is_gone_is_not_the_one_to_go_back_in(finished: Host) -> None
     back(finished, to="volume_group")
     assert not any(name.startswith("xendisks/") for name in finished.model.state.volumes)
     assert "xendisks" in finished.model.state.groups
+
+
+def test_back_to_a_step_stays_in_its_run_when_nothing_of_that_is_left(
+    finished: Host, ground: Ground
+) -> None:
+    # Typed once more, or gone on with after a power cut at its end, it took the first guest too.
+    volumes = list(finished.model.state.volumes)
+    with_another_guest(finished)
+    cut = finished.crashes_of(lambda: back(finished, to="xen_packages"))[-1]
+    assert volumes == list(finished.model.state.volumes)
+    back(finished, to="xen_packages")
+    assert volumes == list(finished.model.state.volumes)
+    for go_on in (finished.resume, lambda: back(finished, to="xen_packages")):
+        finished.restore(cut)
+        assert status(finished.store, "").next == "sudo xen-setup rollback --to xen_packages"
+        go_on()
+        assert volumes == list(finished.model.state.volumes)
+        assert status(finished.store, "").state == "stopped"
+    finished.roll_back()
+    assert [] == ground.wrong_at_the_start()
+
+
+def test_a_rollback_of_all_that_was_then_wanted_less_is_not_gone_on_with(
+    finished: Host, ground: Ground
+) -> None:
+    # It was cut off between the runs: `resume` after `--to` took back all of the host.
+    with_another_guest(finished)
+    first, later = finished.store.runs()
+    images = finished.crashes_of(finished.roll_back)
+    for image in images:
+        finished.restore(image)
+        last, *others = finished.store.ledger(later).to_take_back
+        if not others and image.point.endswith("undo: before its end is journaled"):
+            break
+    finished.store.journal(later).append(Undone(last.number))
+    assert finished.store.ledger(later).state == "rolling back"
+    assert finished.store.ledger(first).state == "finished"
+    back(finished, to="network_bridge")
+    assert status(finished.store, "").state == "stopped"
+    finished.resume()
+    finished.questions.clear()
+    assert [] == ground.wrong_at_the_end()
+
+
+def test_a_bridge_is_guarded_in_a_run_below_one_that_is_gone(finished: Host) -> None:
+    # Its timer looked at the newest run alone, and left the host as the killed program had it.
+    with_another_guest(finished)
+    back(finished, only=2)
+    back(finished, to="tls_libraries")
+
+    def guarded(image: Image) -> bool:
+        finished.restore(image)
+        ledger = finished.store.ledger(finished.store.runs()[0])
+        return ledger.guard_open and "xenbr0" in finished.model.state.links
+
+    images = different(finished.crashes_of(finished.resume))
+    finished.restore(next(image for image in reversed(images) if guarded(image)))
+    assert take_back_unconfirmed(finished.store, finished.machine(), finished.reporter)
+    assert [name for name, link in finished.model.state.links.items() if link.addresses] == ["ens3"]

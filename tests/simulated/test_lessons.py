@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from steps import PIPELINE
 from steps.expected_output import show
+from steps.facts import Facts
 from steps.played import Played
 from steps.settings import Settings
 from steps.teaching import exercises
@@ -18,15 +21,17 @@ from tests.fast import share
 from tests.machines import finished, machines
 from tests.simulated.lesson import PAUSE, Learner, Lesson
 from tests.simulated.playing import NOTHING, press_enter_until, terminal, tree
+from wizard.actions import Action, InstallPackages
 from wizard.answer_file import read_answers
 from wizard.answers import Answers, draft, settle
-from wizard.errors import Exit, Stopped
+from wizard.errors import Exit, StepFailed, Stopped
 from wizard.simulation import Simulation
 from wizard.step import step_name
 
 NAMES = [step_name(step) for step in PIPELINE]
 STOCK = machines()["stock"]
 SETTINGS = settle(Answers(Settings), STOCK)
+MORE = "Your answers ask for more of an earlier step"
 # Commands that show, and change nothing.
 SHOWING = {"bridge", "cat", "findmnt", "grep", "ls", "lvs", "systemctl", "vgs", "xl"}
 
@@ -229,6 +234,21 @@ def test_after_a_failure_an_answer_is_changed_and_the_lesson_goes_on(tmp_path: P
     assert 1 == sum("How many processors" in asked for asked in learner.asked)
 
 
+def test_what_was_answered_in_the_step_that_failed_stays_answered(tmp_path: Path) -> None:
+    """What was changed was the answers from before that step: its own were forgotten."""
+    learner = Learner(
+        {
+            "which answer shall be another": ["guests.0.root_size", "go on"],
+            "guest's root volume": ["", "3GiB"],
+            "Which filesystem": ["xfs"],
+        }
+    )
+    lesson = Lesson(tmp_path, learner, failure="guest_volumes", decisions=("change",))
+    lesson.go()
+    guest = lesson.tutor.settings.guests[0]
+    assert ("xfs", 3072) == (guest.filesystem, guest.root_size)
+
+
 def test_steps_that_are_done_again_after_a_change_are_not_asked_again(tmp_path: Path) -> None:
     answers = ["steps", "storage.volume_group", "go on"]
     learner = Learner(
@@ -260,9 +280,76 @@ def test_an_answer_that_needs_more_of_an_earlier_step_gets_it(tmp_path: Path) ->
     learner = Learner({"Which filesystem": ["xfs"]})
     lesson = Lesson(tmp_path, learner)
     lesson.go()
-    assert "Your answers ask for more of an earlier step: Xen itself" in learner.all_heard
+    assert f"{MORE}: Xen itself" in learner.all_heard
     assert "xfsprogs" in lesson.simulation.read_facts().packages
     assert lesson.tutor.settings.guests[0].filesystem == "xfs"
+
+
+class WithoutXfs(Played):
+    """A machine for which xfsprogs cannot be had."""
+
+    def output(self, action: Action, then: Facts) -> Sequence[str]:
+        if isinstance(action, InstallPackages) and "xfsprogs" in action.packages:
+            raise StepFailed("apt-get ended with exit status 100.", hint="")
+        return super().output(action, then)
+
+
+def test_what_an_answer_asks_of_an_earlier_step_and_fails_can_be_answered_otherwise(
+    tmp_path: Path,
+) -> None:
+    """Only the answers up to that earlier step were offered: it could not be gone on."""
+    learner = Learner(
+        {
+            "Which filesystem": ["xfs", "ext4"],
+            "which answer shall be another": ["steps", "guests.0.filesystem", "go on"],
+            "An answer of which step": ["guest_volumes"],
+        }
+    )
+    lesson = Lesson(tmp_path, learner, decisions=("change",))
+    lesson.simulation = Simulation(PIPELINE, lesson.facts, WithoutXfs(), pace=0)
+    lesson.tutor = lesson.new_tutor(Answers(Settings))
+    lesson.go()
+    assert lesson.tutor.settings.guests[0].filesystem == "ext4"
+    assert "xfsprogs" not in lesson.simulation.read_facts().packages
+
+
+class LeavesWhenAskedForMore(Learner):
+    """Leaves before what an answer asks of an earlier step is done."""
+
+    def line(self, prompt: str, default: str = "", **more: Any) -> str:
+        if PAUSE in prompt and any(MORE in text for text in self.heard):
+            self.heard.clear()
+            return "leave"
+        return super().line(prompt, default, **more)
+
+
+@pytest.mark.parametrize(
+    ("learner", "package"),
+    [
+        (LeavesWhenAskedForMore({"Which filesystem": ["xfs"]}), "xfsprogs"),
+        (
+            Learner({"Ubuntu release": ["noble"], "Which further packages": ["quit"]}),
+            "ubuntu-keyring",
+        ),
+    ],
+)
+def test_what_an_answer_asks_of_an_earlier_step_is_not_forgotten_by_leaving(
+    learner: Learner, package: str, tmp_path: Path
+) -> None:
+    """The answers were kept, and nothing told that they were new: mkfs.xfs was not there then."""
+    lesson = Lesson(tmp_path, learner)
+    known = (*lesson.facts.installable, "ubuntu-keyring")
+    lesson.facts = replace(lesson.facts, installable=known)
+    lesson.simulation = Simulation(PIPELINE, lesson.facts, Played(), pace=0)
+    lesson.tutor = lesson.new_tutor(Answers(Settings))
+    with pytest.raises(Stopped, match="You "):
+        lesson.go()
+    (run,) = lesson.store.runs()
+    assert package not in lesson.simulation.read_facts().packages
+    lesson.tutor = lesson.new_tutor(read_answers([run.answers], Settings), resumed=True)
+    lesson.go()
+    assert package in lesson.simulation.read_facts().packages
+    assert lesson.store.ledger(run).state == "finished"
 
 
 def test_what_stands_in_the_way_can_be_answered_otherwise(tmp_path: Path) -> None:
