@@ -325,7 +325,7 @@ GONE = [*BACK, UndoBegun(6), Undone(6), UndoBegun(2), Undone(2)]
         ((BACK, BACK), 2),
         ((BACK, GONE), 1),  # nothing of the second is left: only its last record is missing
         ((GONE, GONE), 2),
-        (([], [*GONE, RollbackEnded(True)]), None),
+        (([], [*GONE, RollbackEnded(True)]), 1),
         (([Finished()], []), 2),
         (([], [Finished()]), None),
     ],
