@@ -167,7 +167,7 @@ def test_a_partition_table_may_be_left_where_the_plan_says_so(
     [
         (0, True, ""),
         (2, True, ""),
-        (8, True, ""),
+        (8, True, "several contradicting signatures"),
         (2, False, "cannot be read"),
         (0, False, "cannot be read"),
         (124, True, "cannot be told: blkid ended with 124"),
