@@ -66,6 +66,7 @@ class Forked:
     def kill(self) -> None:
         if self._status is None:
             os.kill(self.pid, signal.SIGKILL)
+            self.ended(60)
 
 
 class Nursery:
@@ -193,8 +194,9 @@ class ForkedInTerminal:
         os.close(self.child_fd)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL):
             if self._child.ended(0.1):
-                break
+                return
             os.kill(self.pid, number)
+        self._child.ended(60)  # a busy machine takes its time, and the socket is to be closed
 
 
 def _module(argv: Sequence[str]) -> tuple[str, list[str]] | None:
