@@ -63,9 +63,15 @@ class Forked:
         assert self._status is not None
         return self._status
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it is there: it may be gone before the nursery has told so."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
+        """End it, and see that it has."""
         if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             self.ended(60)
 
 
@@ -195,7 +201,7 @@ class ForkedInTerminal:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL):
             if self._child.ended(0.1):
                 return
-            os.kill(self.pid, number)
+            self._child.signal(number)
         self._child.ended(60)  # a busy machine takes its time, and the socket is to be closed
 
 
