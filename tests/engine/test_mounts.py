@@ -20,11 +20,13 @@ from tests.fast import share
 from wizard.actions import (
     CommandShows,
     MakeDirectory,
+    MovePath,
     PathAbsent,
     PathPresent,
     Probe,
     RunCommand,
     Volume,
+    WriteFile,
 )
 from wizard.errors import Interrupted, StepFailed, Stopped
 from wizard.machine import Machine
@@ -91,6 +93,20 @@ def test_a_volume_is_mounted_for_its_actions_kept_between_them_and_unmounted(pla
     assert not place.point.exists()
     assert place.machine.is_done(first)
     place.machine.release()
+
+
+def test_nothing_is_done_in_a_volume_that_is_not_there(place: Place) -> None:
+    # What is below its mount point is not in it.
+    gone = replace(place.volume, device=str(place.top / "gone"))
+    place.point.mkdir(parents=True)
+    file = place.point / "hostname"
+    file.write_text("vm01\n")
+    for action in (
+        WriteFile(str(file), "vm01\n", "Why.", inside=gone),
+        MakeDirectory(str(place.point), "Why.", inside=gone),
+        MovePath(str(place.point / "before"), str(file), "Why.", inside=gone),
+    ):
+        assert not place.machine.is_done(action)
 
 
 def test_an_action_outside_finds_the_volume_unmounted(place: Place) -> None:
