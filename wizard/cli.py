@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
             status = _complete(argv[1:])
         else:
             status = run(arguments := parse(argv))
-            if arguments.command in _CHANGING:
+            if arguments.command in _CHANGING or arguments.guests != "list":
                 _flush()
         sys.stdout.flush()
     except SetupError as error:

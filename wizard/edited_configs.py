@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from wizard import ucf
 from wizard.errors import StepFailed
 from wizard.files import write_atomically
 from wizard.running import Running
@@ -67,20 +68,9 @@ def _of_dpkg(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_ucf(names: Iterable[str], root: Path) -> Iterator[tuple[str, str]]:
-    """By ucf's books (ucf(1)): whose file it is, and the MD5 of what it was made from."""
     ours = {name.partition(":")[0] for name in names}
-    owned = {path for owner, path in _lines(root / "var/lib/ucf/registry") if owner in ours}
-    for digest, path in _lines(root / "var/lib/ucf/hashfile"):
-        if path in owned:
-            yield path, digest
-
-
-def _lines(book: Path) -> Iterator[tuple[str, str]]:
-    with suppress(FileNotFoundError):
-        for line in book.read_text(errors="surrogateescape").splitlines():
-            first, *path = line.split(maxsplit=1)
-            if path:
-                yield first, path[0].strip()
+    owned = {path for owner, path in ucf.owners(root) if owner in ours}
+    return ((path, digest) for digest, path in ucf.digests(root) if path in owned)
 
 
 def _content(file: Path) -> bytes:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from wizard import ucf
 from wizard.errors import StepFailed
 from wizard.files import write_atomically
 from wizard.running import Running, Watch
@@ -90,13 +91,11 @@ def _listed(names: Iterable[str], running: Running) -> list[str]:
 
 
 def _emptied_configs(root: Path) -> Iterator[tuple[Path, str]]:
-    """Empty files that have content by ucf's book (ucf(1): lines of "md5sum  path")."""
-    with suppress(FileNotFoundError):
-        for line in (root / "var/lib/ucf/hashfile").read_text(errors="replace").splitlines():
-            digest, _space, name = line.partition("  ")
-            path = root / name.lstrip("/")
-            if digest != _NOTHING and _is_empty(path):
-                yield path, digest
+    """Empty files that have content by ucf's book."""
+    for digest, name in ucf.digests(root):
+        path = root / name.lstrip("/")
+        if digest != _NOTHING and _is_empty(path):
+            yield path, digest
 
 
 def _is_empty(path: Path) -> bool:

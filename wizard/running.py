@@ -141,7 +141,7 @@ class Running:
             raise Conflict(
                 f"`{shlex.join(undo)}` was not run: it would harm what depends on that and is not "
                 f"ours: {', '.join(names)}.",
-                hint="Remove that, or merge it; then take back again.",
+                hint="Shut that guest down, or merge or remove that volume; then take back again.",
             )
         answer = self.ask(spared, _LISTING_TIME) if spared else Answer(0, "", "")
         look = shlex.join(spared)

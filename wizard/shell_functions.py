@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from wizard.signatures import CONTRADICTING
+
 
 @dataclass(frozen=True)
 class Function:
@@ -191,19 +193,27 @@ move() { # SOURCE DESTINATION: rename, never over something that is there
 """,
         needs=("present", "die"),
     ),
+    "what_is_on": Function(
+        f"""\
+what_is_on() {{ # DEVICE: on_it is what blkid says of it
+    status=0
+    on_it=$(blkid --probe --output export "$1") || status=$?
+    case $status in
+        0 | 2) ;; # what it found; nothing
+        8) on_it='TYPE={CONTRADICTING}' ;;
+        *) die "What is on $1 cannot be told: blkid ended with $status." ;;
+    esac
+}}
+""",
+        needs=("die",),
+    ),
     "same_device": Function(
         """\
 same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it was for the plan
     size=$(blockdev --getsize64 "$1")
     [ "$2" = 0 ] || [ "$size" = "$2" ] || die "$1 has $size bytes, not $2."
     disks=$(lsblk --inverse --noheadings --pairs --output SERIAL,PTUUID "$1")
-    status=0
-    on_it=$(blkid --probe --output export "$1") || status=$?
-    case $status in
-        0 | 2) ;; # what it found; nothing
-        8) on_it="TYPE=several contradicting signatures" ;;
-        *) die "What is on $1 cannot be told: blkid ended with $status." ;;
-    esac
+    what_is_on "$1"
     case $disks in
         *"SERIAL=\\"$3\\""*) ;;
         *) [ -z "$3" ] || die "$1 has another serial number than $3." ;;
@@ -223,7 +233,7 @@ same_device() { # PATH BYTES SERIAL TABLE-ID CONTENT [or-table]: it is what it w
     } || die "$1 cannot be read."
 }
 """,
-        needs=("die",),
+        needs=("what_is_on", "die"),
     ),
     "begin": Function(
         f"""\
@@ -263,21 +273,15 @@ create_partition() { # DISK NUMBER START SECTORS NODE: for LVM; the sectors are 
         seconds=$((seconds + 1))
     done
     [ -z "$made" ] || return 0 # what is on it then is remains of what the space held before
-    status=0
-    on_it=$(blkid --probe --output export "$5") || status=$?
+    what_is_on "$5"
     content=$(printf '%s\\n' "$on_it" | sed -n 's/^\\(PT\\)\\{0,1\\}TYPE=//p')
-    case $status in
-        0 | 2) ;;
-        8) content='several things at once' ;;
-        *) die "What is on $5 cannot be told: blkid ended with $status." ;;
-    esac
     case $content in
         '' | LVM2_member) ;;
         *) die "$5 was there already, and holds $content. If it can be lost: wipefs --all $5" ;;
     esac
 }
 """,
-        needs=("shows", "die"),
+        needs=("shows", "what_is_on", "die"),
     ),
     "inside": Function(
         """\

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.rooted import Rooted
 from wizard import commands
 from wizard.commands import Answer, ask
 from wizard.edited_configs import keep_edited
@@ -60,11 +61,12 @@ OF_XEN = (
 )
 
 
-class Host:
+class Host(Rooted):
     """A root with a package database."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.kept = root, root / "kept"
+        super().__init__(root)
+        self.kept = root / "kept"
         self.running = Running(commands.run, self.ask, Interrupts(), nothing, root / "running")
         self.write("/var/lib/dpkg/status", STATUS)
         for path in (*OF_XEN, "/etc/xen/new", "/etc/lvm/lvm.conf", "/etc/other"):
@@ -72,13 +74,9 @@ class Host:
         self.write("/etc/elsewhere", "not the package's\n")
         (root / "etc/xen/link").symlink_to(root / "etc/elsewhere")
         self.write("/var/lib/ucf/hashfile", f"{MD5}  /etc/default/xen\n{MD5}  /etc/other\n")
-        self.write("/var/lib/ucf/registry", "xen-utils-common\t /etc/default/xen\nx\t /etc/other\n")
-
-    def write(self, path: str, text: str) -> Path:
-        place = self.root / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        return place
+        self.write(
+            "/var/lib/ucf/registry", "\nxen-utils-common\t /etc/default/xen\nx\t /etc/other\n"
+        )
 
     def ask(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.rooted import Rooted
 from wizard import commands
 from wizard.actions import InstallPackages
 from wizard.commands import Answer, Completed
@@ -32,11 +33,11 @@ UNDO = PackagesUndo(names=tuple(OURS), configured=(), automatic=())
 ACTION = InstallPackages(tuple(OURS), "Why.")
 
 
-class Host:
+class Host(Rooted):
     """A root of its own, in which dpkg is asked by hand, and deb-systemd-helper is the real one."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root)
         self.owned = OURS
         self.helper = ""
         self.status = 0
@@ -46,12 +47,6 @@ class Host:
         self.write("/lib/systemd/system/lvm2-monitor.service", UNIT)
         digest = hashlib.md5(TEMPLATE.encode(), usedforsecurity=False).hexdigest()
         self.write("/var/lib/ucf/hashfile", f"{digest}  /etc/default/xen\n")
-
-    def write(self, path: str, text: str) -> Path:
-        place = self.root / path.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        return place
 
     def ask(
         self,

@@ -84,7 +84,7 @@ def partition_script(
         ("echo TYPE=LVM2_member", ""),
         ("echo TYPE=ext4", "holds ext4"),
         ("echo PTTYPE=gpt", "holds gpt"),
-        ("exit 8", "holds several things at once"),
+        ("exit 8", "holds several contradicting signatures"),
         ("exit 124", "cannot be told"),
     ],
 )
