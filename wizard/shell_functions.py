@@ -161,7 +161,10 @@ keep_copy() { # PATH: keep the file as it is now below /var/lib/xen-setup-by-han
     copy=/var/lib/xen-setup-by-hand$1
     [ ! -e "$1" ] || [ -e "$copy" ] || {
         (umask 077 && mkdir --parents "${copy%/*}")
-        cp --archive "$1" "$copy"
+        # Of what a link leads to, as that is written to; and on the disk before it is.
+        cp --archive --dereference "$1" "$copy.new"
+        sync "$copy.new"
+        mv --no-target-directory "$copy.new" "$copy"
     }
 }
 """

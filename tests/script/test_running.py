@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -266,6 +268,22 @@ def test_what_such_a_step_changes_is_kept_as_it_was_at_first(shell: Shell) -> No
     assert ("then\n", "at first") == (changed.read_text(), copy.read_text())
     assert 0o640 == copy.stat().st_mode & 0o777
     assert 0o700 == kept.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("link", ["../elsewhere", "{top}/elsewhere"])
+def test_what_a_link_leads_to_is_kept_and_comes_back_through_it(link: str, shell: Shell) -> None:
+    real, changed = shell.top / "elsewhere", shell.top / "etc/changed"
+    real.write_text("at first")
+    changed.parent.mkdir()
+    changed.symlink_to(link.format(top=shell.top))
+    guard = Guard(1, ("true",), True, "Are you there?")
+    text = script_of([WriteFile(str(changed), "then\n", "Why.")], guard=guard)
+    (shell.programs / "true").symlink_to("/usr/bin/true")
+    for _ in range(2):
+        assert (0, "then\n") == (shell.run(text).returncode, real.read_text())
+    (way_back,) = re.findall("# +(cp --archive .*)", (shell.top / "plan.sh").read_text())
+    subprocess.run(shlex.split(way_back), check=True)
+    assert (changed.is_symlink(), real.read_text()) == (True, "at first")
 
 
 @pytest.mark.parametrize("reached", [True, False])
