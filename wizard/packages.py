@@ -199,7 +199,7 @@ class Packages:
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
         if half := self._make_whole(undo, watch):
-            self._force_out(half, undo, watch)
+            self._force_out(half, undo, kept.names, watch)
         purge, remove = self.ours_still_there(undo, kept.names)
         copied = keep_edited(purge, edited, self._running, self._root)
         try:
@@ -261,15 +261,18 @@ class Packages:
                 self._running.do(install_command(half, again=True), _REMOVAL_TIME, watch, "apt")
         return tuple(half)
 
-    def _force_out(self, half: tuple[str, ...], undo: PackagesUndo, watch: Watch) -> None:
-        """Remove what came in, if apt cannot on account of what is half unpacked."""
+    def _force_out(
+        self, half: tuple[str, ...], undo: PackagesUndo, kept: Collection[str], watch: Watch
+    ) -> None:
+        """Remove what came in and is not `kept`, if apt cannot for what is half unpacked."""
         states = self.states()
         try:
             self._simulate("purge", "--no-auto-remove", names=half)
         except StepFailed:
             # While no list offers a half unpacked package any more, apt does nothing at all. All
             # that came with it goes at once: dpkg, too, removes nothing that something else needs.
-            ours = [name for name in undo.names if states.get(name) in _THERE]
+            there = [name for name in undo.names if states.get(name) in _THERE]
+            ours = [name for name in there if name.partition(":")[0] not in kept]
             for verb, names in (
                 ("--remove", ours),
                 ("--purge", [name for name in ours if name not in undo.configured]),

@@ -7,12 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from wizard.actions import InstallPackages
+from wizard.actions import InstallPackages, Need
 from wizard.commands import Answer, Completed
 from wizard.errors import Conflict, StepFailed
 from wizard.files import nothing
@@ -304,6 +304,30 @@ def test_what_is_half_unpacked_and_no_longer_offered_goes_by_dpkg(
     apt.half, apt.offered = {"libxen"}, False
     machine.revert(XEN_SYSTEM, undo, Unwatched())
     assert apt.states == before
+
+
+def test_what_somebody_needs_by_now_does_not_go_by_dpkg_either(apt: Apt, tmp_path: Path) -> None:
+    del apt.states["lvm2"], apt.states["libdevmapper"]
+    groups = Need("lvm2", "the volume group", ("vgs",), r"(\S+)")
+    action = replace(XEN_SYSTEM, needs=(groups,))
+
+    def ask(argv: Sequence[str], timeout: float = 20.0, input: str | None = None) -> Answer:  # noqa: A002
+        if argv[0] == "vgs":
+            return Answer(0, "  mine\n", "") if "lvm2" in apt.states else Answer(127, "", "")
+        if "Provides" in argv[-1]:
+            lines = (f"{name}\t\t{', '.join(needed)}" for name, needed in apt.needs.items())
+            return Answer(0, "\n".join(lines), "")
+        return apt.ask(argv, timeout, input)
+
+    machine = Machine(run_command=apt.run, ask_command=ask, work=tmp_path)
+    machine.attend(Workplace(tmp_path / "log", tmp_path))
+    undo = machine.prepare(action, "1")
+    machine.perform(action, undo, Unwatched())
+    apt.states["libxen"] = "half-installed"
+    apt.half, apt.offered = {"libxen"}, False
+    said = machine.revert(action, undo, Unwatched())
+    assert "lvm2, for the volume group mine" in said
+    assert {"lvm2", "libdevmapper"} == {*apt.states} - {"bridge-utils"}
 
 
 def test_a_removal_that_was_cut_off_goes_on(apt: Apt, machine: Machine) -> None:
