@@ -20,6 +20,7 @@ from wizard.undo import Attribute, FileBefore, FileUndo, MoveUndo, Undo
 
 Checkpoint = Callable[[str], None]
 
+_HALF = ".xen-setup-new"
 _MOST_LINKS = 40  # as the kernel does (path_resolution(7))
 
 
@@ -173,6 +174,11 @@ def remove_half_written(path: Path) -> None:
     # tried either.
     if os.path.lexists(_beside(path)):
         _beside(path).unlink(missing_ok=True)
+
+
+def is_half_written(path: Path) -> bool:
+    """Whether this is what an interrupted `write_atomically` has left, by its name."""
+    return path.name.startswith(".") and path.name.endswith(_HALF)
 
 
 def refuse_unwritable(target: Path, path: str) -> None:
@@ -423,4 +429,4 @@ def sync_directory(path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     # Hidden, and with an ending that no *.cfg, *.conf or run-parts directory takes in.
-    return path.with_name(f".{path.name[:200]}.xen-setup-new")
+    return path.with_name(f".{path.name[:200]}{_HALF}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from wizard import emptied, needed
 from wizard.actions import InstallPackages, Need
 from wizard.apt import REPAIR, install_command, removal_command
-from wizard.edited_configs import keep_edited
+from wizard.edited_configs import keep_edited, said_of_copies
 from wizard.errors import Conflict, StepFailed
 from wizard.running import Running, Unwatched, Watch
 from wizard.undo import PackagesUndo
@@ -145,6 +145,22 @@ class Packages:
 
         Raises `Conflict` when something that did not come with it needs it by now.
         """
+        purge, remove = self._still_there(undo, kept)
+        if purge or remove:
+            transaction = self._simulate("purge", "--no-auto-remove", names=(*purge, *remove))
+            bare = {name.partition(":")[0] for name in undo.names} - {*kept}
+            others = [name for name in transaction.removed if name.partition(":")[0] not in bare]
+            if others:
+                raise Conflict(
+                    f"Installed since then, and in need of these packages: {', '.join(others)}.",
+                    hint="Remove them yourself if nothing needs them, then roll back again.",
+                )
+        return purge, remove
+
+    def _still_there(
+        self, undo: PackagesUndo, kept: Collection[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """As `ours_still_there`, whoever needs it."""
         states = self.states()
         keep = ("not-installed", None)
         names = [name for name in undo.names if name.partition(":")[0] not in kept]
@@ -156,15 +172,6 @@ class Packages:
             for name in names
             if name in undo.configured and states.get(name) not in (*keep, "config-files")
         )
-        if purge or remove:
-            transaction = self._simulate("purge", "--no-auto-remove", names=(*purge, *remove))
-            bare = {name.partition(":")[0] for name in names}
-            others = [name for name in transaction.removed if name.partition(":")[0] not in bare]
-            if others:
-                raise Conflict(
-                    f"Installed since then, and in need of these packages: {', '.join(others)}.",
-                    hint="Remove them yourself if nothing needs them, then roll back again.",
-                )
         return purge, remove
 
     def install(self, action: InstallPackages, undo: PackagesUndo, watch: Watch) -> None:
@@ -198,10 +205,12 @@ class Packages:
         kept = needed.kept(needs, whole, undo.names, self._ask, before=undo.served)
         with suppress(StepFailed):
             self._repair(watch)  # one of ours that cannot be configured can go all the same
-        if half := self._make_whole(undo, watch):
+        half = self._make_whole(undo, watch)
+        purge, _ = self._still_there(undo, kept.names)
+        keep_edited(purge, edited, self._running, self._root)
+        if half:
             self._force_out(half, undo, kept.names, watch)
         purge, remove = self.ours_still_there(undo, kept.names)
-        copied = keep_edited(purge, edited, self._running, self._root)
         try:
             emptied.fill_lists(purge, self._running, watch, self._root)
         except (StepFailed, OSError) as error:
@@ -234,7 +243,7 @@ class Packages:
                     "ends well, then roll back again.",
                     details=error.details,
                 ) from error
-        return " ".join(filter(None, (kept.words, copied)))
+        return " ".join(filter(None, (kept.words, said_of_copies(edited))))
 
     def _make_whole(self, undo: PackagesUndo, watch: Watch) -> tuple[str, ...]:
         """Unpack once more what a cut left half unpacked, as far as that goes, and name it. Of such

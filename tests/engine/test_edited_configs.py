@@ -15,7 +15,7 @@ import pytest
 from tests.engine.rooted import Rooted
 from wizard import commands
 from wizard.commands import Answer, ask
-from wizard.edited_configs import keep_edited
+from wizard.edited_configs import keep_edited, said_of_copies
 from wizard.errors import StepFailed
 from wizard.files import nothing
 from wizard.interrupts import Interrupts
@@ -87,8 +87,11 @@ class Host(Rooted):
         database = f"--admindir={self.root / 'var/lib/dpkg'}"
         return ask((argv[0], database, *argv[1:]), timeout)
 
-    def keep(self, *names: str) -> str:
-        return keep_edited(names, self.kept, self.running, self.root)
+    def keep(self, *names: str) -> None:
+        keep_edited(names, self.kept, self.running, self.root)
+
+    def said(self) -> str:
+        return said_of_copies(self.kept, self.root)
 
     def copies(self) -> dict[str, str]:
         files = [path for path in self.kept.rglob("*") if path.is_file()]
@@ -101,28 +104,56 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_nothing_was_edited(host: Host) -> None:
-    assert (host.keep("xen-utils-common", "lvm2"), host.keep()) == ("", "")
+    host.keep("xen-utils-common", "lvm2")
+    host.keep()
     assert not host.kept.exists()
+    assert host.said() == ""
 
 
 @pytest.mark.parametrize("path", OF_XEN)
 def test_what_was_edited_is_copied_with_its_mode(host: Host, path: str) -> None:
     file = host.write(path, "mine\n")
     file.chmod(0o640)
-    said = host.keep("xen-utils-common", "lvm2")
-    assert host.copies() == {path: "mine\n"}
+    for _again in range(2):
+        host.keep("xen-utils-common", "lvm2")
+        assert host.copies() == {path: "mine\n"}
     assert (host.kept / path.lstrip("/")).stat().st_mode & 0o777 == 0o640
-    assert f"their packages: {path}. Copies are below {host.kept}." in said
-    host.write(path, "mine, again\n")
-    assert host.keep("xen-utils-common", "lvm2") == said
-    assert host.copies() == {path: "mine, again\n"}
+
+
+def test_it_is_said_of_those_alone_that_are_gone(host: Host) -> None:
+    # A purge that fails, or is cut off, has removed some of them, and says nothing.
+    for path in OF_XEN:
+        host.write(path, "mine\n")
+    host.keep("xen-utils-common")
+    host.write("/kept/etc/xen/.xl.conf.xen-setup-new", "ha")  # a power cut left that
+    assert host.said() == ""
+    for path in OF_XEN[:2]:
+        (host.root / path.lstrip("/")).unlink()
+    for _again in range(2):
+        host.keep("xen-utils-common")
+        words = f"their packages: {', '.join(OF_XEN[:2])}. Copies are below {host.kept}."
+        assert words in host.said()
+
+
+def test_no_copy_is_written_over_another(host: Host) -> None:
+    # Taken back, done again, and taken back once more in one run.
+    path = "/etc/xen/xl.conf"
+    for number in ("first", "second", "third"):
+        host.write(path, f"{number}\n").chmod(0o600)
+        host.keep("xen-utils-common")
+    assert host.copies() == {
+        f"{path}.~1~": "first\n", f"{path}.~2~": "second\n", path: "third\n",
+    }  # fmt: skip
+    (host.root / path.lstrip("/")).unlink()
+    assert f"packages: {path}. Copies" in host.said()
 
 
 def test_what_is_anothers_or_empty_is_none_of_it(host: Host) -> None:
     for path in ("/etc/lvm/lvm.conf", "/etc/other", "/etc/elsewhere"):
         host.write(path, "mine\n")
     host.write("/etc/default/xen", "")  # a power cut does that
-    assert (host.keep("xen-utils-common"), host.copies()) == ("", {})
+    host.keep("xen-utils-common")
+    assert host.copies() == {}
 
 
 def test_nothing_is_purged_where_dpkg_does_not_tell(host: Host) -> None:

@@ -306,6 +306,38 @@ def test_what_is_half_unpacked_and_no_longer_offered_goes_by_dpkg(
     assert apt.states == before
 
 
+@pytest.fixture
+def edited(apt: Apt, tmp_path: Path) -> Path:
+    """A configuration file of one of the packages, which somebody has edited."""
+    path = tmp_path / "xl.conf"
+    path.write_text("mine\n")
+    apt.conffiles = {"xen-utils": f" {path} {'0' * 32}"}
+    return path
+
+
+def test_what_was_edited_is_copied_before_dpkg_removes_by_force(
+    apt: Apt, machine: Machine, edited: Path, tmp_path: Path
+) -> None:
+    undo = install(machine)
+    apt.states["libxen"] = "half-installed"
+    apt.half, apt.offered = {"libxen"}, False
+    machine.revert(XEN_SYSTEM, undo, Unwatched())
+    assert "xen-utils" not in apt.states
+    assert Path(f"{tmp_path}/edited{edited}").read_text() == "mine\n"
+
+
+def test_it_is_said_of_copies_though_the_purge_had_failed_at_first(
+    apt: Apt, machine: Machine, edited: Path
+) -> None:
+    undo = install(machine)
+    apt.broken, apt.states["libdevmapper"] = {"libdevmapper"}, "half-configured"
+    with pytest.raises(StepFailed, match="gone; but dpkg cannot finish"):
+        machine.revert(XEN_SYSTEM, undo, Unwatched())
+    edited.unlink()
+    apt.broken.clear()
+    assert f"gone with their packages: {edited}." in machine.revert(XEN_SYSTEM, undo, Unwatched())
+
+
 def test_what_somebody_needs_by_now_does_not_go_by_dpkg_either(apt: Apt, tmp_path: Path) -> None:
     del apt.states["lvm2"], apt.states["libdevmapper"]
     groups = Need("lvm2", "the volume group", ("vgs",), r"(\S+)")
