@@ -263,6 +263,20 @@ def test_the_engine_itself_unpacks_nothing_outside(
     assert not list(tmp_path.rglob("evil"))
 
 
+def test_a_file_that_has_its_old_bytes_is_none_that_was_edited(
+    machine: Machine, tree: Path, prepared: Path
+) -> None:
+    # A cut took the power after it was put back; a boot gave it another label, or somebody a mode.
+    action = planned(prepared, tree)
+    before = snapshot(tree, times=True)
+    undo = do(machine, action)
+    replaced = tree / "etc" / "replaced"
+    replaced.write_bytes(b"as it was \xff\n")
+    os.setxattr(replaced, "user.note", b"labelled")
+    take_back(machine, action, undo)
+    assert before == snapshot(tree, times=True)
+
+
 @pytest.mark.parametrize("name", ["etc/replaced", "etc/was-a-link", "opt/deep/new"])
 def test_what_somebody_edits_while_the_script_runs_is_not_written_over(
     machine: Machine, tree: Path, tmp_path: Path, name: str
