@@ -126,7 +126,7 @@ install_tree() { # SOURCE SHA256 TOP SCRIPT-SHA256: what install.sh installs, /l
         """\
 write_file() { # PATH MODE OWNER [as-before]: what comes in becomes the file, whole or not at all
     real_path "$1"
-    [ ! -d "$real" ] || die "$real is a directory: it cannot be written."
+    [ ! -e "$real" ] || [ -f "$real" ] || die "$real is no file: it cannot be written."
     new=${real%/*}/.${real##*/}.xen-setup-new
     rm --force "$new"
     (umask 077 && cat >"$new")
@@ -159,7 +159,7 @@ unchanged() { # PATH SHA256…: the file, or nothing, is as the plan knew it or 
         """\
 keep_copy() { # PATH: keep the file as it is now below /var/lib/xen-setup-by-hand, the first time
     copy=/var/lib/xen-setup-by-hand$1
-    [ ! -e "$1" ] || [ -e "$copy" ] || {
+    [ ! -f "$1" ] || [ -e "$copy" ] || {
         (umask 077 && mkdir --parents "${copy%/*}")
         # Of what a link leads to, as that is written to; and on the disk before it is.
         cp --archive --dereference "$1" "$copy.new"

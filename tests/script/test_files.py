@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -174,7 +175,8 @@ def test_again_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        (lambda tree: WriteFile(str(tree / "folder"), "a", "why"), "is a directory"),
+        (lambda tree: WriteFile(str(tree / "folder"), "a", "why"), "folder is no file"),
+        (lambda tree: WriteFile(str(tree / "masked"), "a", "why"), "null is no file"),
         (lambda tree: WriteFile(str(tree / "no/file"), "a", "why"), "no/.file"),
         (lambda tree: WriteFile(str(tree / "circle"), "a", "why"), "lead in a circle"),
         (lambda tree: MakeLink(str(tree / "file"), "elsewhere", "why"), "File exists"),
@@ -191,6 +193,8 @@ def test_it_stops_where_the_engine_would(
     (tree / "folder").mkdir(parents=True)
     (tree / "file").write_text("mine")
     (tree / "circle").symlink_to("circle")
+    os.mknod(tree / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (tree / "masked").symlink_to(tree / "null")
     before = snapshot(tree, times=True)
     after = WriteFile(str(tree / "after"), "a", "It is not come to.")
     done = Shell(tmp_path).run(script_of([action(tree), after]))
