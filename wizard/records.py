@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal
 
-from wizard.actions import Action, Reboot
-from wizard.undo import Undo
+from wizard.actions import Action, CreatePartition, Reboot
+from wizard.undo import PlainUndo, Undo
 
 VERSION = 1
 
@@ -248,6 +248,19 @@ class Ledger:
             for entry in since
             if entry.state == "not undone" and self.step_states[entry.step] not in ENDED
         ]
+
+    @property
+    def made_over_remains(self) -> Entry | None:
+        """A partition that was made over what its space held before, if nothing of its step came
+        after it. It is not empty then: the step would take it for somebody's, its space for gone.
+        """
+        for entry in self.to_take_back[:1]:
+            over_remains = isinstance(entry.action, CreatePartition) and (
+                isinstance(entry.undo, PlainUndo) and entry.undo.note
+            )
+            if entry.state == "done" and over_remains and self.step_states[entry.step] not in ENDED:
+                return entry
+        return None
 
     @property
     def waits_for_boot(self) -> Entry | None:

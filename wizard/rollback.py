@@ -395,8 +395,8 @@ def settle(
     journal: Journal, machine: Performer, reporter: Reporter, behind: Iterable[Entry]
 ) -> None:
     """Finish or take back what a crash cut off; then take back what could not be taken back when it
-    failed (`behind`), as its step would take it for somebody else's. What somebody has finished
-    meanwhile stays.
+    failed (`behind`), as its step would take it for somebody else's, and so a partition over
+    remains. What somebody has finished meanwhile stays.
     """
     for entry in journal.ledger.cut_off:
         if entry.state == "undoing":
@@ -416,6 +416,8 @@ def settle(
             _needed_by(entry, left), journal, machine, reporter, entry
         ):
             left.append(entry)
+    if (hidden := journal.ledger.made_over_remains) is not None:
+        take_back_entry(journal, machine, reporter, hidden)
 
 
 def _is_done(machine: Performer, entry: Entry) -> bool:

@@ -33,6 +33,8 @@ def pvcreate(model: Model, argv: Argv) -> Program:
     if content.kind == "lvm" or (content.kind != "empty" and "--yes" not in argv):
         return refused(f"WARNING: {content.detail} signature detected on {device}. Wipe it? [n]")
     yield  # LVM writes its label in one sector: half of it there is not
+    if device in model.state.parts:
+        model.state.remains = Content("empty")
     uuid = argv[argv.index("--uuid") + 1]
     model.state.content[device] = Content("lvm", "LVM2_member", "", uuid)
     return OK
@@ -201,8 +203,8 @@ def xfs_db(model: Model, argv: Argv) -> Program:
 def blkid(model: Model, argv: Argv) -> Program:
     yield from nothing()
     device = model.device(argv[-1])
-    content = model.content(device)
-    if not device or content.kind == "empty" or "--offset" in argv:
+    content = model.state.remains if "--offset" in argv else model.content(device)
+    if not device or content.kind == "empty":
         return Said(2, "")
     table = content.kind == "partition table"
     pairs = {

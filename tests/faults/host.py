@@ -311,6 +311,7 @@ class Tables:
         model.state.parts[f"{disk.path}{action.number}"] = Part(
             disk.path, action.number, action.start, action.sectors
         )
+        model.state.content[f"{disk.path}{action.number}"] = model.state.remains
         self.host.at_point("during the table's change")
         self.announce(action, running)
 
@@ -320,7 +321,7 @@ class Tables:
         assert disk is not None
         model.make_nodes(sorted(part_names(disk, action.number)))
 
-    def remove(self, action: CreatePartition, running: Running, _remains: str, /) -> None:
+    def remove(self, action: CreatePartition, running: Running, remains: str, /) -> None:
         model = self.host.model
         made = self._made(action)
         disk = model.disk_of(model.device(model.own(action.disk.path)))
@@ -330,7 +331,8 @@ class Tables:
         if made.sectors != action.sectors:
             raise Conflict(f"{path} is another partition.", hint="It was left as it is.")
         partitions.refuse_another_disk(action, running.ask)
-        if model.content(path).kind != "empty":
+        on_it = model.content(path)
+        if on_it.kind != "empty" and remains != f"TYPE={on_it.detail} UUID={on_it.uuid}":
             raise Conflict(f"{path} is not empty.", hint="It was left as it is.")
         self.host.at_point("during the table's change")
         del model.state.parts[path]

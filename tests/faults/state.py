@@ -74,6 +74,8 @@ class State:
     links: dict[str, Link] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     content: dict[str, Content] = field(default_factory=dict)
+    # In the space that is no partition.
+    remains: Content = field(default_factory=lambda: Content("empty"))
     groups: dict[str, Group] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)  # by "group/name"
     mounts: list[tuple[str, str]] = field(default_factory=list)  # (point, device), in order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 
 from steps import network_bridge
 from steps.facts import Content
-from tests.faults.ground import Ground
-from tests.faults.host import Image, Lie
+from tests.fast import share
+from tests.faults.ground import Ground, different
+from tests.faults.host import Dropped, Image, Lie
 from tests.faults.oracles import not_as_before
 from tests.faults.scenarios import SCENARIOS, TARBALL
 from tests.faults.state import Part, State, Volume
@@ -23,6 +25,7 @@ from wizard.errors import ChecksFailed, RollbackIncomplete, StepFailed, Stopped
 from wizard.journal import Means
 from wizard.status import status
 
+ANOTHER = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 INTERFACES = "tree/etc/network/interfaces"
 
 
@@ -331,6 +334,37 @@ def test_a_partition_that_somebody_makes_after_a_cut_keeps_nothing_from_going_on
     host.roll_back()
     assert {"/dev/vda2": mine} == host.model.state.parts
     assert Content("filesystem", "ext4", "", "mine") == host.model.content("/dev/vda2")
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_remains_in_the_space_of_a_new_partition_keep_nothing_from_going_on(
+    ground: Ground, goes_on: bool
+) -> None:
+    # It was not empty, so somebody's: `resume` said that there is no free space any more.
+    host = ground.host
+    host.restore(ground.undisturbed.before)
+    host.model.state.remains = Content("filesystem", "ext4", "", ANOTHER)
+    images: list[Image] = []
+
+    def keep(point: str) -> None:
+        if host.model.state.parts:
+            images.append(host.image(point))
+            if host.model.state.remains.kind == "empty":
+                raise Dropped
+
+    host.at_point = keep
+    with suppress(Dropped):
+        host.apply()
+    host.at_point = lambda _name: None
+    assert len(images) > 3
+    for image in share(different(images), one_in=3):
+        ground.stands_after(image, power=True)
+        if goes_on:
+            host.resume()
+            assert [] == ground.wrong_at_the_end(), image.point
+        else:
+            host.roll_back()
+            assert {} == host.model.state.parts, image.point
 
 
 def test_a_partition_stays_while_another_disk_has_the_name_of_its_own(ground: Ground) -> None:
