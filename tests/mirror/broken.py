@@ -53,12 +53,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, and how many bytes of it went out; `start` is the first one's place."""
+    """What was asked for, and how many bytes of it went out; `start` is the first one's place.
+    `spoiled`: they were others than the file has.
+    """
 
     path: str
     status: int
     sent: int
     start: int = 0
+    spoiled: bool = False
 
 
 def folder_of_files(top: Path) -> Source:
@@ -146,11 +149,15 @@ class Mirror:
         self.requests.clear()
 
     def fetched(self, pattern: str) -> list[str]:
-        """The names of the files that went out whole, or what was left of them, in order."""
+        """The names of the files that went out whole, or what was left of them, in order; none that
+        was spoiled: who refuses it must ask again.
+        """
         return [
             request.path.rpartition("/")[2]
             for request in self.requests
-            if request.status in (200, 206) and re.search(pattern, request.path)
+            if request.status in (200, 206)
+            and not request.spoiled
+            and re.search(pattern, request.path)
         ]
 
     def fault_for(self, path: str) -> Fault | None:
@@ -188,11 +195,11 @@ class _Answering(BaseHTTPRequestHandler):
         path = unquote(self.path).removeprefix("/debian")
         fault = self.owner.fault_for(path)
         if fault is not None and fault.kind == "refuse":
-            self._note(path, 0, 0)
+            self._note(Request(path, 0, 0))
             self._break()
             return
         if fault is not None and fault.kind == "captive":
-            self._send(path, 200, CAPTIVE, body=body, kind="text/html")
+            self._send(path, 200, CAPTIVE, fault, body=body, kind="text/html")
             return
         try:
             data = None if fault and fault.kind == "missing" else self.owner.source(path)
@@ -235,7 +242,9 @@ class _Answering(BaseHTTPRequestHandler):
                 sent += len(piece)
         finally:
             broken = fault is not None and fault.kind == "reset"
-            self._note(path, 0 if broken or sent < len(rest) else status, sent, start)
+            whole = not broken and sent == len(rest)
+            spoiled = fault is not None and fault.kind in ("spoiled", "captive")
+            self._note(Request(path, status if whole else 0, sent, start, spoiled))
         if broken:
             self._break()
 
@@ -244,8 +253,8 @@ class _Answering(BaseHTTPRequestHandler):
             return _Crawl(data, fault.at)
         return [data]
 
-    def _note(self, path: str, status: int, sent: int, start: int = 0) -> None:
-        self.owner.requests.append(Request(path, status, sent, start))
+    def _note(self, request: Request) -> None:
+        self.owner.requests.append(request)
 
     def _break(self) -> None:
         """The line breaks: a reset, and no end."""

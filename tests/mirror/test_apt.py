@@ -179,6 +179,7 @@ def test_packages_of_a_broken_mirror_are_explained_and_what_came_is_kept(
     undo = place.machine.prepare(place.action, "1")
     assert words in place.fails(place.action)
     assert [] == place.unpacked(), "nothing is installed before all of it is there"
+    assert [] == place.mirror.fetched("beta")
     place.mirror.fault = None
     place.mirror.forget()
     assert place.machine.settle(place.action, undo, Unwatched()), "resume"
