@@ -134,7 +134,8 @@ def _beginning(path: Path) -> str:
 
 def refuse_other_file(path: Path) -> None:
     """Raise UsageError when something is at the path that is no saved plan."""
-    if (path.is_symlink() or path.exists()) and not is_saved_plan(path):
+    # By os.path, which answers where Path would raise: whoever writes it has the words for that.
+    if os.path.lexists(path) and not is_saved_plan(path):
         raise UsageError(
             f"{path} is there already, and is no saved plan.",
             hint="Choose another name: nothing of yours is overwritten.",
