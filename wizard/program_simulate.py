@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from steps import PIPELINE
 from steps.expected_output import show, xl_list
@@ -196,13 +197,13 @@ def _prompter(arguments: Arguments) -> Prompter | None:
     """Who answers; nobody in `apply`."""
     if arguments.command == "apply":
         return None
+    unasked = f"xen-setup apply --simulate {quote(arguments.simulate or '')} ANSWERS"
     if arguments.no_input:
         raise UsageError(
             "A guided run asks questions, and --no-input forbids them.",
-            hint="Write the answers to a file, and use: "
-            f"xen-setup apply --simulate {arguments.simulate} ANSWERS",
+            hint=f"Write the answers to a file, and use: {unasked}",
         )
-    return choose_prompter(plain=arguments.plain)
+    return choose_prompter(plain=arguments.plain, unasked=unasked)
 
 
 def _introduce(console: Console, arguments: Arguments) -> None:
