@@ -352,10 +352,13 @@ def test_a_reader_that_leaves_early_is_no_error_to_talk_about() -> None:
     assert told == b""
 
 
-def test_a_full_disk_behind_the_output_is_said() -> None:
+@pytest.mark.parametrize(
+    "command", [["plan", "--facts", str(STOCK)], ["--version"], ["plan", "--help"]], ids=" ".join
+)
+def test_a_full_disk_behind_the_output_is_said(command: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "wizard", "plan", "--facts", str(STOCK)],
+            [sys.executable, "-P", "-m", "wizard", *command],
             stdout=full, stderr=subprocess.PIPE, text=True,
             env=environment(), cwd=ROOT, check=False,
         )  # fmt: skip
