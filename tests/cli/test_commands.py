@@ -390,9 +390,10 @@ def test_a_bug_leaves_a_report_without_secrets(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "apply", "--set", f"guests.0.root_password={digest}"],
-        env=environment(HOME=str(tmp_path)), cwd=ROOT, capture_output=True, text=True, check=False,
+        env=environment(HOME=str(tmp_path), PATH="/usr/bin:/bin", XEN_SETUP_PROGRAM="/srv/x/y"),
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    told_an_error(done, Exit.BUG, "this is a bug", "LookupError")
+    told_an_error(done, Exit.BUG, "this is a bug", "LookupError", "`/srv/x/y resume`")
     (report,) = (tmp_path / ".local/state/xen-setup").iterdir()
     assert str(report) in done.stderr
     text = report.read_text()
