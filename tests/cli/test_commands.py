@@ -98,6 +98,8 @@ def test_an_example_machine_is_known_by_its_name() -> None:
         (["apply"], "ANSWERS"),
         (["rollback", "--to"], "--to"),
         (["apply", "--simulate", "stock", "--to", "grub_entry", "x.yaml"], "not both"),
+        (["apply", "--simulate", "stock", "--log-file", "x", "x.yaml"], "not both"),
+        (["--teach", "apply", "x.yaml"], "--teach --answers"),
         (["practice", "exec"], "two dashes"),
         (["practice", "exec", "--"], "two dashes"),
         (["practice", "stop", "--", "ls"], "practice exec"),
