@@ -198,6 +198,7 @@ _EXCLUSIVE = (
     ("script", "json", "A plan is printed as a script or as JSON."),
     ("script", "out", "A plan is printed as a script or saved."),
     ("quiet", "verbose", "A run is told quietly or with every word."),
+    ("watch", "json", "A table is kept up to date for a person, or told once for a program."),
     ("unattended", "fault", "A machine is set up by a run, or has a fault in it."),
     ("log_file", "simulate", "Nothing of a simulated run is kept, not even its log."),
     (

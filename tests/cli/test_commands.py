@@ -110,6 +110,7 @@ def test_an_example_machine_is_known_by_its_name() -> None:
         (["plan", "--facts", "/etc"], "/etc"),
         (["plan", "--facts", str(STOCK), "--set", "nonsense"], "KEY=VALUE"),
         (["plan", "--script", "--out", "x"], "not both"),
+        (["guests", "--watch", "--json"], "not both"),
         (["--no-input"], "apply ANSWERS"),
         ([], "apply ANSWERS"),
     ],
