@@ -116,6 +116,16 @@ def is_saved_plan(path: Path) -> bool:
     return f'"{MARK}"' in _beginning(path)
 
 
+def refuse_saved_plans(paths: Sequence[Path]) -> None:
+    """Raise UsageError for the first of these answer files that is a saved plan."""
+    for path in paths:
+        if is_saved_plan(path):
+            raise UsageError(
+                f"{path} is a saved plan, and no answer file.",
+                hint=f"Run it by itself, alone: sudo xen-setup apply {shlex.quote(str(path))}",
+            )
+
+
 def is_shown_plan(path: Path) -> bool:
     """Whether the file is what `plan --json` or `check --json` printed."""
     return '"shape": "xen-setup ' in _beginning(path) and not is_saved_plan(path)
