@@ -35,6 +35,7 @@ from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
 from wizard.new_file import create, in_the_way
+from wizard.own_name import as_typed
 from wizard.questions import Choice, is_reference
 from wizard.saved_plan import refuse_saved_plans
 from wizard.step import step_name
@@ -139,7 +140,7 @@ def validate(arguments: Arguments) -> int:
     check = shlex.join(["check", *map(str, arguments.files), "--facts", str(arguments.facts)])
     console.line(
         f"One by one they fit the machine of {arguments.facts}. Whether it has those devices and "
-        f"cards, and room for all: xen-setup {check}"
+        f"cards, and room for all: {as_typed(f'xen-setup {check}')}"
     )
     return Exit.DONE
 
