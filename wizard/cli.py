@@ -52,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:  # ignored ones (nohup) stay ignored
             signal.signal(number, _terminate)
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # the launcher has it so until here
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if argv[:1] == ["__complete"]:
             status = _complete(argv[1:])
         else:

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -380,6 +382,29 @@ def test_it_holds_far_less_than_100_mb() -> None:
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     # The largest of all children so far: only a growth of it can be blamed on this one.
     assert largest == before or largest < 100 * 1024
+
+
+def test_a_ctrl_c_is_told_where_the_launcher_left_it_to_the_system() -> None:
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "from wizard import cli; print(flush=True); sys.exit(cli.main(['explain', '-']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(), cwd=ROOT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()  # from here on it is the program that catches it
+        status = Path(f"/proc/{process.pid}/status")
+        ends = time.monotonic() + 60
+        while not int(re.findall(r"SigCgt:\s*(\w+)", status.read_text())[0], 16) & 2:
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "stopped by Ctrl-C" in process.stderr.read()
+    assert Exit.INTERRUPTED == process.returncode
 
 
 # ---- 1: bugs
