@@ -39,7 +39,7 @@ from wizard.program_session import (
     machine_facts,
     session_for,
 )
-from wizard.program_teach import SettingsTutor, tutor_for
+from wizard.program_teach import SettingsTutor, tutor_for, welcome
 from wizard.prompts import Prompter, choose_prompter
 from wizard.saved_plan import is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -105,7 +105,7 @@ class _Play:
                     arguments, answers, facts, prompter,
                     steps=self.simulation.steps, look=played_look,
                 )  # fmt: skip
-                self._tutor.welcome()
+                welcome(self._tutor)
             settings = self._tutor.settings if self._tutor else settle(answers, facts)
             session = session_for(arguments, settings, facts)
         self.session = replace(session, steps=self.simulation.steps)
