@@ -56,7 +56,9 @@ def test_an_errors_advice_names_it() -> None:
 def test_what_is_looked_up_says_what_to_type_next(tmp_path: Path) -> None:
     lab = tmp_path / "lab.yaml"
     lab.write_text("version: 1\n")
-    clone = {"XEN_SETUP_PROGRAM": CLONE, "PATH": "/usr/bin:/bin"}
-    assert f"{CLONE} learn TOPIC" in xen_setup("learn", **clone).stdout
-    told = xen_setup("answers", "validate", lab, "--facts", "stock", **clone).stdout
-    assert f"{CLONE} check {lab} --facts stock" in told
+    for command, words in (
+        (("learn",), "learn TOPIC"),
+        (("answers", "validate", lab, "--facts", "stock"), f"check {lab} --facts stock"),
+    ):
+        done = xen_setup(*command, XEN_SETUP_PROGRAM=CLONE, PATH="/usr/bin:/bin")
+        assert f"{CLONE} {words}" in done.stdout
