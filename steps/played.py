@@ -56,10 +56,10 @@ class Played:
     def failure(self, action: Action) -> Sequence[str]:
         """The last words of the action when it fails, as they were seen."""
         if isinstance(action, InstallPackages):
-            return _FAILURES["apt-get"]
+            return FAILURES["apt-get"]
         if isinstance(action, RunCommand):
             words = " ".join(action.argv)
-            for start, lines in _FAILURES.items():
+            for start, lines in FAILURES.items():
                 if words.startswith(start):
                     return lines
         return ("No space left on device",)
@@ -195,7 +195,7 @@ def _debootstrap() -> Iterator[str]:
 
 # By the start of the command: last lines that were seen when it failed (XEN facts; the practice
 # machine).
-_FAILURES: dict[str, tuple[str, ...]] = {
+FAILURES: dict[str, tuple[str, ...]] = {
     "apt-get": (
         f"E: Failed to fetch {_MIRROR}/pool/main/x/xen/xen-utils-common_amd64.deb"
         "  Temporary failure resolving 'mirror.example.org'",
@@ -205,8 +205,7 @@ _FAILURES: dict[str, tuple[str, ...]] = {
         "/usr/sbin/grub-mkconfig: 1: cannot create /boot/grub/grub.cfg.new: No space left on "
         "device",
     ),
-    "ifup": ("No DHCPOFFERS received.", "ifup: failed to bring up xenbr0"),
-    "ifdown": ("ifdown: interface ens3 not configured",),
+    "ifup": ('Cannot find device "xenbr0"', "ifup: failed to bring up xenbr0"),
     "pvcreate": (
         "  Can't open /dev/vda2 exclusively.  Mounted filesystem?",
         "  Can't open /dev/vda2 exclusively.  Mounted filesystem?",

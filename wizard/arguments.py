@@ -172,6 +172,11 @@ def parse(argv: Sequence[str]) -> Arguments:
     for one, other, words in _EXCLUSIVE:
         if all(found.get(name) not in {None, False} for name in (one, other)):
             raise UsageError(words, hint=f"Give --{one} or --{other}, not both.".replace("_", "-"))
+    if found.get("teach") and found.get("command") == "apply":  # it may stand before the command
+        raise UsageError(
+            "A lesson asks questions, and `apply` asks none.",
+            hint="With what is known beforehand in a file: sudo xen-setup --teach --answers FILE",
+        )
     # An option may stand before the command and after it; what was given twice counts twice.
     for name in ("ignore", "settings", "files"):
         found[name] = (*found.pop(f"before_{name}", ()), *found.get(name, ()))
@@ -193,7 +198,9 @@ _EXCLUSIVE = (
     ("script", "json", "A plan is printed as a script or as JSON."),
     ("script", "out", "A plan is printed as a script or saved."),
     ("quiet", "verbose", "A run is told quietly or with every word."),
+    ("watch", "json", "A table is kept up to date for a person, or told once for a program."),
     ("unattended", "fault", "A machine is set up by a run, or has a fault in it."),
+    ("log_file", "simulate", "Nothing of a simulated run is kept, not even its log."),
     (
         "to",
         "simulate",

@@ -52,10 +52,12 @@ def main(argv: Sequence[str]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:  # ignored ones (nohup) stay ignored
             signal.signal(number, _terminate)
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # the launcher has it so until here
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if argv[:1] == ["__complete"]:
             status = _complete(argv[1:])
         else:
-            status = run(arguments := parse(argv))
+            status = run(arguments := _parsed(argv))
             if arguments.command in _CHANGING or arguments.guests != "list":
                 _flush()
         sys.stdout.flush()
@@ -80,6 +82,14 @@ def main(argv: Sequence[str]) -> int:
         tell(UsageError(f"The output cannot be written: {os.strerror(error.errno)}."))
         return int(Exit.USAGE)
     return status
+
+
+def _parsed(argv: Sequence[str]) -> Arguments:
+    try:
+        return parse(argv)
+    except SystemExit:  # --help and --version have said it: whether that arrives is seen here
+        sys.stdout.flush()
+        raise
 
 
 def _open_what_is_closed() -> None:

@@ -42,8 +42,10 @@ def hook(argv: Sequence[str]) -> Hook:
         else:
             lines.append(f"Please report it, with this file attached: {place}")
         lines.append(
-            "If a run was on its way: `xen-setup status` shows how far it came, `xen-setup resume` "
-            "goes on, `xen-setup rollback` takes it back."
+            _as_typed(
+                "If a run was on its way: `xen-setup status` shows how far it came, `xen-setup "
+                "resume` goes on, `xen-setup rollback` takes it back."
+            )
         )
         sys.stderr.write("\n".join(lines) + "\n")
 
@@ -67,6 +69,14 @@ def report(argv: Sequence[str], trace: str) -> str:
         f"Python {platform.python_version()} on {platform.platform()}, "
         f"{'root' if os.geteuid() == 0 else 'not root'}\n\n{trace}"
     )
+
+
+def _as_typed(words: str) -> str:
+    with suppress(ImportError):  # as below
+        from wizard.own_name import as_typed
+
+        words = as_typed(words)
+    return words
 
 
 def _masked(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 from wizard.answer_file import save_answers, write_answers
@@ -114,7 +116,7 @@ def _converse(
                 if path is not None:
                     raise _Saved(
                         f"The answers are in {path}. {NOTHING_CHANGED}",
-                        hint=f"To go on with them: sudo xen-setup apply {path}",
+                        hint=f"To go on with them: sudo xen-setup apply {quote(str(path))}",
                     )
             case "quit":
                 raise Cancelled("You quit.")
@@ -144,8 +146,9 @@ def _save(prompter: Prompter, text: str, suggested: Path) -> Path | None:
         typed = prompter.line("Which file? (back: not at all)", str(suggested)).strip()
         if typed == BACK:
             return None
-        path = Path(typed or suggested).expanduser()
-        if path.exists() or path.is_symlink():
+        # By os.path, which answers where Path would raise: nobody's home, a name that is too long.
+        path = Path(os.path.expanduser(typed or suggested))  # noqa: PTH111
+        if os.path.lexists(path):
             prompter.say(f"There is something at {path} already. Give another name.", "wrong")
             continue
         try:

@@ -52,6 +52,7 @@ from wizard.program_teach import (
     led_session,
     refuse_without_a_person,
     tutor_for,
+    welcome,
 )
 from wizard.program_unfit import refuse_unfit
 from wizard.prompts import InputEnded, Prompter, choose_prompter
@@ -151,7 +152,7 @@ def _lesson(arguments: Arguments, prompter: Prompter) -> int:
     facts = machine_facts(arguments)
     answers = resolve(answers_of(arguments, arguments.files), unattended=False)
     tutor = tutor_for(arguments, answers, facts, prompter)
-    tutor.welcome()
+    welcome(tutor)
     session = led_session(arguments, tutor, facts)
     return run_session(arguments, session, prompter, time.monotonic(), agreed=True, tutor=tutor)
 

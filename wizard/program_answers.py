@@ -18,7 +18,7 @@ from steps.facts import Facts
 from steps.machines import facts_of
 from steps.settings import Settings
 from wizard import passwords
-from wizard.answer_file import ANSWERS_VERSION, read_answers, text_of_file
+from wizard.answer_file import ANSWERS_VERSION, read_answers, read_text, text_of_file
 from wizard.answer_migration import migrated, version_of
 from wizard.answer_origins import origins, origins_document, origins_text
 from wizard.answer_problems import folded, problems_as_json
@@ -35,7 +35,9 @@ from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import AnswersInvalid, Exit, UsageError
 from wizard.new_file import create, in_the_way
+from wizard.own_name import as_typed
 from wizard.questions import Choice, is_reference
+from wizard.saved_plan import refuse_saved_plans
 from wizard.step import step_name
 
 # What two machines of a lab differ in, or two labs: the short template has these.
@@ -138,7 +140,7 @@ def validate(arguments: Arguments) -> int:
     check = shlex.join(["check", *map(str, arguments.files), "--facts", str(arguments.facts)])
     console.line(
         f"One by one they fit the machine of {arguments.facts}. Whether it has those devices and "
-        f"cards, and room for all: xen-setup {check}"
+        f"cards, and room for all: {as_typed(f'xen-setup {check}')}"
     )
     return Exit.DONE
 
@@ -165,6 +167,7 @@ def _read(
     """The answers, what becomes of them on a saved machine (if there is one), and the keys that
     only root could have suggested an answer for. Raises AnswersInvalid with all that is wrong.
     """
+    refuse_saved_plans(arguments.files)
     answers = read_answers(arguments.files, Settings, arguments.settings)
     if arguments.facts is None:
         return answers, (), ()
@@ -180,8 +183,9 @@ def _read(
 def migrate(arguments: Arguments) -> int:
     """`answers migrate`: a file of an older version with the words of the newest."""
     (path,) = arguments.files
-    read_answers([path], Settings)  # what is wrong with it is told first
-    text = text_of_file(path)
+    refuse_saved_plans([path])
+    text = text_of_file(path)  # once: it may be a pipe
+    read_text(text, Settings, str(path))  # what is wrong with it is told first
     made = migrated(text, version_of(text))
     console = Console(sys.stderr, plain=arguments.plain)
     if made == text:

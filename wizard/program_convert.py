@@ -69,11 +69,11 @@ def convert(arguments: Arguments) -> int:
 
 def _text(path: Path) -> str:
     """The file's text; what is not UTF-8 in it (a name in a comment) is kept as question marks."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder.", hint="Name one config in it.")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is no ordinary file.", hint="Name a guest's config.")
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder.", hint="Name one config in it.")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no ordinary file.", hint="Name a guest's config.")
         with path.open("rb") as file:
             content = file.read(LARGEST_CONFIG + 1)
             size = path.stat().st_size

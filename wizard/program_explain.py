@@ -80,7 +80,8 @@ def _text_of(name: str) -> tuple[bytes, bool]:
             return _end_of(file)
     path = Path(name)
     try:
-        if " " in name and not path.exists():  # no file's name, but the message itself
+        # No file's name, but the message itself: it may be longer than a name can be.
+        if " " in name and not os.path.lexists(name):
             return name.encode(errors="replace"), True
         with path.open("rb") as file:
             data, complete = _end_of(file)

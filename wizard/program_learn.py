@@ -11,6 +11,7 @@ from wizard.arguments import Arguments
 from wizard.console import Console
 from wizard.errors import Exit, UsageError
 from wizard.lesson import Line
+from wizard.own_name import as_typed
 from wizard.prompts import PlainPrompter
 from wizard.step import step_name
 from wizard.topics import lesson_as_topic, lines, nearest, spelled
@@ -39,7 +40,7 @@ def show(arguments: Arguments) -> int:
 
 
 def _list(console: Console) -> None:
-    console.line("To read one: xen-setup learn TOPIC")
+    console.line(as_typed("To read one: xen-setup learn TOPIC"))
     console.heading("The ideas")
     console.rows([(topic.name, topic.title) for topic in TOPICS])
     console.heading("The steps, each with then and now, how to check, what goes wrong")

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 
 from steps import PIPELINE
 from steps.facts import Facts
@@ -26,7 +25,7 @@ from wizard.errors import UsageError
 from wizard.journal import Store
 from wizard.log import refuse_unwritable_log
 from wizard.preview import StepPreview, preview
-from wizard.saved_plan import is_saved_plan
+from wizard.saved_plan import refuse_saved_plans
 from wizard.secret_references import resolve
 from wizard.step import Step, step_name
 
@@ -71,12 +70,7 @@ def hidden_action(action: Action) -> Action:
 
 def answers_of(arguments: Arguments, files: Sequence[Path]) -> Answers[Settings]:
     """The answers of the files and of the options; --ignore is one of them, so it is kept."""
-    for path in files:
-        if is_saved_plan(path):
-            raise UsageError(
-                f"{path} is a saved plan, and no answer file.",
-                hint=f"Run it by itself, alone: sudo xen-setup apply {quote(str(path))}",
-            )
+    refuse_saved_plans(files)
     for name in arguments.ignore:
         try:
             CHECK_NAME.parse(name)
@@ -99,7 +93,8 @@ def portable_answers(arguments: Arguments) -> bytes:
     answers = answers_of(arguments, arguments.files)
     resolved = resolve(answers, unattended=True)
     as_it_is = len(arguments.files) == 1 and not arguments.settings and not arguments.ignore
-    if resolved == answers and as_it_is:
+    # A pipe cannot be read again.
+    if resolved == answers and as_it_is and arguments.files[0].is_file():
         return arguments.files[0].read_bytes()
     return write_answers(resolved).encode()
 

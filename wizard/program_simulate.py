@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from steps import PIPELINE
 from steps.expected_output import show, xl_list
@@ -38,7 +39,7 @@ from wizard.program_session import (
     machine_facts,
     session_for,
 )
-from wizard.program_teach import SettingsTutor, tutor_for
+from wizard.program_teach import SettingsTutor, tutor_for, welcome
 from wizard.prompts import Prompter, choose_prompter
 from wizard.saved_plan import is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -104,7 +105,7 @@ class _Play:
                     arguments, answers, facts, prompter,
                     steps=self.simulation.steps, look=played_look,
                 )  # fmt: skip
-                self._tutor.welcome()
+                welcome(self._tutor)
             settings = self._tutor.settings if self._tutor else settle(answers, facts)
             session = session_for(arguments, settings, facts)
         self.session = replace(session, steps=self.simulation.steps)
@@ -196,13 +197,13 @@ def _prompter(arguments: Arguments) -> Prompter | None:
     """Who answers; nobody in `apply`."""
     if arguments.command == "apply":
         return None
+    unasked = f"xen-setup apply --simulate {quote(arguments.simulate or '')} ANSWERS"
     if arguments.no_input:
         raise UsageError(
             "A guided run asks questions, and --no-input forbids them.",
-            hint="Write the answers to a file, and use: "
-            f"xen-setup apply --simulate {arguments.simulate} ANSWERS",
+            hint=f"Write the answers to a file, and use: {unasked}",
         )
-    return choose_prompter(plain=arguments.plain)
+    return choose_prompter(plain=arguments.plain, unasked=unasked)
 
 
 def _introduce(console: Console, arguments: Arguments) -> None:

@@ -115,14 +115,16 @@ def choose_prompter(
     environ: Mapping[str, str] = os.environ,
     source: TextIO | None = None,
     sink: TextIO | None = None,
+    unasked: str = "xen-setup apply ANSWERS",
 ) -> Prompter:
-    """The prompter that fits this terminal; UsageError when there is none to ask on."""
+    """The prompter that fits this terminal; UsageError when there is none to ask on. `unasked`: the
+    command that does the same without questions.
+    """
     source, sink = source or sys.stdin, sink or sys.stdout
     if not source.isatty():
         raise UsageError(
             "There is no terminal to ask questions on.",
-            hint="Start it in a terminal, or write the answers to a file and use: "
-            "xen-setup apply ANSWERS",
+            hint=f"Start it in a terminal, or write the answers to a file and use: {unasked}",
         )
     if plain or is_plain(environ) or not sink.isatty():
         return PlainPrompter(source, sink)

@@ -116,6 +116,16 @@ def is_saved_plan(path: Path) -> bool:
     return f'"{MARK}"' in _beginning(path)
 
 
+def refuse_saved_plans(paths: Sequence[Path]) -> None:
+    """Raise UsageError for the first of these answer files that is a saved plan."""
+    for path in paths:
+        if is_saved_plan(path):
+            raise UsageError(
+                f"{path} is a saved plan, and no answer file.",
+                hint=f"Run it by itself, alone: sudo xen-setup apply {shlex.quote(str(path))}",
+            )
+
+
 def is_shown_plan(path: Path) -> bool:
     """Whether the file is what `plan --json` or `check --json` printed."""
     return '"shape": "xen-setup ' in _beginning(path) and not is_saved_plan(path)
@@ -134,7 +144,8 @@ def _beginning(path: Path) -> str:
 
 def refuse_other_file(path: Path) -> None:
     """Raise UsageError when something is at the path that is no saved plan."""
-    if (path.is_symlink() or path.exists()) and not is_saved_plan(path):
+    # By os.path, which answers where Path would raise: whoever writes it has the words for that.
+    if os.path.lexists(path) and not is_saved_plan(path):
         raise UsageError(
             f"{path} is there already, and is no saved plan.",
             hint="Choose another name: nothing of yours is overwritten.",

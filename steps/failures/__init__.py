@@ -6,7 +6,7 @@ the tests: most were captured from a machine that had the fault (tests/failures/
 
 from __future__ import annotations
 
-from steps.failures import boot, guest, packages, storage, toolstack
+from steps.failures import boot, guest, network, packages, storage, toolstack
 from wizard.diagnosis import Rule
 
 # What to try with a message that no rule knows.
@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     *toolstack.RULES,
     *guest.RULES,
     *boot.RULES,
+    *network.RULES,
     *storage.RULES,
     *packages.RULES,
 )

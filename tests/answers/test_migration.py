@@ -133,6 +133,8 @@ def test_what_is_of_the_newest_version_stays_to_the_byte(lab: Path, tmp_path: Pa
     done = xen_setup("answers", "migrate", lab)
     assert (0, before.decode()) == (done.returncode, done.stdout)
     assert f"{lab} is of version 1 already: nothing to change." in done.stderr
+    piped = xen_setup("answers", "migrate", "/dev/stdin", stdin=lab.read_text())
+    assert (0, done.stdout) == (piped.returncode, piped.stdout), piped.stderr
     assert 0 == xen_setup("answers", "migrate", lab, "--out", tmp_path / "new.yaml").returncode
     assert before == (tmp_path / "new.yaml").read_bytes()
     assert 0 == xen_setup("answers", "migrate", lab, "--in-place").returncode

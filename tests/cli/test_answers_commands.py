@@ -158,6 +158,17 @@ def test_an_unknown_key_gets_the_nearest_one(given: str, meant: str) -> None:
     assert meant in done.stderr
 
 
+@pytest.mark.parametrize("command", ["validate", "show", "migrate"])
+def test_a_saved_plan_is_told_as_that_and_not_as_a_file_full_of_mistakes(
+    command: str, tmp_path: Path
+) -> None:
+    plan = tmp_path / "lab.plan"
+    plan.write_text('{\n "shape": "xen-setup saved plan",\n "version": 1\n}\n')
+    done = xen_setup("answers", command, plan)
+    assert done.returncode == Exit.USAGE
+    assert f"{plan} is a saved plan" in done.stderr
+
+
 def test_validate_gives_programs_the_problems_as_json(tmp_path: Path) -> None:
     file = tmp_path / "lab.yaml"
     file.write_text("version: 1\nhost: {brige: a}\n")

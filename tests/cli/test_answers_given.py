@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from steps.saved_facts import facts_text
@@ -130,3 +131,13 @@ def test_answers_for_the_practice_machine_hold_hashes_in_place_of_references(
     assert "$6$" in text
     assert "PLANTED" not in text
     assert "file:" not in text
+
+
+def test_answers_for_the_practice_machine_may_come_through_a_pipe() -> None:
+    reads, writes = os.pipe()
+    os.write(writes, b"version: 1\nhost: {bridge: xenbr7}\n")
+    os.close(writes)
+    try:
+        assert "xenbr7" in portable_answers(Arguments(files=(Path(f"/dev/fd/{reads}"),))).decode()
+    finally:
+        os.close(reads)

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -98,6 +100,8 @@ def test_an_example_machine_is_known_by_its_name() -> None:
         (["apply"], "ANSWERS"),
         (["rollback", "--to"], "--to"),
         (["apply", "--simulate", "stock", "--to", "grub_entry", "x.yaml"], "not both"),
+        (["apply", "--simulate", "stock", "--log-file", "x", "x.yaml"], "not both"),
+        (["--teach", "apply", "x.yaml"], "--teach --answers"),
         (["practice", "exec"], "two dashes"),
         (["practice", "exec", "--"], "two dashes"),
         (["practice", "stop", "--", "ls"], "practice exec"),
@@ -108,6 +112,7 @@ def test_an_example_machine_is_known_by_its_name() -> None:
         (["plan", "--facts", "/etc"], "/etc"),
         (["plan", "--facts", str(STOCK), "--set", "nonsense"], "KEY=VALUE"),
         (["plan", "--script", "--out", "x"], "not both"),
+        (["guests", "--watch", "--json"], "not both"),
         (["--no-input"], "apply ANSWERS"),
         ([], "apply ANSWERS"),
     ],
@@ -352,10 +357,13 @@ def test_a_reader_that_leaves_early_is_no_error_to_talk_about() -> None:
     assert told == b""
 
 
-def test_a_full_disk_behind_the_output_is_said() -> None:
+@pytest.mark.parametrize(
+    "command", [["plan", "--facts", str(STOCK)], ["--version"], ["plan", "--help"]], ids=" ".join
+)
+def test_a_full_disk_behind_the_output_is_said(command: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "wizard", "plan", "--facts", str(STOCK)],
+            [sys.executable, "-P", "-m", "wizard", *command],
             stdout=full, stderr=subprocess.PIPE, text=True,
             env=environment(), cwd=ROOT, check=False,
         )  # fmt: skip
@@ -376,6 +384,29 @@ def test_it_holds_far_less_than_100_mb() -> None:
     assert largest == before or largest < 100 * 1024
 
 
+def test_a_ctrl_c_is_told_where_the_launcher_left_it_to_the_system() -> None:
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "from wizard import cli; print(flush=True); sys.exit(cli.main(['explain', '-']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(), cwd=ROOT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()  # from here on it is the program that catches it
+        status = Path(f"/proc/{process.pid}/status")
+        ends = time.monotonic() + 60
+        while not int(re.findall(r"SigCgt:\s*(\w+)", status.read_text())[0], 16) & 2:
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "stopped by Ctrl-C" in process.stderr.read()
+    assert Exit.INTERRUPTED == process.returncode
+
+
 # ---- 1: bugs
 
 
@@ -387,9 +418,10 @@ def test_a_bug_leaves_a_report_without_secrets(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "apply", "--set", f"guests.0.root_password={digest}"],
-        env=environment(HOME=str(tmp_path)), cwd=ROOT, capture_output=True, text=True, check=False,
+        env=environment(HOME=str(tmp_path), PATH="/usr/bin:/bin", XEN_SETUP_PROGRAM="/srv/x/y"),
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    told_an_error(done, Exit.BUG, "this is a bug", "LookupError")
+    told_an_error(done, Exit.BUG, "this is a bug", "LookupError", "`/srv/x/y resume`")
     (report,) = (tmp_path / ".local/state/xen-setup").iterdir()
     assert str(report) in done.stderr
     text = report.read_text()

@@ -45,6 +45,12 @@ def test_the_message_itself_will_do_and_standard_input() -> None:
     assert given.stdout == piped.stdout
 
 
+def test_a_message_longer_than_a_files_name_is_a_message() -> None:
+    done = xen_setup("explain", f"{MESSAGE} {'as was said before ' * 20}")
+    assert done.returncode == Exit.DONE, done.stderr
+    assert "the bridge xenbr0" in done.stdout
+
+
 def test_what_is_not_known_is_said_to_be(tmp_path: Path) -> None:
     done = xen_setup("explain", "-", stdin="all is well\n")
     assert done.returncode == Exit.NOT_KNOWN

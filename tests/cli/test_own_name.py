@@ -51,3 +51,14 @@ def test_a_name_that_the_shell_finds_stays(tmp_path: Path) -> None:
 def test_an_errors_advice_names_it() -> None:
     done = xen_setup("--no-input", XEN_SETUP_PROGRAM=CLONE, PATH="/usr/bin:/bin")
     assert f"sudo {CLONE} apply ANSWERS" in done.stderr
+
+
+def test_what_is_looked_up_says_what_to_type_next(tmp_path: Path) -> None:
+    lab = tmp_path / "lab.yaml"
+    lab.write_text("version: 1\n")
+    for command, words in (
+        (("learn",), "learn TOPIC"),
+        (("answers", "validate", lab, "--facts", "stock"), f"check {lab} --facts stock"),
+    ):
+        done = xen_setup(*command, XEN_SETUP_PROGRAM=CLONE, PATH="/usr/bin:/bin")
+        assert f"{CLONE} {words}" in done.stdout

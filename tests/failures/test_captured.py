@@ -63,6 +63,10 @@ FOUND: dict[str, tuple[str, ...]] = {
     "mkswap-mounted": ("device-busy",),
     "read-only": ("read-only",),
     "umount-busy": ("device-busy",),
+    # ifupdown and dhclient of Debian 12 in a network namespace: a bridge beside which nobody is,
+    # and none.
+    "dhcp-silent": ("dhcp-silent",),
+    "ifup-no-device": ("no-such-interface", "ifup-failed"),
     # On a Debian that runs without Xen, and on a kernel without a device mapper.
     "no-device-mapper": ("no-device-mapper",),
     "xl-missing": ("xl-missing",),

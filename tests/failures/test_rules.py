@@ -10,6 +10,7 @@ import pytest
 from steps import PIPELINE
 from steps.facts import Facts
 from steps.failures import RULES
+from steps.played import FAILURES
 from steps.settings import Settings
 from wizard.diagnosis import Rule, explain
 from wizard.step import Step, step_name
@@ -72,6 +73,13 @@ I: Base system installed successfully.
 vm01 login:
 """
     assert explain(quiet, RULES) == []
+
+
+@pytest.mark.parametrize("command", sorted(FAILURES))
+def test_a_failure_that_is_played_has_a_known_cause(command: str) -> None:
+    found = explain("\n".join(FAILURES[command]), RULES)
+    assert found
+    assert not found[0].rule.consequence
 
 
 @pytest.mark.parametrize("step", PIPELINE, ids=step_name)

@@ -463,12 +463,12 @@ def test_a_plan_with_problems_cannot_be_applied() -> None:
 
 
 def test_saved_answers_replay_to_the_same_settings(tmp_path: Path) -> None:
-    path = tmp_path / "lab.yaml"
+    path = tmp_path / "my lab.yaml"
     answers = script(CONSOLE="both", PACKAGES="vim", PASSWORD=("geheim", "geheim"))
     talk = Talk([*answers, "save", str(path)])
     with pytest.raises(Cancelled) as caught:
         talk.hold()
-    assert f"To go on with them: sudo xen-setup apply {path}" == caught.value.hint
+    assert f"To go on with them: sudo xen-setup apply '{path}'" == caught.value.hint
     assert talk.shown[0] == settle(read_text(path.read_text(), Settings), stock())
     assert "mirror: host" in path.read_text()  # what was not even asked is recorded too
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
@@ -478,7 +478,8 @@ def test_saved_answers_replay_to_the_same_settings(tmp_path: Path) -> None:
 def test_saving_overwrites_nothing(tmp_path: Path) -> None:
     taken, missing = tmp_path / "taken.yaml", tmp_path / "no" / "folder.yaml"
     taken.write_text("mine")
-    talk = Talk([*script(), "save", str(taken), str(missing), ""], save_as=tmp_path / "ok.yaml")
+    names = [str(taken), str(missing), "~nosuch/lab.yaml", "a" * 300, ""]
+    talk = Talk([*script(), "save", *names], save_as=tmp_path / "ok.yaml")
     with pytest.raises(Cancelled):
         talk.hold()
     assert "mine" == taken.read_text()

@@ -27,6 +27,8 @@ TOOLS = ("sh", "env", "readlink", "cksum", "id", "mkdir", "mv", "rm", "tail", "c
 
 PROGRAM = """\
 import json, os, sys
+if sys.argv[1:] == ["interrupted at its start"]:
+    os.kill(os.getpid(), 2)
 def entry():
     print(json.dumps({
         "argv": sys.argv[1:], "python": sys.executable, "path": sys.path[0],
@@ -121,6 +123,21 @@ def test_python_variables_and_the_callers_folder_do_not_get_into_the_program(
     (evil / "__init__.py").write_text("raise SystemExit(77)")
     settings = {**os.environ, "XEN_SETUP_CACHE": str(cache), "PYTHONPATH": str(tmp_path)}
     subprocess.run([str(folder / "xen-setup")], cwd=tmp_path, env=settings, timeout=60, check=True)
+
+
+def test_an_early_ctrl_c_ends_it_in_silence(folder: Path, cache: Path) -> None:
+    done = start(folder / "xen-setup", "interrupted at its start", cache=cache)
+    assert (-signal.SIGINT, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_an_ignored_ctrl_c_stays_ignored(folder: Path, cache: Path) -> None:
+    settings = {**os.environ, "XEN_SETUP_CACHE": str(cache)}
+    done = subprocess.run(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", folder / "xen-setup",
+         "interrupted at its start"],
+        env=settings, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["argv"] == ["interrupted at its start"]
 
 
 def test_under_sudo_compiled_files_go_into_the_cache(folder: Path, cache: Path) -> None:

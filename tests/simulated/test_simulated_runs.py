@@ -144,6 +144,7 @@ def test_without_a_known_machine_the_examples_are_listed(words: list[str]) -> No
         (["--simulate", "stock", "rollback"], "cannot be simulated"),
         (["--simulate", "stock", "--no-input"], "--no-input forbids them"),
         (["--simulate", "stock"], "no terminal to ask questions on"),
+        (["--simulate", "stock"], "use: xen-setup apply --simulate stock ANSWERS"),
     ],
 )
 def test_what_cannot_be_played_says_why(words: list[str], expected: str) -> None:

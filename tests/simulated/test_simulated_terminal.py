@@ -9,7 +9,7 @@ import pytest
 
 from tests.fast import share
 from tests.simulated.playing import NOTHING, every_answer, press_enter_until, terminal, tree
-from tests.terminal import CTRL_C, DOWN, ENTER
+from tests.terminal import CTRL_C, CTRL_D, DOWN, ENTER
 from wizard.errors import Exit
 
 MODES = {"drawn": (), "plain": ("--plain",)}
@@ -123,3 +123,15 @@ def test_plain_lines_say_how_much_is_left_without_reading_keys(tmp_path: Path) -
         assert "min left in all" in " ".join(shown.split())
         assert "v shows what commands print" not in shown
         assert b"\x1b" not in screen.raw
+
+
+@pytest.mark.parametrize(("key", "status"), [(CTRL_C, Exit.INTERRUPTED), (CTRL_D, Exit.CANCELLED)])
+def test_who_leaves_a_lesson_at_its_first_words_hears_that_nothing_was_changed(
+    key: str, status: Exit, tmp_path: Path
+) -> None:
+    with terminal(tmp_path, "--teach", "--plain") as screen:
+        screen.wait_for("How much do you want to see?")
+        screen.type(key)
+        assert screen.ends() == status
+        assert screen.is_whole
+        assert "Nothing was changed." in screen.whole_text
