@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -83,6 +84,19 @@ def guided(
     if kept is not None:
         kept.forget()
     return settings
+
+
+@contextmanager
+def nothing_changed_yet() -> Iterator[None]:
+    """Whoever leaves within this hears that nothing was changed."""
+    try:
+        yield
+    except Interrupted as error:
+        error.hint = NOTHING_CHANGED
+        raise
+    except InputEnded as error:
+        error.hint = f"{NOTHING_CHANGED} {error.hint}"
+        raise
 
 
 def _converse(

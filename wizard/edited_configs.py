@@ -23,8 +23,6 @@ _TIME = 120.0  # seconds; emulated machines are slow
 # A line of dpkg-query(1)'s ${Conffiles}: path, MD5, and perhaps " obsolete". One that is not
 # configured yet has "newconffile" there, and is as it came.
 _CONFFILE = re.compile(r" (/.+?) ([0-9a-f]{32})(?: [a-z-]+)*")
-
-
 # What an earlier copy of the same file is called by now, as `cp --backup=numbered` has it.
 _EARLIER = re.compile(r".+\.~\d+~")
 

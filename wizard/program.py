@@ -23,10 +23,10 @@ from steps.what_now import after_rollback, what_now
 from wizard.answer_file import write_answers
 from wizard.answers import Answers, record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
-from wizard.decision import Review
+from wizard.decision import Review, nothing_changed_yet
 from wizard.decision import guided as converse
 from wizard.errors import Exit, Interrupted, Stopped, UsageError
-from wizard.interview import NOTHING_CHANGED, Interview
+from wizard.interview import Interview
 from wizard.journal import lasted, unfinished_run
 from wizard.kept_answers import KeptAnswers, fitting, kept_path
 from wizard.machine import Machine
@@ -52,10 +52,9 @@ from wizard.program_teach import (
     led_session,
     refuse_without_a_person,
     tutor_for,
-    welcome,
 )
 from wizard.program_unfit import refuse_unfit
-from wizard.prompts import InputEnded, Prompter, choose_prompter
+from wizard.prompts import Prompter, choose_prompter
 from wizard.rollback import refuse_half_taken_back, roll_back, take_back_unconfirmed, to_take_back
 from wizard.saved_plan import Promise, is_saved_plan, is_shown_plan
 from wizard.scope import go_on
@@ -152,7 +151,8 @@ def _lesson(arguments: Arguments, prompter: Prompter) -> int:
     facts = machine_facts(arguments)
     answers = resolve(answers_of(arguments, arguments.files), unattended=False)
     tutor = tutor_for(arguments, answers, facts, prompter)
-    welcome(tutor)
+    with nothing_changed_yet():
+        tutor.welcome()
     session = led_session(arguments, tutor, facts)
     return run_session(arguments, session, prompter, time.monotonic(), agreed=True, tutor=tutor)
 
@@ -184,16 +184,10 @@ def interview(
         )
 
     answers = resolve(known or answers_of(arguments, arguments.files), unattended=False)
-    try:
+    with nothing_changed_yet():
         if known is None:
             refuse_unfit(steps, answers, facts, console, prompter, needs_root=False)
         earlier = None if kept is None else kept.offered(prompter)
-    except Interrupted as error:
-        error.hint = NOTHING_CHANGED
-        raise
-    except InputEnded as error:
-        error.hint = f"{NOTHING_CHANGED} {error.hint}"
-        raise
 
     def objects(old: Answers[Settings], new: Answers[Settings]) -> list[Problem]:
         return objections(steps, old, new, facts, frozenset(arguments.ignore))

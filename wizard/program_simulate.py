@@ -24,6 +24,7 @@ from wizard.answers import record, settle
 from wizard.arguments import STATE_DIRECTORY, Arguments
 from wizard.commands import Answer
 from wizard.console import Console
+from wizard.decision import nothing_changed_yet
 from wizard.errors import ChecksFailed, Exit, RebootNeeded, SetupError, UsageError
 from wizard.exercise import Exercise
 from wizard.journal import UNSYNCED, Store, lasted
@@ -39,7 +40,7 @@ from wizard.program_session import (
     machine_facts,
     session_for,
 )
-from wizard.program_teach import SettingsTutor, tutor_for, welcome
+from wizard.program_teach import SettingsTutor, tutor_for
 from wizard.prompts import Prompter, choose_prompter
 from wizard.saved_plan import is_saved_plan, is_shown_plan
 from wizard.secret_references import resolve
@@ -105,7 +106,8 @@ class _Play:
                     arguments, answers, facts, prompter,
                     steps=self.simulation.steps, look=played_look,
                 )  # fmt: skip
-                welcome(self._tutor)
+                with nothing_changed_yet():
+                    self._tutor.welcome()
             settings = self._tutor.settings if self._tutor else settle(answers, facts)
             session = session_for(arguments, settings, facts)
         self.session = replace(session, steps=self.simulation.steps)

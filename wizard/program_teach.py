@@ -15,11 +15,10 @@ from wizard.answers import Answers
 from wizard.arguments import Arguments
 from wizard.commands import Answer
 from wizard.console import Console
-from wizard.errors import Interrupted, UsageError
+from wizard.errors import UsageError
 from wizard.exercise import Exercise
-from wizard.interview import NOTHING_CHANGED
 from wizard.program_session import Session, console_for, session_for, text_of
-from wizard.prompts import InputEnded, Prompter
+from wizard.prompts import Prompter
 from wizard.step import Step
 from wizard.tutor import Classroom, Tutor
 
@@ -69,18 +68,6 @@ def tutor_for(
         every_question=arguments.all_questions,
         resumed=resumed,
     )
-
-
-def welcome(tutor: SettingsTutor) -> None:
-    """The first words of a lesson that begins; whoever leaves at them hears what came of it."""
-    try:
-        tutor.welcome()
-    except Interrupted as error:
-        error.hint = NOTHING_CHANGED
-        raise
-    except InputEnded as error:
-        error.hint = f"{NOTHING_CHANGED} {error.hint}"
-        raise
 
 
 def led_session(arguments: Arguments, tutor: SettingsTutor, facts: Facts) -> Session:

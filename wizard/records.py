@@ -254,11 +254,11 @@ class Ledger:
         """A partition that was made over what its space held before, if nothing of its step came
         after it. It is not empty then: the step would take it for somebody's, its space for gone.
         """
-        for entry in self.to_take_back[:1]:
-            over_remains = isinstance(entry.action, CreatePartition) and (
-                isinstance(entry.undo, PlainUndo) and entry.undo.note
-            )
-            if entry.state == "done" and over_remains and self.step_states[entry.step] not in ENDED:
+        entry = next(iter(self.to_take_back), None)
+        if entry is None or entry.state != "done" or self.step_states[entry.step] in ENDED:
+            return None
+        match entry.action, entry.undo:
+            case CreatePartition(), PlainUndo(note) if note:
                 return entry
         return None
 
